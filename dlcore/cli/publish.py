@@ -75,6 +75,12 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     "package from there.",
 )
 @click.option(
+    "--documents-only",
+    is_flag=True,
+    help="With --content-library: publish catalog and manifest, and no content. Clients fetch that "
+    "from the content library or the distribution point.",
+)
+@click.option(
     "--program",
     "programs",
     multiple=True,
@@ -116,6 +122,7 @@ def command(
     block_bytes: int,
     no_pack: bool,
     content_library: bool,
+    documents_only: bool,
     programs: dict[str, str],
     patch_from: tuple[str, ...],
     is_repair: bool,
@@ -138,8 +145,10 @@ def command(
         raise click.UsageError("--repair has no --dry-run: dlcore verify DEST tells what is wrong")
     if is_repair and patch_from:
         raise click.UsageError("--repair has no --patch-from: publish again to mend patches")
+    if is_repair and documents_only:
+        raise click.UsageError("--repair and --documents-only exclude each other")
     with contextlib.closing(open_view(quiet=quiet)) as view:
-        patched = partial(publish, patch_from=patch_from)
+        patched = partial(publish, patch_from=patch_from, documents_only=documents_only)
         work = repair if is_repair else partial(patched, replace=replace, dry_run=is_dry_run)
         done = work(
             folder,

@@ -229,8 +229,8 @@ def _refuse_untrusted(
         )
     if endpoint.kind in _WITHOUT_CATALOG:
         raise ConfigError(
-            f'{where}.endpoint: "{endpoint.name}" is {_WITHOUT_CATALOG[endpoint.kind]}, which has no'
-            " catalog",
+            f'{where}.endpoint: "{endpoint.name}" is {_WITHOUT_CATALOG[endpoint.kind]},'
+            " which has no catalog",
             remedy="Name another endpoint, or the catalog's path.",
         )
     if not (is_signed or catalog.sha256 or is_protected(endpoint)):

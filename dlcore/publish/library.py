@@ -1,6 +1,7 @@
 """Lists a package in a distribution point's content library, without reading its content.
 
-Guarantees: as in `source`. Also, each file exists and has the length that the library states.
+Guarantees: as in `source`. Also, each file exists and has the length that the library states,
+unless only what is stated is asked for.
 Digests are compared later, when the files are read (`reading.check_files`).
 """
 
@@ -21,13 +22,14 @@ _SUFFIX = ".ini"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
 
 
-def list_library(root: Path, package_id: str, max_readers: int) -> Source:
+def list_library(root: Path, package_id: str, max_readers: int, *, looks: bool = True) -> Source:
     """List the latest content of a package.
 
     Args:
         root: The content library, ``SCCMContentLib``.
         package_id: Id of the package.
         max_readers: Number of INI files to read at the same time.
+        looks: Whether each file must be there and have the length that is stated.
 
     Raises:
         ConfigError: It is not a content library, or holds a name that cannot be published.
@@ -39,7 +41,7 @@ def list_library(root: Path, package_id: str, max_readers: int) -> Source:
     tree, version = _content(root, package_id)
     described = list_source(tree)
     with ThreadPoolExecutor(max_readers) as pool:
-        files = tuple(pool.map(partial(_file, root), described.files))
+        files = tuple(pool.map(partial(_file, root, looks=looks), described.files))
     with blaming(tree):
         check_together([*(file.path for file in files), *described.folders])
     in_order = sorted(files, key=lambda file: file.path)
@@ -71,7 +73,7 @@ def _content(root: Path, package_id: str) -> tuple[Path, int]:
     return tree, version
 
 
-def _file(root: Path, ini: SourceFile) -> SourceFile:
+def _file(root: Path, ini: SourceFile, *, looks: bool) -> SourceFile:
     """The file that an INI file describes."""
     path = ini.path[: -len(_SUFFIX)]
     if not ini.path.lower().endswith(_SUFFIX):
@@ -83,6 +85,8 @@ def _file(root: Path, ini: SourceFile) -> SourceFile:
     location = root / "FileLib" / name[:4] / name
     if not stated.length_bytes:
         return SourceFile(path, location, 0, 0)
+    if not looks:
+        return SourceFile(path, location, stated.length_bytes, 0, stated.sha256)
     with disk_faults(location):
         is_there = location.is_file()
         status = location.stat() if is_there else None

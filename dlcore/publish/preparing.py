@@ -10,7 +10,14 @@ import msgspec
 
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.long_path import long_path
-from dlcore.manifest import check_package_id, check_programs, is_block_length, with_programs
+from dlcore.manifest import (
+    ContentFile,
+    check_package_id,
+    check_programs,
+    is_block_length,
+    manifest_of_library,
+    with_programs,
+)
 from dlcore.model import DEFAULT_BLOCK_BYTES, Manifest
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
@@ -33,6 +40,7 @@ class PublishOptions(msgspec.Struct, frozen=True):
     content_library: bool = False
     programs: Mapping[str, str] = {}
     patch_from: tuple[str, ...] = ()
+    documents_only: bool = False
 
 
 def check_options(options: PublishOptions) -> None:
@@ -56,6 +64,17 @@ def check_options(options: PublishOptions) -> None:
             f"blocks of {options.block_bytes} bytes cannot be used",
             remedy="Choose a power of two from 4096 to 16777216.",
         )
+    if options.documents_only and not options.content_library:
+        raise ConfigError(
+            "only a content library has digests to publish documents of without content",
+            remedy="Add --content-library (content_library), or leave --documents-only"
+            " (documents_only) out.",
+        )
+    if options.documents_only and options.patch_from:
+        raise ConfigError(
+            "documents without content have no patches",
+            remedy="Leave --patch-from (patch_from) or --documents-only (documents_only) out.",
+        )
 
 
 def refuse_own_source(target: Destination, folder: Path) -> None:
@@ -77,8 +96,26 @@ def listed(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Sour
     """The files to publish, not yet read; raises as `publish`."""
     folder = long_path(folder)
     if options.content_library:
-        return list_library(folder, options.package_id, policy.library_readers)
+        looks = not options.documents_only  # the files may be on other drives
+        return list_library(folder, options.package_id, policy.library_readers, looks=looks)
     return list_source(folder)
+
+
+def described(source: Source, version: int, options: PublishOptions) -> Manifest:
+    """The manifest of what a content library states, of which nothing is read.
+
+    Raises:
+        ManifestError: A path breaks a rule of ``docs/formats.md``, or the package is too large.
+    """
+    files = {file.path: ContentFile(file.length_bytes, file.sha256) for file in source.files}
+    manifest = manifest_of_library(
+        options.package_id,
+        version,
+        files,
+        source.folders,
+        source=f"content of {options.package_id} version {version}",
+    )
+    return with_programs(manifest, options.programs)
 
 
 def digested(

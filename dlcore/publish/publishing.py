@@ -33,6 +33,7 @@ from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.preparing import (
     PublishOptions,
     check_options,
+    described,
     digested,
     listed,
     refuse_own_source,
@@ -91,6 +92,7 @@ def publish(
     passphrase: bytes | None = None,
     progress: Callable[[Progress], None] | None = None,
     dry_run: bool = False,
+    documents_only: bool = False,
 ) -> Published:
     """Publish a folder as a version of a package.
 
@@ -120,6 +122,9 @@ def publish(
         dry_run: Whether to find out only what would be done: everything is read and checked, and
             nothing is written, neither at the destination nor on this machine. The result says
             what would have been written.
+        documents_only: Whether only the manifest and the catalog are written, of what a content
+            library states. Clients fetch the files from such a library or from a distribution
+            point, and verify each of them by its SHA-256.
 
     After an error the catalog is unchanged. Objects that were stored stay, and are not sent again.
 
@@ -144,6 +149,7 @@ def publish(
             *(version, block_bytes, pack, replace, content_library),
             programs=programs or {},
             patch_from=tuple(patch_from),
+            documents_only=documents_only,
         ),
         progress or (lambda _: None),
         catalog=catalog_of(target, sign_with, trust_root, passphrase, keeps=not dry_run),
@@ -172,7 +178,10 @@ def publish_to(
     version = options.version or source.version
     if not options.replace:
         refuse_older(catalog.read(), options.package_id, version, source=catalog_name)
-    manifest = digested(source, version, options, progress, policy)
+    if options.documents_only:
+        manifest = described(source, version, options)
+    else:
+        manifest = digested(source, version, options, progress, policy)
     document = encode(manifest)
     digest = digest_of(document)
     entry = CatalogEntry(version, digest, len(document), manifest.content_bytes)
@@ -188,7 +197,7 @@ def publish_to(
         *(options.package_id, version, doing, target.name, entry.content_bytes),
     )
     change(catalog.read())  # so that a refusal comes before hours of writing
-    wanted = distinct_objects(manifest)
+    wanted = {} if options.documents_only else distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in wanted.values())
     advance = meter(Stage.WRITE, total_bytes, progress)
     watch = PruneWatch(target, policy, now)

@@ -15,6 +15,7 @@ from dlcore.manifest import (
     check_path,
     decode,
     decode_catalog,
+    decode_content_ini,
     decode_file_ini,
     decode_metalink,
     decode_package_ini,
@@ -124,6 +125,11 @@ def library_file_ini(data: bytes) -> None:
     file = decode_file_ini(data, source=SOURCE)
     assert file.length_bytes >= 0
     assert len(file.sha256) == 32
+
+
+@target(ManifestError)
+def library_content_ini(data: bytes) -> None:
+    assert len(decode_content_ini(data, source=SOURCE)) in (0, 64)
 
 
 @target(TaskSequenceError)
