@@ -159,7 +159,7 @@ def _unasked(why: str) -> Check:
 async def _catalog(settings: EndpointSettings) -> Check:
     """Whether the endpoint gives this client its catalog; reading it needs its credentials."""
     if settings.kind in {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}:
-        detail = f"a {settings.kind} has none"
+        detail = "this kind of endpoint has none"
         return Check("catalog", CheckOutcome.DOES_NOT_APPLY, detail)
     endpoint = open_endpoint(settings)
     try:
