@@ -12,12 +12,15 @@ import msgspec
 
 from dlcore.cli.content_hash import check_content_hash
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
 from dlcore.cli.site_access import site_access_options
 from dlcore.cli.state import trust_root_option
 from dlcore.cli.views import open_view
 from dlcore.engine.documents.manifests import load_manifest
+from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.describing import manifest_of
 from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.long_path import long_path
@@ -44,6 +47,20 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
     help="Manifest, Metalink 4 or piece hash file; by default the one kept with the package.",
 )
 @click.option(
+    "--package",
+    "package",
+    default="",
+    metavar="ID",
+    help="Compare FOLDER with this package, as the endpoints of --from describe it.",
+)
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="ENDPOINT",
+    help="What says what the package is: a published site, or content-library+FOLDER. Repeatable.",
+)
+@click.option(
     "--content-hash",
     "told_hash",
     default="",
@@ -57,6 +74,8 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
 def command(
     where: str,
     manifest_path: Path | None,
+    package: str,
+    sources: tuple[str, ...],
     told_hash: str,
     trust_root: Path | None,
     ca_file: str,
@@ -71,12 +90,23 @@ def command(
 
     With --content-hash a folder is compared as a whole: that hash cannot tell which file is bad.
     """
+    truths = [manifest_path, package, told_hash, trust_root]
+    if sum(map(bool, truths)) > 1:
+        raise ConfigError(
+            "a folder is compared with one thing only",
+            remedy="Give one of --manifest, --package, --content-hash and --trust-root.",
+        )
+    if bool(package) != bool(sources):
+        raise ConfigError(
+            "--package and --from belong together",
+            remedy="Say which package FOLDER should be, and who describes it.",
+        )
+    if package:
+        EXISTING_FOLDER.convert(where, None, None)
+        access = Access(ca_file=ca_file)
+        manifest = run_async(manifest_of(package, sources, access))
+        return _check_folder(long_path(Path(where)), manifest, quiet=quiet, as_json=as_json)
     if told_hash:
-        if manifest_path or trust_root:
-            raise ConfigError(
-                "a folder is compared with a content hash or with a manifest, and not with both",
-                remedy="Leave --manifest and --trust-root out, or --content-hash.",
-            )
         EXISTING_FOLDER.convert(where, None, None)
         return check_content_hash(Path(where), told_hash, quiet=quiet, as_json=as_json)
     if "://" in where and manifest_path is None:

@@ -1,4 +1,4 @@
-"""``dlcore verify --content-hash``: equal or not, and the exit status that says so."""
+"""``dlcore verify`` of a package that was published nowhere: what it finds, and its status."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cli.helpers import Here, refused
 from tests.manifest.package_hash import Tree, told_by
+from tests.publish.library import PACKAGE_ID, write_library
 
 
 def folder_of(tmp_path: Path) -> tuple[Path, str]:
@@ -41,5 +42,20 @@ def test_what_is_no_content_hash_is_refused(here: Here, tmp_path: Path) -> None:
     folder, told = folder_of(tmp_path)
     for wrong in (told[:-1], told[:40], "x" * 64):
         refused(here("verify", folder, "--content-hash", wrong, "--json"), 2, "config")
+    half = ("--package", "ABC00012", "--json")
+    refused(here("verify", folder, *half), 2, "config")
     both = ("--content-hash", told, "--manifest", folder / "Setup.exe", "--json")
     refused(here("verify", folder, *both), 2, "config")
+
+
+def test_a_folder_is_compared_with_a_content_library(here: Here, tmp_path: Path) -> None:
+    """Fault: a file of a package without a manifest was altered. `verify` names it."""
+    folder, _ = folder_of(tmp_path)
+    files = {"Setup.exe": b"setup", "Drivers/net.inf": b"net", "Drivers/None": None}
+    library = write_library(tmp_path / "library", files)
+    how = ("--package", PACKAGE_ID, "--from", f"content-library+{library}", "--json")
+    assert here("verify", folder, *how).document["verified"] is True
+    (folder / "Drivers" / "net.inf").write_bytes(b"nut")
+    ended = here("verify", folder, *how)
+    assert (ended.status, ended.document["version"]) == (7, 3)
+    assert [bad["path"] for bad in ended.document["bad"]] == ["Drivers/net.inf"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.engine.documents.content_library import describe
+from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
@@ -22,6 +24,7 @@ from dlcore.errors import (
 from dlcore.manifest import content_hash
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.store import folder_digests
+from dlcore.transfer import ContentLibraryEndpoint
 from tests.publish.helpers import content, write_tree
 from tests.publish.library import PACKAGE_ID, file_of, ini, write_library
 
@@ -192,5 +195,50 @@ def test_a_catalog_that_is_named_counts(library: Path, tmp_path: Path) -> None:
     catalog.write_text('{"schema":1,"packages":{}}')
     with pytest.raises(NotFoundError, match="not in the catalog"):
         fetched(PACKAGE_ID, library, catalog=catalog)
-    with pytest.raises(ConfigError, match="content hash"):
-        fetched(PACKAGE_ID, library, catalog=catalog, told="AB" * 32)
+    for what in (PACKAGE_ID, file_of(library, LARGE).as_uri()):
+        with pytest.raises(ConfigError, match="content hash"):
+            fetched(what, library, catalog=catalog, told="AB" * 32)
+
+
+def test_a_name_in_another_form_of_unicode_is_delivered_in_form_c(tmp_path: Path) -> None:
+    decomposed = "u\N{COMBINING DIAERESIS}ber.txt"
+    library = write_library(tmp_path / "library", {decomposed: b"x"}, encoding="utf-8-sig")
+    fetched(PACKAGE_ID, library)
+    assert tree_at(tmp_path / "to") == {"über.txt": b"x"}
+
+
+@pytest.mark.posix_only(reason="two names that differ only in case")
+def test_a_file_that_is_described_twice_is_refused(library: Path) -> None:
+    place = place_of(library, "setup.exe", ini(LARGE))
+    place.with_suffix(".ini").write_text(ini(b"x"))
+    assert "setup.exe" in refused(ManifestError, PACKAGE_ID, library).message
+
+
+@pytest.mark.posix_only(reason="links need a right of their own")
+def test_no_link_is_followed(library: Path) -> None:
+    """Fault: a content library has a link that leads round in a circle. dlcore refuses it."""
+    (library / "DataLib" / f"{PACKAGE_ID}.3" / "round").symlink_to(library)
+    assert "round" in refused(ManifestError, PACKAGE_ID, library).message
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_the_hash_in_the_library_is_compared_too(
+    library: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_right: bool
+) -> None:
+    """Fault: a content library contradicts itself. dlcore says so in the log."""
+    told = content_hash(folder_digests(write_tree(tmp_path / "plain", TREE)))
+    stated = told if is_right else "AB" * 32
+    (library / "DataLib" / f"{PACKAGE_ID}.3.INI").write_text(f"[Info]\nHash={stated}\n")
+    fetched(PACKAGE_ID, library)
+    assert ("content hash" in caplog.text) is not is_right
+
+
+def test_too_many_files_are_refused_before_they_are_read(library: Path) -> None:
+    """Fault: a content library lists files without end. dlcore refuses it."""
+
+    async def read() -> None:
+        endpoint = ContentLibraryEndpoint("D", library)
+        await describe(endpoint, PACKAGE_ID, Asking(lambda _: None), max_entries=5)
+
+    with pytest.raises(ManifestError, match="more than 5"):
+        asyncio.run(read())

@@ -24,6 +24,9 @@ from dlcore.waiting import side_by_side
 MAX_AT_ONCE = 16
 """INI files. Enough to hide the round trips of a share."""
 
+MAX_ENTRIES = 1 << 20
+"""Files and folders of a content: more than any package has, and less than memory."""
+
 _SUFFIX = ".INI"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
 _log = logging.getLogger(__name__)
@@ -42,7 +45,12 @@ class _Tree(NamedTuple):
 
 
 async def describe(
-    library: ContentLibraryEndpoint, what: str, asking: Asking, told_hash: str = ""
+    library: ContentLibraryEndpoint,
+    what: str,
+    asking: Asking,
+    told_hash: str = "",
+    *,
+    max_entries: int = MAX_ENTRIES,
 ) -> Manifest:
     """Read what a package, an application's content or an update consists of.
 
@@ -51,6 +59,7 @@ async def describe(
         what: Id of a package, for its latest content; or a content id (`package_ids`).
         asking: Puts the questions.
         told_hash: The package content hash that it must have, in hex; empty for any.
+        max_entries: The most files and folders to accept.
 
     Returns:
         The manifest. That of a content without a package has the package id ``LOCAL000``.
@@ -61,15 +70,16 @@ async def describe(
         ManifestError: The library's description is malformed.
         TransferError: The library cannot be read.
     """
-    return await _Description(library, asking).manifest(what, told_hash)
+    return await _Description(library, asking, max_entries).manifest(what, told_hash)
 
 
 class _Description:
     """One library's."""
 
-    def __init__(self, library: ContentLibraryEndpoint, asking: Asking) -> None:
+    def __init__(self, library: ContentLibraryEndpoint, asking: Asking, max_entries: int) -> None:
         self._library = library
         self._asking = asking
+        self._max_entries = max_entries
 
     async def manifest(self, what: str, told_hash: str) -> Manifest:
         wanted = package_id(what)
@@ -109,12 +119,19 @@ class _Description:
         root = f"DataLib/{content}"
         files: dict[str, str] = {}
         folders: list[str] = []
+        count = 0
         waiting = [root]
         while waiting:
             level, waiting = waiting, []
             for folder, entries in zip(
                 level, await side_by_side(self._entries, level, MAX_AT_ONCE), strict=True
             ):
+                count += len(entries)
+                if count > self._max_entries:
+                    raise ManifestError(
+                        f"{source}: it has more than {self._max_entries} files and folders",
+                        remedy="Split the package.",
+                    )
                 if not entries and folder != root:
                     folders.append(_path(root, folder))
                 for name, is_folder in entries:

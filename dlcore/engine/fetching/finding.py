@@ -95,6 +95,8 @@ async def find(
     """
     check_is_readable(wanted)
     digest = digest_of_user(wanted)
+    if not _is_at_a_library(wanted, site):
+        site.check_has_no_hash(wanted.shown)
     if wanted.is_url:
         found = await _find_url(wanted, digest, urls, tell, folder, probed)
         if found.spooled:
@@ -103,7 +105,7 @@ async def find(
     if is_file(wanted.what):
         return _find_described(wanted)
     wanted_id = package_id(wanted.what)
-    if site.has_libraries and (wanted_id or content_version(wanted.what)):
+    if _is_at_a_library(wanted, site):
         manifest = await site.describe(wanted_id or wanted.what)
         return Found(
             manifest,
@@ -113,7 +115,6 @@ async def find(
             content_id="" if wanted_id else wanted.what,
         )
     if wanted_id:
-        site.check_has_no_hash()
         library = await site.library()
         return Found(*await library.manifest(wanted_id), urls=None)
     raise NotFoundError(
@@ -121,6 +122,12 @@ async def find(
         " nor a file that exists",
         remedy=HOW_TO_WRITE_A_PACKAGE_ID,
     )
+
+
+def _is_at_a_library(wanted: Wanted, site: Site) -> bool:
+    """Whether a content library says what is wanted."""
+    is_id = package_id(wanted.what) or content_version(wanted.what)
+    return bool(wanted.is_package and is_id and site.has_libraries)
 
 
 async def _find_url(

@@ -42,17 +42,17 @@ class NamedSite(NamedTuple):
             for any.
     """
 
-    @property
-    def has_catalog(self) -> bool:
-        """Whether it is said which catalog counts."""
-        return bool(self.catalog or self.catalog_sha256 or self.trust_root)
-
     endpoints: Sequence[str | EndpointSettings]
     catalog: Path | None = None
     catalog_sha256: str = ""
     trust_root: Path | None = None
     keeps: bool = True
     content_hash: str = ""
+
+    @property
+    def has_catalog(self) -> bool:
+        """Whether it is said which catalog counts."""
+        return bool(self.catalog or self.catalog_sha256 or self.trust_root)
 
 
 class Site:
@@ -129,17 +129,20 @@ class Site:
             return False
         return isinstance(self.sources()[0][0], ContentLibraryEndpoint)
 
-    def check_has_no_hash(self) -> None:
+    def check_has_no_hash(self, what: str) -> None:
         """Refuse a content hash with which nothing would be compared.
+
+        Args:
+            what: What is fetched, for the message.
 
         Raises:
             ConfigError: One is named.
         """
         if self._named.content_hash:
             raise ConfigError(
-                "a content hash was given, but a catalog says what the package is",
-                remedy="Leave --content-hash (content_hash) out, or name a content library first"
-                " and no catalog.",
+                f"a content hash was given, but no content library says what {what} is",
+                remedy="Leave --content-hash (content_hash) out, or fetch a package by its id, with"
+                " a content library as the first endpoint and without a catalog.",
             )
 
     async def describe(self, what: str) -> Manifest:

@@ -1,0 +1,41 @@
+"""What a package consists of, by a site or a content library that the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from dlcore.engine.fetching.site import NamedSite, Site
+from dlcore.engine.fetching.sources import Access
+from dlcore.errors import NotFoundError
+from dlcore.model import Manifest
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, content_version, package_id
+from dlcore.printable import quoted
+
+
+async def manifest_of(
+    what: str, endpoints: Sequence[str], access: Access | None = None
+) -> Manifest:
+    """Read the manifest of a package, and nothing of its content.
+
+    Args:
+        what: A package id, or a content id of a content library.
+        endpoints: Where from, as of `dlcore.fetch`.
+        access: What opens them.
+
+    Raises:
+        NotFoundError: It is no id, or there is no such package.
+        ConfigError: Nothing vouches for the catalog, or an endpoint cannot be used.
+        DlcoreError: It cannot be read.
+    """
+    wanted_id = package_id(what)
+    async with AsyncExitStack() as stack:
+        site = Site(NamedSite(endpoints), access or Access(), stack, lambda _: None)
+        if (wanted_id or content_version(what)) and site.has_libraries:
+            return await site.describe(wanted_id or what)
+        if wanted_id is None:
+            raise NotFoundError(
+                f"{quoted(what)} is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID
+            )
+        library = await site.library()
+        return (await library.manifest(wanted_id))[0]
