@@ -296,7 +296,8 @@ def _fetched(
         What shows the results, and returns the exit status.
     """
     if asked.one and is_standard_output(folder):
-        _to_standard_output(partial(_fetch_one, asked.one, **common), shown_by)
+        one = partial(_fetch_one, asked.one, content_hash=content_hash, **common)
+        _to_standard_output(one, shown_by)
         return _show_nothing
     if asked.one:
         one = partial(_fetch_one, asked.one, to=folder, content_hash=content_hash, **common)

@@ -16,7 +16,7 @@ from dlcore.disk.faults import translated
 from dlcore.disk.links import is_file, is_folder
 from dlcore.errors import NotFoundError, UnexpectedContentError
 from dlcore.long_path import long_path
-from dlcore.manifest.content_hash import FolderDigests
+from dlcore.manifest import FolderDigests
 from dlcore.native import block_digests
 from dlcore.printable import quoted
 from dlcore.store.checking import RUN_BYTES, in_parallel

@@ -107,6 +107,12 @@ def test_absolute_paths_of_any_system_stay_as_they_are(path: str) -> None:
     assert folder.url == str(Path(path))  # Windows writes its own separators
 
 
+def test_a_content_library_has_a_path_from_the_folder_of_the_file() -> None:
+    text = f"{CATALOG}[[endpoint]]\nname = 'D'\nkind = 'content-library'\npath = 'lib'\n"
+    (library,) = parse_deployment(text.encode(), PATH).endpoints
+    assert (library.kind, library.url) == (EndpointKind.CONTENT_LIBRARY, str(PATH.parent / "lib"))
+
+
 def test_an_endpoint_without_connections_gets_those_of_transfer() -> None:
     text = CATALOG + "[transfer]\nconnections = 9\n" + CMG_GOOD + DP_TABLE + "connections = 2\n"
     cmg, dp = parse_deployment(text.encode(), PATH).endpoints
@@ -192,6 +198,11 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         ('[catalog]\nendpoint = "x"\n', ["listed: none"]),
         ('[catalog]\nendpoint = "d"\n' + DP_TABLE, ["distribution point, which has no catalog"]),
+        (
+            '[catalog]\nendpoint = "D"\n[[endpoint]]\nname = "D"\nkind = "content-library"\n'
+            'path = "p"\n',
+            ["content library, which has no catalog"],
+        ),
         ('[catalog]\nendpoint = "h"\n' + HTTP_PLAIN, ["without TLS", "sha256"]),
         (CATALOG + 'sha256 = "abc"\n', ["catalog.sha256", "64 hexadecimal", "sha256sum"]),
         (CATALOG + f'sha256 = "{"g" * 64}"\n', ["catalog.sha256", "64 hexadecimal"]),

@@ -40,6 +40,13 @@ def test_a_folder_may_be_named_by_a_url(tmp_path: Path) -> None:
     assert (settings.kind, settings.url) == (EndpointKind.FILE, str(tmp_path))
 
 
+@pytest.mark.parametrize("folder", [r"D:\SCCMContentLib", r"\\dp1\SCCMContentLib$", "/mnt/dp1"])
+def test_a_content_library_is_a_folder(folder: str) -> None:
+    settings = sources.settings_of(f"content-library+{folder}", 0, Access(ca_file="ca.pem"))
+    assert (settings.kind, settings.url) == (EndpointKind.CONTENT_LIBRARY, folder)
+    assert settings.ca_file == ""
+
+
 @pytest.mark.parametrize("named", ["s3://bucket/site", "az://container", "GS://bucket"])
 def test_a_bucket_is_named_by_its_url(named: str) -> None:
     settings = sources.settings_of(named, 0, Access(token_file="token", sas_file="sas"))

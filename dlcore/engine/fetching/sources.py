@@ -72,7 +72,7 @@ def open_sources(
     for number, item in enumerate(named):
         settings = settings_of(item, number, access, servers)
         if settings.kind in FOLDER_KINDS and len(named) == 1:  # else others may serve
-            _check_folder(settings.url)
+            _check_folder(settings.url, settings.kind)
         endpoint = open_endpoint(settings, pool=pool)
         stack.push_async_callback(endpoint.aclose)
         terms = Terms(settings.connections, settings.cost, settings.cap_bytes_per_s)
@@ -217,7 +217,7 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
     return (EndpointKind.HTTP if "://" in source else EndpointKind.FILE), source
 
 
-def _check_folder(source: str) -> None:
+def _check_folder(source: str, kind: EndpointKind) -> None:
     try:
         is_folder = stat.S_ISDIR(os.stat(long_path(Path(source))).st_mode)  # noqa: PTH116  # `is_dir` hides errors
     except (FileNotFoundError, NotADirectoryError):
@@ -227,7 +227,10 @@ def _check_folder(source: str) -> None:
     if not is_folder:
         raise NotFoundError(
             f"{redact_named(source)} is not a folder",
-            remedy="Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help).",
+            remedy="Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help)."
+            if kind is EndpointKind.FILE
+            else "Name the folder SCCMContentLib, or the share SCCMContentLib$; content libraries on"
+            " web servers are not read.",
         )
 
 
