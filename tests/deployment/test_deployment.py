@@ -100,6 +100,9 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file() -> None:
     assert cmg.sas_file == ""
 
 
+LIBRARY_TABLE = '[[endpoint]]\nname = "D"\nkind = "content-library"\npath = "lib"\n'
+
+
 @pytest.mark.parametrize("path", ["/media/usb", r"D:\content", r"\\server\share\content"])
 def test_absolute_paths_of_any_system_stay_as_they_are(path: str) -> None:
     text = f"{CATALOG}[[endpoint]]\nname = 'f'\nkind = 'file'\npath = '{path}'\n"
@@ -108,8 +111,7 @@ def test_absolute_paths_of_any_system_stay_as_they_are(path: str) -> None:
 
 
 def test_a_content_library_has_a_path_from_the_folder_of_the_file() -> None:
-    text = f"{CATALOG}[[endpoint]]\nname = 'D'\nkind = 'content-library'\npath = 'lib'\n"
-    (library,) = parse_deployment(text.encode(), PATH).endpoints
+    (library,) = parse_deployment((CATALOG + LIBRARY_TABLE).encode(), PATH).endpoints
     assert (library.kind, library.url) == (EndpointKind.CONTENT_LIBRARY, str(PATH.parent / "lib"))
 
 
@@ -199,8 +201,7 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ('[catalog]\nendpoint = "x"\n', ["listed: none"]),
         ('[catalog]\nendpoint = "d"\n' + DP_TABLE, ["distribution point, which has no catalog"]),
         (
-            '[catalog]\nendpoint = "D"\n[[endpoint]]\nname = "D"\nkind = "content-library"\n'
-            'path = "p"\n',
+            '[catalog]\nendpoint = "D"\n' + LIBRARY_TABLE,
             ["content library, which has no catalog"],
         ),
         ('[catalog]\nendpoint = "h"\n' + HTTP_PLAIN, ["without TLS", "sha256"]),

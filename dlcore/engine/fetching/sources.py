@@ -36,6 +36,12 @@ TOKEN_ENV: Final = "DLCORE_TOKEN"  # noqa: S105  # the name of a variable
 SAS_ENV: Final = "DLCORE_SAS"
 _TOKEN_KINDS: Final = (EndpointKind.CMG, EndpointKind.CLOUD_DP)
 
+_WHAT_TO_NAME: Final = {
+    EndpointKind.FILE: "Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help).",
+    EndpointKind.CONTENT_LIBRARY: "Name the folder SCCMContentLib, or the share SCCMContentLib$;"
+    " content libraries on web servers are not read.",
+}
+
 Source = tuple[Endpoint, Terms]
 """An open endpoint, and how it may be used."""
 
@@ -227,10 +233,7 @@ def _check_folder(source: str, kind: EndpointKind) -> None:
     if not is_folder:
         raise NotFoundError(
             f"{redact_named(source)} is not a folder",
-            remedy="Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help)."
-            if kind is EndpointKind.FILE
-            else "Name the folder SCCMContentLib, or the share SCCMContentLib$; content libraries on"
-            " web servers are not read.",
+            remedy=_WHAT_TO_NAME[kind],
         )
 
 
