@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from defusedxml.ElementTree import fromstring
 
-from dlcore.hook.package_hash import package_hash
+from bench.hook.package_hash import package_hash
 from dlcore.hook.stand_in import VariablesInFile
 
 _DAV = "{DAV:}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 import dlcore
-from dlcore.hook.package_hash import package_hash
+from bench.hook.package_hash import package_hash
 
 MIB = 1 << 20
 PREFIX = "SMS_TaskSequence_"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from dlcore.cli.output import say, show_json
 from dlcore.cli.views import open_view
+from dlcore.engine.documents.content_library import check_told_hash
 from dlcore.engine.units import counted
-from dlcore.errors import ConfigError, IntegrityError
-from dlcore.manifest import content_hash, has_content_hash, is_content_hash
+from dlcore.errors import IntegrityError
+from dlcore.manifest import content_hash, has_content_hash
 from dlcore.store import folder_digests
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def check_content_hash(folder: Path, told: str, *, quiet: bool, as_json: bool) -
         UnexpectedContentError: A link or a special file is in the folder.
         StorageError: Something cannot be read.
     """
-    check_is_content_hash(told)
+    check_told_hash(told)
     with contextlib.closing(open_view(quiet=quiet)) as view:
         found = folder_digests(
             folder, progress=lambda done, total: view.progress("read", done, total)
@@ -50,16 +51,3 @@ def check_content_hash(folder: Path, told: str, *, quiet: bool, as_json: bool) -
         return 0
     _log.error("%s: the content hash is %s, not %s", folder, hash_, told.upper())
     return IntegrityError.exit_status
-
-
-def check_is_content_hash(told: str) -> None:
-    """Refuse what cannot be a package content hash.
-
-    Raises:
-        ConfigError: It does not have 64 hexadecimal digits.
-    """
-    if not is_content_hash(told):
-        raise ConfigError(
-            "the content hash does not have 64 hexadecimal digits",
-            remedy="Give the Hash of DataLib/<content id>.INI; only hashes of SHA-256 are known.",
-        )

@@ -1,4 +1,4 @@
-"""The hash of a package by which Windows' own engine judges what the hook delivered.
+"""The hash by which Windows' own engine judges what the hook delivered, as the engine tells it.
 
 It is ConfigMgr's package content hash (`dlcore.manifest.content_hash`). Microsoft documents neither
 that nor the variable that tells the hash; both are observed. So a value in another form is not
@@ -8,10 +8,6 @@ compared, and an engineer can switch the comparison off.
 from __future__ import annotations
 
 import re
-from pathlib import Path
-
-from dlcore.manifest import content_hash
-from dlcore.store import folder_digests
 
 _SHA256 = re.compile(r"(?<![0-9A-F])[0-9A-F]{64}(?![0-9A-F])", re.IGNORECASE)
 
@@ -20,14 +16,3 @@ def told_hash(value: str) -> str:
     """The SHA-256 in a variable's value, in upper case; empty if it has none, or several."""
     found = _SHA256.findall(value)
     return found[0].upper() if len(found) == 1 else ""
-
-
-def package_hash(folder: Path) -> str:
-    """The hash of a folder's content, in upper-case hex.
-
-    Raises:
-        NotFoundError: There is no such folder.
-        UnexpectedContentError: A link or a special file is in it.
-        StorageError: It cannot be read.
-    """
-    return content_hash(folder_digests(folder))

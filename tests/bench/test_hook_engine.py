@@ -11,9 +11,9 @@ import pytest
 from bench.hook import site
 from bench.hook.built_in import DownloadError
 from bench.hook.engine import EmulatedEngine, Ran, SwitchedOffError
+from bench.hook.package_hash import package_hash
 from dlcore.emulator.emulator import Emulator
 from dlcore.emulator.settings import Settings
-from dlcore.hook.package_hash import package_hash
 from tests.engine.scene import publish_packages, sequence, step
 
 FIRST, SECOND = "ABC00012", "ABC00013"

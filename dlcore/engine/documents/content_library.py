@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking
-from dlcore.errors import Fault, IntegrityError, ManifestError, NotFoundError, TransferError
+from dlcore.errors import (
+    ConfigError,
+    Fault,
+    IntegrityError,
+    ManifestError,
+    NotFoundError,
+    TransferError,
+)
 from dlcore.manifest import MAX_INI_BYTES, ContentFile, FolderDigests
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID, content_version, package_id
@@ -36,12 +44,46 @@ class _Tree(NamedTuple):
     """The description of a content.
 
     Attributes:
-        files: Keys of the INI files, by the path of the file that each stands for.
-        folders: Paths of the empty folders.
+        files: By the key of each INI file, the path of the file that it stands for.
+        folders: Paths of the empty folders, as the library spells them.
     """
 
     files: dict[str, str]
     folders: list[str]
+
+    def add(self, folder: str, entries: Sequence[tuple[str, bool]], root: str) -> list[str]:
+        """Add what is in a folder.
+
+        Args:
+            folder: Its path in the content, with a slash behind it; empty for the content's own.
+            entries: Names, and whether each is a folder.
+            root: What stands before the path in a key.
+
+        Returns:
+            The folders in it, likewise.
+        """
+        if folder and not entries:
+            self.folders.append(folder.rstrip("/"))
+        for name, is_folder in entries:
+            if not is_folder:
+                self.files[f"{root}{folder}{name}"] = _composed(f"{folder}{name}")
+        return [f"{folder}{name}/" for name, is_folder in entries if is_folder]
+
+    def check(self, source: str) -> None:
+        """Refuse what does not stand for a file of its own, and take the suffixes away.
+
+        Raises:
+            ManifestError: Something is not an INI file, or two stand for one file.
+        """
+        taken: set[str] = set()
+        for key, name in self.files.items():
+            path = name[: -len(_SUFFIX)]
+            if not name.upper().endswith(_SUFFIX):
+                raise ManifestError(f"{source}: {quoted(name)} is not an INI file", remedy=_REMEDY)
+            if path in taken:
+                raise ManifestError(f"{source}: {quoted(path)} is there twice", remedy=_REMEDY)
+            taken.add(path)
+            self.files[key] = path
 
 
 async def describe(
@@ -82,21 +124,22 @@ class _Description:
         self._max_entries = max_entries
 
     async def manifest(self, what: str, told_hash: str) -> Manifest:
-        wanted = package_id(what)
         content, version = await self._content(what)
         source = f"content {content} in {self._library.name}"
         tree = await self._tree(content, source)
-        files = dict.fromkeys(tree.files, ContentFile(0, b""))
-
-        async def read(path: str) -> None:
-            files[path] = await self._file(tree.files[path])
-
-        await side_by_side(read, list(tree.files), MAX_AT_ONCE)
+        keys = list(tree.files)
+        found = await side_by_side(self._file, keys, MAX_AT_ONCE)
+        stated = dict(zip(keys, found, strict=True))
         manifest = documents.manifest_of_library(
-            wanted or LOCAL_ID, version, files, tree.folders, source=source
+            package_id(what) or LOCAL_ID,
+            version,
+            {path: stated[key] for key, path in tree.files.items()},
+            map(_composed, tree.folders),
+            source=source,
         )
-        digests = {path: stated.sha256 for path, stated in files.items()}
-        await self._compare(content, FolderDigests(digests, manifest.folders), told_hash)
+        root = _root(content)
+        digests = {key[len(root) : -len(_SUFFIX)]: stated[key].sha256 for key in keys}
+        await self._compare(content, FolderDigests(digests, tuple(tree.folders)), told_hash)
         return manifest
 
     async def _content(self, what: str) -> tuple[str, int]:
@@ -116,31 +159,24 @@ class _Description:
         return f"{wanted}.{version}", version
 
     async def _tree(self, content: str, source: str) -> _Tree:
-        root = f"DataLib/{content}"
-        files: dict[str, str] = {}
-        folders: list[str] = []
+        root = _root(content)
+        tree = _Tree({}, [])
         count = 0
-        waiting = [root]
-        while waiting:
-            level, waiting = waiting, []
-            for folder, entries in zip(
-                level, await side_by_side(self._entries, level, MAX_AT_ONCE), strict=True
-            ):
-                count += len(entries)
-                if count > self._max_entries:
-                    raise ManifestError(
-                        f"{source}: it has more than {self._max_entries} files and folders",
-                        remedy="Split the package.",
-                    )
-                if not entries and folder != root:
-                    folders.append(_path(root, folder))
-                for name, is_folder in entries:
-                    key = f"{folder}/{name}"
-                    if is_folder:
-                        waiting.append(key)
-                    else:
-                        _add_file(files, _path(root, key), key, source)
-        return _Tree(files, folders)
+        level = [""]
+        while level:
+            listed = await side_by_side(
+                self._entries, [f"{root}{folder}".rstrip("/") for folder in level], MAX_AT_ONCE
+            )
+            count += sum(map(len, listed))
+            if count > self._max_entries:
+                raise ManifestError(
+                    f"{source}: it has more than {self._max_entries} files and folders",
+                    remedy="Split the package.",
+                )
+            found = zip(level, listed, strict=True)
+            level = [below for folder, own in found for below in tree.add(folder, own, root)]
+        tree.check(source)
+        return tree
 
     async def _entries(self, key: str) -> list[tuple[str, bool]]:
         try:
@@ -192,14 +228,23 @@ class _Description:
             raise
 
 
-def _path(root: str, key: str) -> str:
-    return unicodedata.normalize("NFC", key[len(root) + 1 :])
+def _root(content: str) -> str:
+    """What stands before a path of the content in a key."""
+    return f"DataLib/{content}/"
 
 
-def _add_file(files: dict[str, str], path: str, key: str, source: str) -> None:
-    if not path.upper().endswith(_SUFFIX):
-        raise ManifestError(f"{source}: {quoted(path)} is not an INI file", remedy=_REMEDY)
-    path = path[: -len(_SUFFIX)]
-    if path in files:
-        raise ManifestError(f"{source}: {quoted(path)} is there twice", remedy=_REMEDY)
-    files[path] = key
+def _composed(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
+
+
+def check_told_hash(told: str) -> None:
+    """Refuse what cannot be a package content hash.
+
+    Raises:
+        ConfigError: It does not have 64 hexadecimal digits.
+    """
+    if not documents.is_content_hash(told):
+        raise ConfigError(
+            "the content hash does not have 64 hexadecimal digits",
+            remedy="Give the Hash of DataLib/<content id>.INI; only hashes of SHA-256 are known.",
+        )

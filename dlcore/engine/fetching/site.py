@@ -12,10 +12,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from dlcore import manifest as documents
 from dlcore.deployment import is_protected
 from dlcore.engine.documents.catalog import read_catalog
-from dlcore.engine.documents.content_library import describe
+from dlcore.engine.documents.content_library import check_told_hash, describe
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
@@ -156,11 +155,8 @@ class Site:
             DlcoreError: As `content_library.describe`.
         """
         told = self._named.content_hash
-        if told and not documents.is_content_hash(told):
-            raise ConfigError(
-                "the content hash does not have 64 hexadecimal digits",
-                remedy="Give the Hash of DataLib/<content id>.INI.",
-            )
+        if told:
+            check_told_hash(told)
         missing: NotFoundError | None = None
         for endpoint, _ in self.sources():
             try:
