@@ -12,15 +12,12 @@ import msgspec
 
 from dlcore.cli.content_hash import check_content_hash
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
 from dlcore.cli.site_access import site_access_options
 from dlcore.cli.state import trust_root_option
 from dlcore.cli.views import open_view
 from dlcore.engine.documents.manifests import load_manifest
-from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.describing import manifest_of
 from dlcore.engine.units import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.long_path import long_path
@@ -103,8 +100,7 @@ def command(
         )
     if package:
         EXISTING_FOLDER.convert(where, None, None)
-        access = Access(ca_file=ca_file)
-        manifest = run_async(manifest_of(package, sources, access))
+        manifest = _described(package, sources, ca_file)
         return _check_folder(long_path(Path(where)), manifest, quiet=quiet, as_json=as_json)
     if told_hash:
         EXISTING_FOLDER.convert(where, None, None)
@@ -121,6 +117,15 @@ def command(
             remedy="Leave --trust-root out: the manifest says what the package must be.",
         )
     return _check_folder(*located, quiet=quiet, as_json=as_json)
+
+
+def _described(package: str, sources: tuple[str, ...], ca_file: str) -> Manifest:
+    """What endpoints say of a package."""
+    from dlcore.cli.loop import run_async  # late, as all here: other checks need no HTTP
+    from dlcore.engine.fetching.access import Access
+    from dlcore.engine.fetching.describing import manifest_of
+
+    return run_async(manifest_of(package, sources, Access(ca_file=ca_file)))
 
 
 def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: bool) -> int:

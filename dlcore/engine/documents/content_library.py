@@ -15,7 +15,6 @@ from typing import NamedTuple
 from dlcore import manifest as documents
 from dlcore.engine.download.asking import Asking
 from dlcore.errors import (
-    ConfigError,
     Fault,
     IntegrityError,
     ManifestError,
@@ -235,16 +234,3 @@ def _root(content: str) -> str:
 
 def _composed(path: str) -> str:
     return unicodedata.normalize("NFC", path)
-
-
-def check_told_hash(told: str) -> None:
-    """Refuse what cannot be a package content hash.
-
-    Raises:
-        ConfigError: It does not have 64 hexadecimal digits.
-    """
-    if not documents.is_content_hash(told):
-        raise ConfigError(
-            "the content hash does not have 64 hexadecimal digits",
-            remedy="Give the Hash of DataLib/<content id>.INI; only hashes of SHA-256 are known.",
-        )

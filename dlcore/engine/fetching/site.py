@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from dlcore.deployment import is_protected
 from dlcore.engine.documents.catalog import read_catalog
-from dlcore.engine.documents.content_library import check_told_hash, describe
+from dlcore.engine.documents.content_library import describe
+from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
