@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 from dlcore.errors import ConfigError
 
-Extra = Literal["buckets", "cli", "metrics", "otel", "patches", "serve", "socks", "trust"]
+Extra = Literal[
+    "buckets", "cli", "metrics", "otel", "patches", "serve", "socks", "trust", "windows-auth"
+]
 """Name of an extra, as in ``pip install 'dlcore-engine[buckets]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
@@ -19,6 +21,7 @@ _MODULES: Final[dict[Extra, str]] = {
     "serve": "cryptography",
     "socks": "aiohttp_socks",
     "trust": "tuf",
+    "windows-auth": "spnego",
 }
 _PURPOSES: Final[dict[Extra, str]] = {
     "buckets": "object stores: az://, s3://, gs://",
@@ -29,6 +32,7 @@ _PURPOSES: Final[dict[Extra, str]] = {
     "serve": "serving as a gateway",
     "socks": "proxies that speak SOCKS",
     "trust": "signed catalogs",
+    "windows-auth": "logins with Negotiate and NTLM",
 }
 
 

@@ -13,9 +13,10 @@ server. What follows the headers is in `response`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ from dlcore.transfer.http.addresses import (
     is_metadata_host,
     narrower,
 )
+from dlcore.transfer.http.connection_login import ConnectionLogin
 from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
 from dlcore.transfer.http.following import Following
@@ -61,6 +63,7 @@ class HttpClient:
         follows_redirects: Whether redirects are followed.
         certificate: What this client shows to the one server that it is for.
         proxies: Which proxy to use for a host; as the environment says if None.
+        login: Logs in at the one server that it is for, if that wants a login for each connection.
 
     Attributes:
         endpoint: Name of the endpoint.
@@ -77,6 +80,7 @@ class HttpClient:
         follows_redirects: bool = False,
         certificate: ClientCertificate | None = None,
         proxies: Proxies | None = None,
+        login: ConnectionLogin | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._pool = pool or ConnectionPool()
@@ -85,6 +89,7 @@ class HttpClient:
         self._reach = reach
         self._certificate = certificate
         self._proxies = proxies or Proxies()
+        self._login = login
         memory = RedirectMemory(self.policy) if follows_redirects else None
         self._following = Following(endpoint, self._send, memory) if memory else None
         self._is_closed = False
@@ -140,14 +145,49 @@ class HttpClient:
     async def _send(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:
         target = exact_url(route.url)
         self._check_metadata(method, route, target)
+        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
+        login = self._login_for(route)
+        exchange = self._exchange(method, route)
+        send = functools.partial(self._send_once, method, route, target, proxy, headers)
+        free: Callable[[], None] | None = None
+        try:
+            if login is None:
+                raw = await send()
+            else:
+                is_shared = proxy is not None and not proxy.is_socks and target.scheme == "http"
+                raw, free = await login.send(f"{method} {route}", send, is_shared=is_shared)
+        except BaseException as error:
+            if exchange:
+                exchange.end(None, error.fault if isinstance(error, TransferError) else None)
+            raise
+        return Response(
+            self.endpoint,
+            raw,
+            route,
+            self.policy,
+            proxy=proxy,
+            exchange=exchange,
+            window=self._pool.windows.of(self.endpoint),
+            free=free,
+        )
+
+    async def _send_once(
+        self,
+        method: str,
+        route: Route,
+        target: URL,
+        proxy: Proxy | None,
+        headers: Mapping[str, str],
+        more: Mapping[str, str] | None = None,
+    ) -> aiohttp.ClientResponse:
+        """Send a request, with ``more`` headers, and wait for those of the response."""
         timeout = asyncio.timeout(self.policy.stall_s)
         is_logged = _log.isEnabledFor(logging.DEBUG)
         if is_logged:
             self._log_exchange(method, route, "is sent")
-        exchange = self._exchange(method, route)
-        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
         session = self._session(route, proxy)
-        options: dict[str, Any] = {"headers": headers, "ssl": self._tls(target, proxy)}
+        shown = {**headers, **more} if more else headers
+        options: dict[str, Any] = {"headers": shown, "ssl": self._tls(target, proxy)}
         if proxy and not proxy.is_socks:
             options["proxy"] = proxy.url_with_login
         try:
@@ -159,25 +199,17 @@ class HttpClient:
             failure = self._failure(
                 method, route, _unwrapped(error), has_timed_out=timeout.expired(), proxy=proxy
             )
-        except asyncio.CancelledError:
-            if exchange:
-                exchange.end(None, None)
-            raise
         else:
             if is_logged:
                 self._log_exchange(method, route, f"was answered {raw.status}")
-            return Response(
-                self.endpoint,
-                raw,
-                route,
-                self.policy,
-                proxy=proxy,
-                exchange=exchange,
-                window=self._pool.windows.of(self.endpoint),
-            )
-        if exchange:
-            exchange.end(None, failure.fault)
+            return raw
         raise failure
+
+    def _login_for(self, route: Route) -> ConnectionLogin | None:
+        """The login, for requests that never left its origin."""
+        login = self._login
+        urls = map(exact_url, route.urls)
+        return login if login and all(origin_of(url) == login.origin for url in urls) else None
 
     def _exchange(self, method: str, route: Route) -> OpenExchange | None:
         if self._pool.observe is None:

@@ -20,6 +20,7 @@ from dlcore.transfer.http.addresses import AddressRefusedError
 from dlcore.transfer.http.alerts import error_of_alert
 from dlcore.transfer.http.clocks import CLOCK_REMEDY, difference
 from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
+from dlcore.transfer.http.pinned_connections import LoginInterruptedError
 
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 """What aiohttp raises when a request or a body fails."""
@@ -181,7 +182,7 @@ def error_of_exception(
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLCertVerificationError):
         return _tls_error(endpoint, request, error)
     fault, what = _classify(error, has_headers=has_headers)
-    reason = _reason(error)
+    reason = "" if isinstance(error, LoginInterruptedError) else _reason(error)
     return TransferError(
         f"{request}: {what}{': ' + reason if reason else ''}",
         fault=fault,
@@ -193,6 +194,8 @@ def error_of_exception(
 def _classify(error: BaseException, *, has_headers: bool) -> tuple[Fault, str]:
     if has_headers:
         return Fault.TRUNCATED, "the connection broke in the body"
+    if isinstance(error, LoginInterruptedError):
+        return Fault.CONNECT, "the server closed the connection in the middle of the login"
     if isinstance(getattr(error, "os_error", error), AddressRefusedError):
         return Fault.REFUSED, "no connection"
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):

@@ -28,6 +28,7 @@ from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.exchanges import observer
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
+from dlcore.transfer.http.pinned_connections import PinnedRequest, TcpConnector
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.receive_window import ReceiveWindows
 from dlcore.transfer.http.semaphore import ResizableSemaphore
@@ -139,14 +140,16 @@ class ConnectionPool:
 def _new_session(policy: TransferPolicy, way: Reach | Proxy) -> aiohttp.ClientSession:
     # The host limits count ranges only: a renewal must not queue behind ranges.
     common: dict[str, Any] = {"limit": 0, "keepalive_timeout": policy.keepalive_s}
+    connector: aiohttp.TCPConnector
     if isinstance(way, Proxy):
         connector = socks_connector(way, **common)
     else:
-        connector = aiohttp.TCPConnector(
+        connector = TcpConnector(
             ttl_dns_cache=int(policy.name_cache_s), socket_factory=_SOCKET_FACTORIES[way], **common
         )
     return aiohttp.ClientSession(
         connector=connector,
+        request_class=PinnedRequest,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         headers=COMMON_HEADERS,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import aiohttp
@@ -63,6 +63,7 @@ class Response:
         proxy: The proxy that it came through; None if none.
         exchange: Is told what came; None: nobody wants to know.
         window: Hears of the connection while the body comes; None: it is not bounded.
+        free: Called when the connection is not used any more; None: nobody waits for that.
 
     Attributes:
         status: The HTTP status.
@@ -81,6 +82,7 @@ class Response:
         proxy: Proxy | None,
         exchange: OpenExchange | None = None,
         window: ReceiveWindow | None = None,
+        free: Callable[[], None] | None = None,
     ) -> None:
         self.status = raw.status
         self.headers = raw.headers
@@ -93,6 +95,7 @@ class Response:
         self._gunzip: Gunzip | None = None
         self._exchange = exchange
         self._window = window
+        self._free = free
         self._socket = _socket_of(raw) if window else None
         self._stall_timer = StallTimer(policy, self._give_up)
 
@@ -108,6 +111,8 @@ class Response:
         if self._window:
             self._window.ended(self._socket)
         self._raw.close()
+        if self._free:
+            self._free()
         if self._exchange:
             fault = error.fault if isinstance(error, TransferError) else None
             self._exchange.end(self.status, fault)

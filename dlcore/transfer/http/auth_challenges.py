@@ -1,0 +1,50 @@
+"""Which authentication a server offers with a 401, and the token that it sends along. Pure.
+
+Source: RFC 9110, section 11.6.1, "WWW-Authenticate"; RFC 4559, section 4, for ``Negotiate``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+MAX_TOKEN_BYTES: Final = 64 << 10
+"""A longer token is refused. Source: Microsoft's largest Kerberos token, ``MaxTokenSize``."""
+
+_ITEM = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
+_SCHEME = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]+(.*))?", re.DOTALL)
+
+
+def offered_schemes(fields: Iterable[str]) -> Mapping[str, str]:
+    """The schemes that a server offers, in its order.
+
+    Args:
+        fields: The value of each ``WWW-Authenticate``; untrusted.
+
+    Returns:
+        By the scheme in small letters: what follows it, up to the next comma.
+    """
+    found: dict[str, str] = {}
+    for item in (part.strip() for value in fields for part in _ITEM.findall(value)):
+        # A parameter of the scheme before it, as realm="x", has no space behind its name.
+        if match := _SCHEME.fullmatch(item):
+            found.setdefault(match[1].lower(), (match[2] or "").strip())
+    return found
+
+
+def token_of(text: str) -> bytes | None:
+    """The token behind a scheme; None if there is none, or it cannot be read."""
+    if not text or len(text) > MAX_TOKEN_BYTES:
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def credential_of(scheme: str, token: bytes) -> str:
+    """The value of ``Authorization`` that carries a token."""
+    return f"{scheme} {base64.b64encode(token).decode()}"

@@ -1,0 +1,179 @@
+"""One login by Negotiate or NTLM at one connection: token, challenge, token.
+
+Guarantees: all of it but the first token goes over one connection, to which it is bound if that is
+protected by TLS. It ends after `MAX_STEPS` tokens. Whether the server has accepted the login is for
+the caller to see: the response is a 401 or another one.
+
+Source: RFC 4559, section 5; MS-NTHT, section 1.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+import aiohttp
+
+from dlcore.errors import AuthError, Fault
+from dlcore.transfer.http.auth_challenges import credential_of, offered_schemes, token_of
+from dlcore.transfer.http.channel_binding import server_end_point
+from dlcore.transfer.http.faults import NETWORK_ERRORS
+from dlcore.transfer.http.pinned_connections import Pin
+from dlcore.transfer.http.security_contexts import (
+    AccountPassword,
+    ContextError,
+    MakeContext,
+    Scheme,
+    SecurityContext,
+)
+from dlcore.transfer.policy import TransferPolicy
+
+T = TypeVar("T")
+
+Send = Callable[[Mapping[str, str]], Awaitable[aiohttp.ClientResponse]]
+"""Sends the request with these header fields as well; raises `TransferError`."""
+
+MAX_STEPS: Final = 5
+"""Tokens that this client sends in one handshake. NTLM takes two, Kerberos one or two."""
+
+UNAUTHORIZED: Final = 401
+
+
+class Handshake:
+    """A request that needs a login.
+
+    Args:
+        endpoint: Name of the endpoint, for errors.
+        request: Method and redacted URL, for errors.
+        host: Whom the login is for.
+        pin: The connection.
+        send: Sends the request over the connection.
+        make_context: Makes the tokens.
+        policy: Times and limits.
+
+    Attributes:
+        request: The same.
+        pin: The same.
+        has_answered_challenge: Whether a token was sent that proves the password.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        request: str,
+        host: str,
+        pin: Pin,
+        send: Send,
+        make_context: MakeContext,
+        policy: TransferPolicy,
+    ) -> None:
+        self.request = request
+        self.pin = pin
+        self.has_answered_challenge = False
+        self._endpoint = endpoint
+        self._host = host
+        self._send = send
+        self._make_context = make_context
+        self._policy = policy
+
+    async def without_login(self) -> aiohttp.ClientResponse:
+        """Send the request as it is.
+
+        Raises:
+            TransferError: What ``send`` raised.
+        """
+        return await self._send({})
+
+    async def run(self, scheme: Scheme, account: AccountPassword | None) -> aiohttp.ClientResponse:
+        """Log in, and send the request.
+
+        Args:
+            scheme: What the server offers.
+            account: Who logs in; None for whoever this process runs as.
+
+        Returns:
+            The response; a 401 if the server does not accept the login.
+
+        Raises:
+            ContextError: There is nothing to log in with.
+            AuthError: It does not end, or the server cannot prove that it knows the login.
+            TransferError: What ``send`` raised.
+        """
+        is_authenticated = False
+        self.has_answered_challenge = False
+        try:
+            response = await self._exchange(scheme, account)
+            is_authenticated = response.status != UNAUTHORIZED
+            return response
+        finally:
+            self.pin.end(is_authenticated=is_authenticated)
+
+    async def drain(self, response: aiohttp.ClientResponse) -> None:
+        """Read the page of a 401 to its end, so that its connection goes on with the login."""
+        left_bytes = self._policy.max_drained_bytes
+        with contextlib.suppress(*NETWORK_ERRORS):
+            async with asyncio.timeout(self._policy.stall_s):
+                while left_bytes > 0 and (data := await response.content.readany()):
+                    left_bytes -= len(data)
+        response.close()
+
+    async def _exchange(
+        self, scheme: Scheme, account: AccountPassword | None
+    ) -> aiohttp.ClientResponse:
+        certificate = self.pin.certificate
+        binding = server_end_point(certificate) if certificate else None
+        context = await self._in_time(self._make_context, scheme, self._host, account, binding)
+        token = await self._in_time(context.step, None)
+        for _ in range(MAX_STEPS):
+            if not token:
+                raise ContextError("there is nothing more to show")
+            response = await self._send({"Authorization": credential_of(scheme, token)})
+            challenge = _challenge(response, scheme)
+            if response.status != UNAUTHORIZED:
+                await self._check_server(response, context, challenge)
+                return response
+            if challenge is None:
+                return response
+            await self.drain(response)
+            self.pin.begin()
+            token = await self._in_time(context.step, challenge)
+            self.has_answered_challenge = True
+        raise self._error(f"the login does not end: {MAX_STEPS} tokens were sent")
+
+    async def _check_server(
+        self, response: aiohttp.ClientResponse, context: SecurityContext, token: bytes | None
+    ) -> None:
+        """With its last token, the server proves that it knows the login as well."""
+        if token is None:
+            return
+        try:
+            await self._in_time(context.step, token)
+        except ContextError:
+            response.close()
+        else:
+            return
+        raise self._error("the server cannot prove that it belongs to the domain")
+
+    async def _in_time(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run what may ask a domain controller in a thread, which is left behind if that hangs."""
+        try:
+            async with asyncio.timeout(self._policy.stall_s):
+                return await asyncio.to_thread(function, *arguments)
+        except TimeoutError:
+            raise ContextError("no domain controller answers in time") from None
+
+    def _error(self, what: str) -> AuthError:
+        return AuthError(
+            f"{self.request}: {what}",
+            fault=Fault.AUTH,
+            endpoint=self._endpoint,
+            remedy="Check the Windows authentication of this server, and what stands before it.",
+        )
+
+
+def _challenge(response: aiohttp.ClientResponse, scheme: Scheme) -> bytes | None:
+    """The server's token; None if it sends none, or one that cannot be read."""
+    offered = offered_schemes(response.headers.getall("WWW-Authenticate", []))
+    return token_of(offered.get(scheme.lower(), ""))

@@ -1,0 +1,127 @@
+"""Connections that carry a login, and that only requests of this login get.
+
+NTLM authenticates a connection, not a request: whoever is handed such a connection speaks as its
+user. aiohttp's pool knows nothing of that. So each request with a login holds a *pin*, and aiohttp
+is told that connections of different pins are of different kinds.
+
+Guarantees: a connection that was opened under a pin serves requests under this pin only, one at a
+time. While a handshake is under way, what belongs to it goes over the connection on which it was
+begun, or is not sent. The pin that was given back last is taken first, so that there are as few
+connections as requests at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+
+
+class LoginInterruptedError(aiohttp.ClientConnectionError):
+    """The connection on which a handshake was begun is gone. Nothing was sent over another."""
+
+
+class Pin:
+    """One connection at a time, for one login.
+
+    Attributes:
+        certificate: What the server of the connection showed, in DER; None without TLS.
+        is_authenticated: Whether the connection that the last request used carries the login.
+    """
+
+    def __init__(self) -> None:
+        self.certificate: bytes | None = None
+        self.is_authenticated = False
+        self._used: object = None
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """The server has answered the first token: the rest belongs to the same connection."""
+        self._has_begun = True
+
+    def end(self, *, is_authenticated: bool) -> None:
+        """The handshake has ended."""
+        self._has_begun = False
+        self.is_authenticated = is_authenticated
+
+    def connected(self, connection: Connection) -> None:
+        """Note which connection a request gets, before anything of it is sent.
+
+        Raises:
+            LoginInterruptedError: It is another one than that of the handshake.
+        """
+        protocol = connection.protocol
+        if protocol is self._used:
+            return
+        if self._has_begun:
+            connection.close()
+            raise LoginInterruptedError
+        self._used = protocol
+        self.is_authenticated = False
+        transport = connection.transport
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport else None
+        self.certificate = tls.getpeercert(binary_form=True) if tls else None
+
+
+class Pins:
+    """The pins of one login."""
+
+    def __init__(self) -> None:
+        self._free: list[Pin] = []
+
+    def take(self) -> Pin:
+        """A pin that no other request holds."""
+        return self._free.pop() if self._free else Pin()
+
+    def give_back(self, pin: Pin) -> None:
+        """The request has ended, and with it the use of its connection."""
+        self._free.append(pin)
+
+
+_held: ContextVar[Pin | None] = ContextVar("dlcore.pinned_connections.held", default=None)
+
+
+@contextlib.contextmanager
+def holding(pin: Pin) -> Iterator[None]:
+    """Send what is requested inside over the connection of this pin."""
+    token = _held.set(pin)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+class PinnedRequest(aiohttp.ClientRequest):
+    """A request that says which pin it holds; without one it is as any other."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.pin = _held.get()
+        super().__init__(*args, **options)
+
+    @property
+    def connection_key(self) -> ConnectionKey:
+        """What tells apart connections that must not serve each other's requests."""
+        key = super().connection_key
+        # A number could be that of other headers; two pins are never equal.
+        return key._replace(proxy_headers_hash=self.pin) if self.pin else key  # type: ignore[arg-type]
+
+
+class PinnedConnections(aiohttp.BaseConnector):
+    """Tells the pin of a request which connection it gets; for a connector to inherit first."""
+
+    async def connect(self, req: aiohttp.ClientRequest, *args: Any, **options: Any) -> Connection:
+        """As aiohttp; see `Pin.connected` for what it raises."""
+        connection = await super().connect(req, *args, **options)
+        if isinstance(req, PinnedRequest) and req.pin:
+            req.pin.connected(connection)
+        return connection
+
+
+class TcpConnector(PinnedConnections, aiohttp.TCPConnector):
+    """aiohttp's, with pins."""
