@@ -299,16 +299,26 @@ class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: dict[str, CatalogEntry]
 
 
+class Authentication(enum.StrEnum):
+    """How a client logs in at a web server."""
+
+    BASIC = "basic"  # each request carries user and password
+    NEGOTIATE = "negotiate"  # each connection is logged in: Kerberos where that works, else NTLM
+    NTLM = "ntlm"  # the same by NTLM only
+
+
 class WebAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a web server is shown, and the proxy on the way. Secrets are named by where they lie.
 
     Attributes:
+        authentication: How this client logs in at the server.
+        logs_in_without_tls: Whether a login by Negotiate or NTLM may travel without TLS.
         client_cert: PEM file of the certificate that this client shows to a server that asks for
             one, with those that vouch for it; it may hold the key as well.
         client_key: PEM file of its private key; empty if the certificate's file has it.
         client_key_passphrase_file: File with the passphrase of an encrypted key.
         client_key_passphrase_env: Environment variable with that passphrase, in place of a file.
-        user: Who logs in, by HTTP's Basic scheme; empty: as `netrc_file` or the command says.
+        user: Who logs in; empty: as `netrc_file` or the command says.
         password_file: File with the user's password; read again when it is rejected.
         password_env: Environment variable with that password, in place of a file.
         netrc_file: File of the form ``.netrc`` that has logins by host; empty for none.
@@ -320,6 +330,8 @@ class WebAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         proxy_password_env: Environment variable with that password, in place of a file.
     """
 
+    authentication: Authentication = Authentication.BASIC
+    logs_in_without_tls: bool = False
     client_cert: str = ""
     client_key: str = ""
     client_key_passphrase_file: str = ""

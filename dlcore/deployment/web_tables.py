@@ -16,14 +16,15 @@ import msgspec
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.problems import Problems
 from dlcore.errors import ConfigError
-from dlcore.model import WebAccess
+from dlcore.model import Authentication, WebAccess
 
 PROXY_KEYS: Final = ("proxy", "proxy_password_file", "proxy_password_env")
 CERTIFICATE_KEYS: Final = (
     *("client_cert", "client_key", "client_key_passphrase_file", "client_key_passphrase_env"),
 )
 LOGIN_KEYS: Final = (
-    *("user", "password_file", "password_env", "netrc_file", "credential_command", "headers"),
+    *("authentication", "logs_in_without_tls", "user", "password_file", "password_env"),
+    *("netrc_file", "credential_command", "headers"),
 )
 SECRETS: Final = ("password", "client_key_passphrase", "proxy_password")
 """Keys that there are not, because they would put a secret into the file."""
@@ -59,10 +60,12 @@ def read_web(
 
 
 def needs_tls(web: WebAccess) -> bool:
-    """Whether a secret would be sent to the server itself."""
-    return bool(
-        web.user or web.credential_command or any(text.startswith("@") for text in web.headers)
-    )
+    """Whether a secret would be sent to the server itself, and not without TLS."""
+    if any(text.startswith("@") for text in web.headers):
+        return True
+    if web.authentication is Authentication.BASIC:
+        return bool(web.user or web.credential_command)
+    return not web.logs_in_without_tls
 
 
 def secret_variables(web: WebAccess) -> list[str]:

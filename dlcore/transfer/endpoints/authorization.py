@@ -1,4 +1,4 @@
-"""What one web server is shown with each request: the user's header fields, and a login.
+"""What one web server is shown with each request: the user's header fields, and a Basic login.
 
 Guarantees: the fields go along only where a request goes to that server's own origin; `http` drops
 them where a redirect leads elsewhere. A login that is rejected (401) is read, or asked for, anew,
@@ -18,13 +18,11 @@ from typing import Final, TypeVar
 from yarl import URL
 
 from dlcore.errors import ConfigError
-from dlcore.model import WebAccess
+from dlcore.model import Authentication, WebAccess
 from dlcore.redaction import redact
-from dlcore.transfer.endpoints.credential_helper import ask_helper
-from dlcore.transfer.endpoints.credentials import Secret, password_of
 from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
-from dlcore.transfer.endpoints.netrc_file import netrc_entry
+from dlcore.transfer.endpoints.login_source import login_source
 from dlcore.transfer.http.faults import RejectedError
 from dlcore.transfer.http.shown_fields import ShownFields
 from dlcore.transfer.http.urls import is_protected
@@ -35,8 +33,6 @@ from dlcore.waiting import in_thread
 R = TypeVar("R")
 Attempt = Callable[[Mapping[str, str]], Awaitable[R]]
 """Sends requests with these header fields."""
-FindLogin = Callable[[], Awaitable[tuple[str, float]]]
-"""Tells the value of ``Authorization``, and for how many seconds it is valid."""
 
 NO_LOGIN: Final = (
     "Log in: write the user into the URL (https://USER@HOST/...) and name the file with the"
@@ -73,7 +69,8 @@ class Authorization:
         self._endpoint = endpoint
         self._url = url
         self._fields = HeaderFields(endpoint, web.headers)
-        self._find = _login(endpoint, url, web)
+        is_basic = web.authentication is Authentication.BASIC
+        self._find = login_source(endpoint, url, web) if is_basic else None
         self._shows_login = False
         self._check(web)
         self._lease: Lease[Mapping[str, str]] | None = None
@@ -106,11 +103,11 @@ class Authorization:
     async def _read(self) -> tuple[Mapping[str, str], float]:
         """All fields, and for how many seconds they are valid."""
         fields = await in_thread(self._fields.read)
-        value, life_s = await self._find() if self._find else ("", NEVER_S)
-        if value:
-            fields["Authorization"] = value
-        self._shows_login = bool(value) or self._fields.has_files
-        return self._shown(fields), life_s
+        login = await self._find() if self._find else None
+        if login:
+            fields["Authorization"] = login.token or basic(login.user, login.password)
+        self._shows_login = login is not None or self._fields.has_files
+        return self._shown(fields), login.life_s if login else NEVER_S
 
     def _shown(self, fields: Mapping[str, str]) -> ShownFields:
         return ShownFields.of(fields, self._fields.secret_names(fields))
@@ -129,8 +126,9 @@ class Authorization:
                 f"endpoint {self._endpoint}: both a login and the header Authorization are named",
                 remedy="Leave one of them out.",
             )
-        is_secret = self._fields.holds_secrets or web.user or web.credential_command
-        if (is_secret or self._find) and not is_protected(self._url):
+        is_basic = web.authentication is Authentication.BASIC
+        is_login = is_basic and (web.user or web.credential_command)
+        if (self._fields.holds_secrets or is_login or self._find) and not is_protected(self._url):
             raise ConfigError(
                 f"endpoint {self._endpoint}: its credential would travel without TLS, where others"
                 " can read it",
@@ -150,71 +148,3 @@ def basic(user: str, password: str) -> str:
             remedy="Correct the name; Basic authentication cannot send it.",
         )
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _login(endpoint: str, url: URL, web: WebAccess) -> FindLogin | None:
-    """Where the login comes from: helper, named password, or netrc; None if from nowhere."""
-    password = password_of(endpoint, "password", file=web.password_file, env=web.password_env)
-    if password and web.credential_command:
-        raise ConfigError(
-            f"endpoint {endpoint}: both a password and a credential helper are named",
-            remedy="Leave one of them out.",
-        )
-    if web.credential_command:
-        return _from_helper(endpoint, url, web)
-    if password:
-        return _from_password(endpoint, web.user, password)
-    if web.netrc_file:
-        return _from_netrc(endpoint, url, web)
-    if web.user:
-        raise ConfigError(
-            f"endpoint {endpoint}: the user {web.user} has no password",
-            remedy="Name its file with --password-file or password_file, or put it into the"
-            " environment variable DLCORE_PASSWORD; or use --netrc or --credential-command.",
-        )
-    return None
-
-
-def _from_helper(endpoint: str, url: URL, web: WebAccess) -> FindLogin:
-    async def ask() -> tuple[str, float]:
-        told = await ask_helper(endpoint, web.credential_command, str(url), web.user)
-        if told.token:
-            return told.token, told.life_s
-        return basic(told.user, told.password), told.life_s
-
-    return ask
-
-
-def _from_password(endpoint: str, user: str, password: Secret) -> FindLogin:
-    if not user:
-        raise ConfigError(
-            f"endpoint {endpoint}: a password is named, but no user",
-            remedy="Write the user into the URL: https://USER@HOST/...",
-        )
-
-    async def read() -> tuple[str, float]:
-        return basic(user, await in_thread(password)), NEVER_S
-
-    return read
-
-
-def _from_netrc(endpoint: str, url: URL, web: WebAccess) -> FindLogin | None:
-    """The login of a host in the netrc file; no login is not an error, unless a user is named."""
-    host = url.raw_host or ""
-    if not is_protected(url):
-        _log.info("%s: its netrc login is not used: it would travel without TLS", endpoint)
-        return None
-
-    async def find() -> tuple[str, float]:
-        entry = await in_thread(netrc_entry, endpoint, web.netrc_file, host, web.user)
-        if entry:
-            return basic(*entry), NEVER_S
-        if web.user:
-            raise ConfigError(
-                f"endpoint {endpoint}: netrc_file {web.netrc_file} has no password of {web.user}"
-                f" at {host}",
-                remedy=f"Add: machine {host} login {web.user} password PASSWORD",
-            )
-        return "", NEVER_S
-
-    return find

@@ -4,8 +4,8 @@ Guarantees: links are used as the server spells them. An object is held only if 
 listed with the right length. A range of an object that packs many files is read as ranges of these
 files, several at once. Files are found whatever the case of their names, as on Windows.
 
-Assumes a virtual folder that this client may read without Windows authentication
-(``NOCERT_SMS_DP_SMSPKG$``, or anonymous access).
+A folder with anonymous access (``NOCERT_SMS_DP_SMSPKG$``) is read without a login; others need one,
+mostly by Windows authentication.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Extent, Manifest
+from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.concurrent_reads import FileRead, ReadBudget, read_concurrently
 from dlcore.transfer.endpoints.placement import PackagePlacement
 from dlcore.transfer.endpoints.propfind import Entry, parse_listing
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.shown_fields import with_fields
 from dlcore.transfer.sink import SinkWriter
 
 _log = logging.getLogger(__name__)
@@ -41,14 +43,24 @@ class DistributionPointEndpoint:
         name: Name of the endpoint.
         base_url: URL of the virtual folder, ``http://dp/SMS_DP_SMSPKG$``.
         client: Sends the requests.
+        authorization: What the server is shown with each request.
         connections: Small files to read at once, at most.
     """
 
     kind = EndpointKind.DP
 
-    def __init__(self, name: str, base_url: str, client: HttpClient, *, connections: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        client: HttpClient,
+        authorization: Authorization,
+        *,
+        connections: int,
+    ) -> None:
         self.name = name
         self._client = client
+        self._authorization = authorization
         self._budget = ReadBudget(connections, client.policy)
         parts = urlsplit(base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -66,12 +78,15 @@ class DistributionPointEndpoint:
         def file_read(extent: Extent) -> FileRead:
             return FileRead(
                 extent.length_bytes,
-                lambda writer: read_range(
-                    self._client,
-                    self._origin + listed[extent.file].link,
-                    (extent.offset_bytes, extent.offset_bytes + extent.length_bytes),
-                    manifest.files[extent.file].length_bytes,
-                    writer,
+                lambda writer: self._authorization.use(
+                    lambda headers: read_range(
+                        self._client,
+                        self._origin + listed[extent.file].link,
+                        (extent.offset_bytes, extent.offset_bytes + extent.length_bytes),
+                        manifest.files[extent.file].length_bytes,
+                        writer,
+                        headers=headers,
+                    )
                 ),
             )
 
@@ -83,6 +98,7 @@ class DistributionPointEndpoint:
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
+        await self._authorization.aclose()
         await self._client.aclose()
 
     def _complete_objects(
@@ -127,13 +143,15 @@ class DistributionPointEndpoint:
         return found
 
     async def _list_folder(self, link: str, root: str) -> list[Entry]:
-        body = await read_document(
-            self._client,
-            self._origin + link,
-            MAX_LISTING_BYTES,
-            method="PROPFIND",
-            expected_status=207,
-            headers={"Depth": "1"},
+        body = await self._authorization.use(
+            lambda headers: read_document(
+                self._client,
+                self._origin + link,
+                MAX_LISTING_BYTES,
+                method="PROPFIND",
+                expected_status=207,
+                headers=with_fields(headers, {"Depth": "1"}),
+            )
         )
         try:
             return parse_listing(body, root)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dlcore.buckets import CannotSignError, StoredBucket
 from dlcore.errors import ConfigError
-from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
+from dlcore.model import CATALOG_KEY, Authentication, EndpointKind, EndpointSettings
 from dlcore.redaction import redact
 from dlcore.transfer.endpoints.blob import BlobEndpoint
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
@@ -33,6 +33,7 @@ from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # without a credential
+_SHOWN_LOGINS = {EndpointKind.DP, EndpointKind.HTTP}
 
 
 def open_endpoint(
@@ -84,8 +85,9 @@ def open_endpoint(
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
         case EndpointKind.DP:
+            shown = keyring.authorization(settings.name, base_url, observer=observer)
             return DistributionPointEndpoint(
-                settings.name, base_url, client, connections=settings.connections
+                settings.name, base_url, client, shown, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
             return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)
@@ -185,13 +187,14 @@ def _refuse_login(settings: EndpointSettings) -> None:
         "password": web.password_file or web.password_env,
         "headers": web.headers,
         "credential_command": web.credential_command,
+        "authentication": web.authentication is not Authentication.BASIC,
     }
     unused = [name for name, value in named.items() if value]
-    if unused and settings.kind is not EndpointKind.HTTP:
+    if unused and settings.kind not in _SHOWN_LOGINS:
         raise ConfigError(
             f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
             f" kind {settings.kind}",
-            remedy="Leave it out: only endpoints of kind http are shown logins and headers.",
+            remedy="Leave it out: only kinds http and dp are shown logins and headers.",
         )
 
 

@@ -18,10 +18,13 @@ from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.credentials import password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
+from dlcore.transfer.endpoints.windows_login import connection_login
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.connection_login import ConnectionLogin
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import Proxies, Proxy
+from dlcore.transfer.http.security_contexts import MakeContext
 from dlcore.transfer.http.tls import ClientCertificate, Origin
 from dlcore.transfer.http.urls import exact_url, origin_of, without_user
 from dlcore.transfer.interface import Observer, ignore
@@ -38,6 +41,7 @@ class Keyring:
         users: The user at each further origin, as `users_of` tells them.
         name: What the settings belong to, for messages.
         policy: Times and limits of the connections that are opened here; None: as usual.
+        make_context: Makes the tokens of Negotiate and NTLM; None: the system does.
 
     Attributes:
         policy: The same.
@@ -55,6 +59,7 @@ class Keyring:
         users: Mapping[Origin, str] | None = None,
         name: str = "named by a URL",
         policy: TransferPolicy | None = None,
+        make_context: MakeContext | None = None,
     ) -> None:
         self.ca_file = ca_file
         self.policy = policy or TransferPolicy()
@@ -63,6 +68,7 @@ class Keyring:
         self._users = dict(users or {})
         self._proxies = _proxies(name, self._web)
         self._certificate = _certificate(name, self._web, self._own)
+        self._login = _connection_login(name, self._web, own, self.policy, make_context)
         self._authorizations: dict[Origin, Authorization] = {}
 
     def settings_for(self, url: str) -> WebAccess:
@@ -107,6 +113,7 @@ class Keyring:
         *,
         reach: Reach = Reach.ANY,
         follows_redirects: bool = False,
+        logs_in: bool = True,
     ) -> HttpClient:
         """A client for an endpoint.
 
@@ -115,6 +122,7 @@ class Keyring:
             pool: Shared with other endpoints; a new one if None.
             reach: Which addresses to connect to.
             follows_redirects: Whether redirects are followed.
+            logs_in: Whether it may log in at the own server by Negotiate or NTLM.
 
         Raises:
             ConfigError: A file of certificates cannot be used.
@@ -130,6 +138,7 @@ class Keyring:
             follows_redirects=follows_redirects,
             certificate=self._certificate,
             proxies=self._proxies,
+            login=self._login if logs_in else None,
         )
 
 
@@ -159,6 +168,14 @@ def _origin(url: str) -> Origin | None:
         return origin_of(exact_url(url))
     except ValueError:
         return None
+
+
+def _connection_login(
+    name: str, web: WebAccess, own: str, policy: TransferPolicy, make_context: MakeContext | None
+) -> ConnectionLogin | None:
+    if _origin(own) is None:
+        return None
+    return connection_login(name, exact_url(own), web, policy, make_context)
 
 
 def _certificate(name: str, web: WebAccess, own: Origin | None) -> ClientCertificate | None:

@@ -263,8 +263,8 @@ def _web(
     reach = Reach.ANY
     if led_by:
         reach = Reach.NO_METADATA if may_lead_here(led_by) else Reach.OTHER_MACHINES
-    client = keyring.client(name, pool, reach=reach, follows_redirects=True)
     is_users_own = not led_by or is_same_origin(url, led_by)
+    client = keyring.client(name, pool, reach=reach, follows_redirects=True, logs_in=is_users_own)
     return client, (keyring if is_users_own else Keyring()).authorization(name, url)
 
 

@@ -1,0 +1,320 @@
+"""Logins that count for a connection: who gets which connection, and who is shown what."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trustme
+from aiohttp import web
+
+from dlcore.errors import AuthError, ConfigError, Fault, TransferError
+from dlcore.model import Authentication, WebAccess
+from dlcore.transfer import Keyring
+from dlcore.transfer.http.handshake import MAX_STEPS
+from dlcore.transfer.http.pool import ConnectionPool
+from dlcore.transfer.http.readers import read_document, read_range
+from dlcore.transfer.http.security_contexts import AccountPassword
+from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.sink import SinkWriter
+from tests.transfer.access import secret_file
+from tests.transfer.access_servers import GuardedServer, guarded
+from tests.transfer.sinks import Collector
+from tests.transfer.windows_auth import (
+    ToyContexts,
+    WindowsGuard,
+    binding_of,
+    serving,
+    toy_guard,
+)
+
+PASSWORD = "canary-of-anna"
+LENGTH = 1000
+
+
+class Site:
+    """A guarded server, and clients of it.
+
+    Attributes:
+        redirects: Where a path leads instead.
+    """
+
+    def __init__(self, guard: WindowsGuard, folder: Path) -> None:
+        self.guard = guard
+        self.url = ""
+        self.ca_file = ""
+        self.redirects: dict[str, str] = {}
+        self.pool = ConnectionPool(TransferPolicy(max_connections_per_host=8))
+        self.contexts = ToyContexts()
+        self.password_file = secret_file(folder, "password", f"{PASSWORD}\n")
+
+    def change_password(self, password: str) -> None:
+        Path(self.password_file).write_text(f"{password}\n")
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path in self.redirects:
+            return web.Response(status=302, headers={"Location": self.redirects[request.path]})
+        asked = request.http_range
+        start, end = asked.start or 0, asked.stop or LENGTH
+        headers = {"Content-Range": f"bytes {start}-{end - 1}/{LENGTH}"}
+        is_part = "Range" in request.headers
+        return web.Response(
+            status=206 if is_part else 200,
+            body=b"b" * (end - start),
+            headers=headers if is_part else {},
+        )
+
+    def keyring(self, user: str = "anna", **settings: object) -> Keyring:
+        web_access = WebAccess(
+            **{
+                "authentication": Authentication.NEGOTIATE,
+                "user": user,
+                "password_file": self.password_file if user else "",
+                **settings,
+            }
+        )
+        return Keyring(
+            web_access,
+            self.url,
+            ca_file=self.ca_file,
+            name="dp",
+            make_context=self.contexts.make,
+        )
+
+    async def read(self, path: str = "/o", keyring: Keyring | None = None) -> bytes:
+        """Read one object with a client of its own."""
+        return (await self.read_all([path], keyring))[0]
+
+    async def read_all(self, paths: list[str], keyring: Keyring | None = None) -> list[bytes]:
+        """Read objects at once, as far as the limit of the host allows that."""
+        client = (keyring or self.keyring()).client("dp", self.pool, follows_redirects=True)
+
+        async def read(path: str) -> bytes:
+            sink = Collector(LENGTH)
+            await read_range(client, self.url + path, (0, LENGTH), LENGTH, SinkWriter(sink))
+            return sink.received
+
+        return await asyncio.gather(*map(read, paths))
+
+    async def refusal(self, keyring: Keyring | None = None) -> TransferError:
+        """What reading fails with."""
+        with pytest.raises(TransferError) as caught:
+            await self.read(keyring=keyring)
+        assert PASSWORD not in f"{caught.value}{caught.value.remedy}"
+        return caught.value
+
+
+@contextlib.asynccontextmanager
+async def site(
+    guard: WindowsGuard, folder: Path, tls: ssl.SSLContext | None = None, ca_file: str = ""
+) -> AsyncIterator[Site]:
+    found = Site(guard, folder)
+    found.ca_file = ca_file
+    async with serving([web.route("*", "/{path:.*}", found.answer)], guard, tls) as url:
+        found.url = url
+        found.pool.join(found)
+        try:
+            yield found
+        finally:
+            await _close(found.pool)
+
+
+async def _close(pool: ConnectionPool) -> None:
+    for client in tuple(pool._clients):
+        await pool.leave(client)
+
+
+async def test_a_connection_is_logged_in_once(tmp_path: Path) -> None:
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        keyring = server.keyring()
+        for _ in range(3):
+            assert await server.read(keyring=keyring) == b"b" * LENGTH
+        assert server.guard.statuses == [401, 401, 206, 206, 206]
+        assert server.guard.seen == 1
+
+
+async def test_many_small_files_cost_one_handshake_for_each_connection(tmp_path: Path) -> None:
+    """Fault: requests wait for connections while others log in. dlcore mixes up none of them."""
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        bodies = await server.read_all([f"/{number}" for number in range(300)])
+        assert set(bodies) == {b"b" * LENGTH}
+        assert server.guard.seen <= 8
+        assert len(server.guard.shown) == server.guard.seen
+        assert len(server.guard.statuses) == 300 + 2 * server.guard.seen
+
+
+async def test_a_listing_goes_over_the_same_connection(tmp_path: Path) -> None:
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        client = server.keyring().client("dp", server.pool)
+        for _ in range(2):
+            await read_document(client, f"{server.url}/d", LENGTH, method="PROPFIND")
+        assert server.guard.statuses == [401, 401, 200, 200]
+
+
+async def test_no_other_user_gets_a_connection(tmp_path: Path) -> None:
+    """Fault: two users share a pool. dlcore hands neither a connection of the other."""
+    guard = toy_guard(anna=PASSWORD, bert=PASSWORD)
+    async with site(guard, tmp_path) as server:
+        anna, bert = server.keyring(), server.keyring("bert")
+        for _ in range(3):
+            await asyncio.gather(server.read("/anna", anna), server.read("/bert", bert))
+        nobody = Keyring().client("dp", server.pool)
+        with pytest.raises(AuthError):
+            await read_document(nobody, f"{server.url}/nobody", LENGTH)
+        assert set(guard.users) == {("/anna", "anna"), ("/bert", "bert")}
+
+
+async def test_a_wrong_password_is_shown_once(tmp_path: Path) -> None:
+    """Fault: a password is wrong, and many requests wait. dlcore shows it once, so that the
+    account is not locked.
+    """
+    async with site(toy_guard(anna="another"), tmp_path) as server:
+        keyring = server.keyring()
+        reads = [server.read(f"/{number}", keyring) for number in range(20)]
+        errors = await asyncio.gather(*reads, return_exceptions=True)
+        assert {type(error) for error in errors} == {AuthError}
+        error = await server.refusal(keyring)
+        assert len(server.guard.shown) == 1
+        assert error.exit_status == 5
+        assert "dp: GET" in str(error)
+        assert "anna" in str(error)
+        assert "password" in error.remedy
+
+
+async def test_a_corrected_password_is_tried(tmp_path: Path) -> None:
+    async with site(toy_guard(anna="another"), tmp_path) as server:
+        keyring = server.keyring()
+        await server.refusal(keyring)
+        server.change_password("another")
+        assert await server.read(keyring=keyring)
+        assert len(server.guard.shown) == 2
+
+
+async def test_the_login_of_the_process_comes_first(tmp_path: Path) -> None:
+    async with site(toy_guard(robot="r", anna=PASSWORD), tmp_path) as server:
+        server.contexts.own = AccountPassword("robot", "r")
+        await server.read()
+        assert server.guard.users == [("/o", "robot")]
+
+
+async def test_the_named_account_comes_next(tmp_path: Path) -> None:
+    """Fault: a server does not accept the machine's own login. dlcore shows the named account."""
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        server.contexts.own = AccountPassword("robot", "r")
+        keyring = server.keyring()
+        await server.read_all(["/a", "/b"], keyring)
+        assert {user for _, user in server.guard.users} == {"anna"}
+        assert [who for who in server.contexts.made if who is None] == [None]
+
+
+async def test_nobody_to_log_in_is_said(tmp_path: Path) -> None:
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        error = await server.refusal(server.keyring(user=""))
+        assert isinstance(error, AuthError)
+        assert "no ticket" in str(error)
+        assert "user and password_file" in error.remedy
+
+
+async def test_a_server_that_offers_only_basic_is_shown_nothing(tmp_path: Path) -> None:
+    """Fault: a server asks for the password itself. dlcore keeps it, and says what is offered."""
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        server.guard.schemes = ('Basic realm="Negotiate, NTLM"',)
+        error = await server.refusal()
+        assert isinstance(error, AuthError)
+        assert "offers Basic, and not Negotiate or NTLM" in str(error)
+        assert server.guard.received == []
+
+
+async def test_ntlm_alone_leaves_negotiate(tmp_path: Path) -> None:
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        await server.read(keyring=server.keyring(authentication=Authentication.NTLM))
+        assert {text.split(" ")[0] for text in server.guard.received} == {"NTLM"}
+
+
+@pytest.mark.parametrize("drops", ["first", "second"])
+async def test_a_connection_that_breaks_in_the_handshake(drops: str, tmp_path: Path) -> None:
+    """Fault: a server breaks the connection in the middle of a login. dlcore sends no part of it
+    over another one, and stops after two attempts.
+    """
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        server.guard.drops = drops  # type: ignore[assignment]  # one of them
+        keyring = server.keyring()
+        errors = [await server.refusal(keyring) for _ in range(4)]
+        assert errors[0].fault is Fault.CONNECT
+        if drops == "second":
+            assert "in the middle of the login" in str(errors[0])
+            assert len(server.guard.shown) == 2
+            assert errors[-1].fault is Fault.AUTH
+
+
+async def test_a_handshake_ends(tmp_path: Path) -> None:
+    """Fault: a server answers each token with a challenge. dlcore gives up after a few."""
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        server.guard.repeats = True
+        error = await server.refusal()
+        assert isinstance(error, AuthError)
+        assert len(server.guard.received) == MAX_STEPS
+
+
+@pytest.mark.parametrize("told", ["", "false"])
+async def test_a_server_that_wants_a_login_for_each_request(told: str, tmp_path: Path) -> None:
+    """Fault: a login counts for one request only. dlcore sends the first token along with each."""
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        server.guard.keeps, server.guard.told = False, told
+        keyring = server.keyring()
+        for _ in range(3):
+            await server.read(keyring=keyring)
+        # Unless the server says so, the second request without a login shows it.
+        asked_without = [401] if told else [401, 401, 206, 401]
+        assert server.guard.statuses == [*asked_without, *([401, 206] * (3 if told else 2))]
+
+
+async def test_a_redirect_elsewhere_gets_no_login(tmp_path: Path) -> None:
+    """Fault: a server redirects to another one, which wants a login. dlcore shows it none."""
+    other = toy_guard(anna=PASSWORD)
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server, site(other, tmp_path) as far:
+        server.redirects["/o"] = f"{far.url}/o"
+        assert (await server.refusal()).fault is Fault.AUTH
+        assert other.received == []
+        assert server.guard.users
+
+
+async def test_a_login_is_bound_to_the_tls_connection(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    """Fault: somebody stands between client and server. dlcore's login is of no use to him."""
+    certificate = authority.issue_cert("localhost")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(tls)
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    ca_file = str(tmp_path / "ca.pem")
+    bound = toy_guard(binding_of(tmp_path / "server.pem"), anna=PASSWORD)
+    async with site(bound, tmp_path, tls, ca_file) as server:
+        assert await server.read()
+    foreign = toy_guard(binding_of(tmp_path / "ca.pem"), anna=PASSWORD)
+    async with site(foreign, tmp_path, tls, ca_file) as server:
+        assert (await server.refusal()).fault is Fault.AUTH
+
+
+def test_no_login_without_tls_unless_that_is_wanted() -> None:
+    negotiate = WebAccess(authentication=Authentication.NEGOTIATE)
+    with pytest.raises(ConfigError, match="without TLS") as caught:
+        Keyring(negotiate, "http://dp.example/", name="dp")
+    assert "logs_in_without_tls" in caught.value.remedy
+    allowed = WebAccess(authentication=Authentication.NEGOTIATE, logs_in_without_tls=True)
+    Keyring(allowed, "http://dp.example/", make_context=ToyContexts().make)
+
+
+async def test_basic_stays_as_it_was(tmp_path: Path) -> None:
+    async with guarded() as server:
+        assert isinstance(server, GuardedServer)
+        keyring = Keyring(WebAccess(), server.url)
+        client = keyring.client("web")
+        await read_document(client, f"{server.url}/o", 1 << 20)
+        await client.aclose()
+        assert server.shown("Authorization") == [None]
