@@ -97,7 +97,8 @@ ONLY_IN = {
     "prometheus_client": {"cli/metrics"},
     "opentelemetry": {"telemetry"},
     "rich": {"cli"},
-    "cryptography": {"emulator", "trust"},
+    "cryptography": {"emulator", "trust", "transfer/http/channel_binding"},
+    "spnego": {"transfer/http/security_contexts"},
     "tuf": {"trust"},
     "securesystemslib": {"trust"},
 }

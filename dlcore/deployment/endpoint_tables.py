@@ -27,7 +27,13 @@ from dlcore.deployment.web_tables import (
     read_web,
 )
 from dlcore.errors import ConfigError
-from dlcore.model import BUCKET_SCHEMES, FOLDER_KINDS, EndpointKind, EndpointSettings
+from dlcore.model import (
+    BUCKET_SCHEMES,
+    FOLDER_KINDS,
+    Authentication,
+    EndpointKind,
+    EndpointSettings,
+)
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file", *CERTIFICATE_KEYS, *PROXY_KEYS)
@@ -210,9 +216,15 @@ def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
             remedy="Name the file that holds it with token_file, or the variable with token_env.",
         )
     if (named or needs_tls(endpoint.web)) and not is_protected(endpoint):
+        is_basic = endpoint.web.authentication is Authentication.BASIC
         raise ConfigError(
             f"{where}: its credential would travel without TLS, where others can read it",
-            remedy="Use an https URL.",
+            remedy="Use an https URL."
+            + (
+                ""
+                if is_basic
+                else " Windows authentication may do without: logs_in_without_tls = true."
+            ),
         )
 
 

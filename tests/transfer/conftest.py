@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import importlib.util
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,17 +15,22 @@ from types import SimpleNamespace
 import pytest
 import trustme
 
-from dlcore.emulator import Emulator, Settings
-from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.emulator import Counters, Emulator, Settings
+from dlcore.emulator.distribution_point import DistributionPoint
+from dlcore.emulator.published_folder import PublishedFolder
+from dlcore.emulator.sender import Sender
+from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
 from dlcore.transfer.http import direct, stall_timer
 from dlcore.transfer.http.receive import PATH_VARIABLE
 from tests import azurite as azurite_server
 from tests import buckets, nginx
 from tests.azurite import Azurite
 from tests.others import touch_private
+from tests.transfer.access import secret_file
 from tests.transfer.bodies import Server
 from tests.transfer.clock import Clock
 from tests.transfer.packages import Package, make_package
+from tests.transfer.windows_auth import NtlmAcceptor, WindowsGuard, serving
 
 Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
 
@@ -32,6 +38,7 @@ SOURCES = {
     "cmg": EndpointKind.CMG,
     "cloud-dp": EndpointKind.CLOUD_DP,
     "dp": EndpointKind.DP,
+    "dp-negotiate": EndpointKind.DP,
     "blob": EndpointKind.BLOB,
     "nginx": EndpointKind.HTTP,
     "nginx-tls": EndpointKind.HTTP,
@@ -42,6 +49,9 @@ SOURCES = {
     "az-library": EndpointKind.BUCKET,
 }
 """Servers by name, and the kind of endpoint that the conformance suite tests with each."""
+
+WITH_WINDOWS_LOGIN = "dp-negotiate"
+"""The one of them that wants a login for each connection."""
 
 PATHS = ["plain", "direct"]
 _CONTAINER = "content"
@@ -176,6 +186,11 @@ def source(
             monkeypatch.setenv(variable, value)
         scheme = name.partition("-")[0]
         return lambda: _still(EndpointSettings(name, kind, f"{scheme}://{_CONTAINER}"))
+    if name == WITH_WINDOWS_LOGIN:
+        accounts = secret_file(tmp_path, "accounts", "CORP:svc-dl:Pa55\n")
+        monkeypatch.setenv("NTLM_USER_FILE", accounts)
+        password = secret_file(tmp_path, "password", "Pa55\n")
+        return lambda: _logged_in(published, password)
     if kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.DP}:
         return lambda: _emulated(kind, published, tmp_path / "state")
     return lambda: _still(_lasting(name, request, published, tmp_path))
@@ -211,6 +226,26 @@ async def _emulated(
                 token_file=str(emulator.registration_token_file),
                 ca_file=str(emulator.ca_file),
             )
+
+
+@asynccontextmanager
+async def _logged_in(published: Path, password_file: str) -> AsyncIterator[EndpointSettings]:
+    """A distribution point with Windows authentication: NTLM inside of Negotiate."""
+    point = DistributionPoint(
+        PublishedFolder(published), Sender(None, time.monotonic, asyncio.sleep), Counters()
+    )
+    guard = WindowsGuard(lambda: NtlmAcceptor("negotiate"), schemes=("Negotiate",))
+    async with serving(point.routes(), guard) as url:
+        yield EndpointSettings(
+            WITH_WINDOWS_LOGIN,
+            EndpointKind.DP,
+            f"{url}/SMS_DP_SMSPKG$",
+            web=WebAccess(
+                authentication=Authentication.NEGOTIATE,
+                user="CORP\\svc-dl",
+                password_file=password_file,
+            ),
+        )
 
 
 @asynccontextmanager

@@ -102,16 +102,15 @@ class ToyAcceptor:
 class NtlmAcceptor:
     """That of pyspnego; it finds the accounts in the file that ``NTLM_USER_FILE`` names."""
 
-    def __init__(self, binding: bytes | None, protocol: str = "negotiate") -> None:
+    def __init__(self, protocol: str, binding: bytes | None = None) -> None:
         import spnego
         from spnego.channel_bindings import GssChannelBindings
 
+        options = spnego.NegotiateOptions
         self._context = spnego.server(
             protocol=protocol,
             channel_bindings=GssChannelBindings(application_data=binding) if binding else None,
-            options=spnego.NegotiateOptions.use_ntlm
-            if protocol == "ntlm"
-            else spnego.NegotiateOptions.use_negotiate,
+            options=options.use_ntlm if protocol == "ntlm" else options.use_negotiate,
         )
 
     def accept(self, token: bytes) -> tuple[bytes | None, str]:

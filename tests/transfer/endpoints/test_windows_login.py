@@ -1,0 +1,200 @@
+"""Windows authentication as the settings ask for it, with pyspnego's NTLM and real Kerberos."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import web
+
+from dlcore.errors import AuthError, ConfigError
+from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
+from dlcore.transfer import Endpoint, open_endpoint
+from dlcore.transfer.http.security_contexts import (
+    AccountPassword,
+    ContextError,
+    SecurityContexts,
+    WrongPasswordError,
+)
+from tests.transfer.access import secret_file
+from tests.transfer.windows_auth import NtlmAcceptor, WindowsGuard, binding_of, serving
+
+PASSWORD = "canary-Pa55"
+USER = "CORP\\svc-dl"
+
+posix_only = pytest.mark.posix_only(
+    reason="Windows' own NTLM treats a server on the same machine in another way"
+)
+
+
+async def document(_: web.Request) -> web.Response:
+    return web.Response(text="document")
+
+
+ROUTES = [web.get("/site/{key:.*}", document)]
+
+
+def endpoint(
+    url: str, scheme: str = "negotiate", *, user: str = "", password_file: str = "", ca: str = ""
+) -> Endpoint:
+    return open_endpoint(
+        EndpointSettings(
+            "site",
+            EndpointKind.HTTP,
+            f"{url}/site",
+            ca_file=ca,
+            web=WebAccess(
+                authentication=Authentication(scheme), user=user, password_file=password_file
+            ),
+        )
+    )
+
+
+async def read(opened: Endpoint) -> bytes:
+    try:
+        return await opened.read_document("catalog.json", 1000)
+    finally:
+        await opened.aclose()
+
+
+@pytest.fixture
+def password_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """That of `USER`, whom the server knows."""
+    accounts = secret_file(tmp_path, "accounts", f"CORP:svc-dl:{PASSWORD}\n")
+    monkeypatch.setenv("NTLM_USER_FILE", accounts)
+    return secret_file(tmp_path, "password", f"{PASSWORD}\n")
+
+
+@posix_only
+@pytest.mark.parametrize("scheme", ["ntlm", "negotiate"])
+async def test_it_logs_in_over_tls(
+    scheme: str,
+    authority: trustme.CA,
+    password_file: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    certificate = authority.issue_cert("localhost")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(tls)
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    binding = binding_of(tmp_path / "server.pem")
+    guard = WindowsGuard(lambda: NtlmAcceptor(scheme, binding), schemes=(scheme,))
+    with caplog.at_level(logging.DEBUG):
+        async with serving(ROUTES, guard, tls) as url:
+            opened = endpoint(
+                url, scheme, user=USER, password_file=password_file, ca=str(tmp_path / "ca.pem")
+            )
+            assert await read(opened) == b"document"
+    assert [user for _, user in guard.users] == [USER]
+    sent = [text.split(" ")[1] for text in guard.received]
+    assert len(sent) == 2
+    assert not any(token in caplog.text for token in sent)
+    assert PASSWORD not in caplog.text
+
+
+@posix_only
+async def test_a_wrong_password_ends_with_the_status_of_authentication(
+    password_file: str, tmp_path: Path
+) -> None:
+    guard = WindowsGuard(lambda: NtlmAcceptor("negotiate"))
+    wrong = secret_file(tmp_path, "wrong", "canary-wrong\n")
+    async with serving(ROUTES, guard) as url:
+        with pytest.raises(AuthError) as caught:
+            await read(endpoint(url, user=USER, password_file=wrong))
+    assert caught.value.exit_status == 5
+    assert USER in str(caught.value)
+    assert len(guard.shown) == 1
+
+
+async def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> None:
+        assert name == "spnego"
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    with pytest.raises(ConfigError, match="spnego is not installed") as caught:
+        endpoint("https://dp.example")
+    assert "dlcore-engine[windows-auth]" in caught.value.remedy
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[Any]:
+    """A domain controller."""
+    for name in ("k5test", "gssapi", "krb5"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"the package {name} is not installed")
+    if shutil.which("krb5kdc", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("krb5-kdc is not installed")
+    import k5test
+
+    realm = k5test.K5Realm(
+        krb5_conf={"libdefaults": {"dns_canonicalize_hostname": "false", "rdns": "false"}}
+    )
+    realm.addprinc("HTTP/localhost")
+    realm.extract_keytab("HTTP/localhost", realm.keytab)
+    yield realm
+    realm.stop()
+
+
+@pytest.mark.posix_only(reason="Windows has Kerberos of its own, and no domain here")
+class TestKerberos:
+    """With a domain controller of its own; the packages are those of CI."""
+
+    @pytest.fixture(autouse=True)
+    def environment(self, realm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in realm.env.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("NTLM_USER_FILE", raising=False)
+
+    async def test_a_ticket_is_enough(self, realm: Any) -> None:
+        realm.kinit(realm.user_princ, realm.password("user"))
+        guard = WindowsGuard(KerberosAcceptor, schemes=("Negotiate",))
+        async with serving(ROUTES, guard) as url:
+            assert await read(endpoint(url)) == b"document"
+        assert guard.users == [("/site/catalog.json", realm.user_princ)]
+        assert guard.statuses == [401, 200]
+
+    async def test_the_named_account_gets_a_ticket(self, realm: Any, tmp_path: Path) -> None:
+        realm.run(["kdestroy", "-A"])
+        password = secret_file(tmp_path, "password", realm.password("user") + "\n")
+        guard = WindowsGuard(KerberosAcceptor, schemes=("Negotiate",))
+        async with serving(ROUTES, guard) as url:
+            opened = endpoint(url, user=realm.user_princ, password_file=password)
+            assert await read(opened) == b"document"
+        assert guard.users == [("/site/catalog.json", realm.user_princ)]
+
+    def test_a_wrong_password_is_not_shown_again_by_ntlm(self, realm: Any) -> None:
+        """Fault: a password is wrong, and Kerberos says so. dlcore does not try it with NTLM."""
+        account = AccountPassword(realm.user_princ, "wrong")
+        with pytest.raises(WrongPasswordError):
+            SecurityContexts().make("Negotiate", "localhost", account, None)
+
+    def test_without_a_ticket_there_is_no_login(self, realm: Any) -> None:
+        realm.run(["kdestroy", "-A"])
+        with pytest.raises(ContextError):
+            SecurityContexts().make("Negotiate", "localhost", None, None)
+
+
+class KerberosAcceptor:
+    """The server's side, with the key of its keytab."""
+
+    def __init__(self) -> None:
+        import spnego
+
+        self._context = spnego.server(hostname="localhost", service="HTTP", protocol="negotiate")
+
+    def accept(self, token: bytes) -> tuple[bytes | None, str]:
+        try:
+            reply = self._context.step(token)
+        except Exception as error:
+            raise ValueError from error
+        return reply, str(self._context.client_principal) if self._context.complete else ""
