@@ -17,15 +17,17 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from dlcore.extras import require
 
 Scheme = Literal["Negotiate", "NTLM"]
 """A scheme whose tokens are made here."""
 
-_WRONG_PASSWORD: Final = frozenset({-1765328360, -1765328353})
-"""What a Kerberos server answers then: KRB5KDC_ERR_PREAUTH_FAILED, KRB5KRB_AP_ERR_BAD_INTEGRITY."""
+_REFUSED: Final = frozenset({-1765328360, -1765328353, -1765328366, -1765328361})
+"""What a domain controller says of a wrong password (KRB5KDC_ERR_PREAUTH_FAILED, or
+KRB5KRB_AP_ERR_BAD_INTEGRITY), of a locked account (KRB5KDC_ERR_CLIENT_REVOKED) and of an expired
+password (KRB5KDC_ERR_KEY_EXP)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class ContextError(Exception):
 
 
 class WrongPasswordError(ContextError):
-    """The domain does not accept the password."""
+    """The domain does not accept the password, or the account."""
 
 
 class SecurityContext(Protocol):
@@ -167,7 +169,8 @@ def _ask_kerberos(host: str, account: AccountPassword | None) -> None:
 
     who = (account.user, account.password) if account else (None, None)
     try:
-        spnego.client(who[0], who[1], hostname=host, service="HTTP", protocol="kerberos")
+        context = spnego.client(who[0], who[1], hostname=host, service="HTTP", protocol="kerberos")
+        context.step(None)  # only now it looks for a ticket
     except Exception as error:
         failure = _context_error(error)
     else:
@@ -183,8 +186,7 @@ def _context_error(error: Exception) -> ContextError:
     """Ours in place of pyspnego's, whose text may repeat what a server or domain has sent."""
     from spnego.exceptions import InvalidCredentialError
 
-    cause: Any = getattr(error, "base_error", None)
     is_refused = sys.platform == "win32" and isinstance(error, InvalidCredentialError)
-    if is_refused or getattr(cause, "min_code", None) in _WRONG_PASSWORD:
-        return WrongPasswordError("the domain does not accept the password")
+    if is_refused or getattr(error, "err_code", None) in _REFUSED:
+        return WrongPasswordError("the domain does not accept the account or its password")
     return ContextError(type(error).__name__)

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,13 +137,20 @@ def realm() -> Iterator[Any]:
         pytest.skip("krb5-kdc is not installed")
     import k5test
 
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     realm = k5test.K5Realm(
-        krb5_conf={"libdefaults": {"dns_canonicalize_hostname": "false", "rdns": "false"}}
+        portbase=port,
+        get_creds=False,
+        create_host=False,
+        krb5_conf={"libdefaults": {"dns_canonicalize_hostname": "false", "rdns": "false"}},
     )
-    realm.addprinc("HTTP/localhost")
-    realm.extract_keytab("HTTP/localhost", realm.keytab)
-    yield realm
-    realm.stop()
+    try:
+        realm.addprinc("HTTP/localhost")
+        realm.extract_keytab("HTTP/localhost", realm.keytab)
+        yield realm
+    finally:
+        realm.stop()
 
 
 @pytest.mark.posix_only(reason="Windows has Kerberos of its own, and no domain here")

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -68,15 +69,13 @@ class Site:
             headers=headers if is_part else {},
         )
 
-    def keyring(self, user: str = "anna", **settings: object) -> Keyring:
-        web_access = WebAccess(
-            **{
-                "authentication": Authentication.NEGOTIATE,
-                "user": user,
-                "password_file": self.password_file if user else "",
-                **settings,
-            }
-        )
+    def keyring(self, user: str = "anna", **settings: Any) -> Keyring:
+        usual: dict[str, Any] = {
+            "authentication": Authentication.NEGOTIATE,
+            "user": user,
+            "password_file": self.password_file if user else "",
+        }
+        web_access = WebAccess(**{**usual, **settings})
         return Keyring(
             web_access,
             self.url,
