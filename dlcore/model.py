@@ -355,7 +355,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         kind: What sort of source it is.
         url: Base URL, for the kind ``bucket`` one of `BUCKET_SCHEMES`; or for the kinds of
             `FOLDER_KINDS` a folder, local or UNC.
-        token_file: File with the registration token of a ``cmg`` or ``cloud-dp``.
+        token_file: File with the registration token of a ``cmg`` or ``cloud-dp``, or with the token
+            that a ``dp`` takes in place of a login.
         token_env: Environment variable with that token, in place of a file.
         sas_file: File with the shared access signature of a ``blob``; re-read when it is rejected.
         sas_env: Environment variable with that signature, in place of a file.

@@ -41,7 +41,7 @@ KEYS = {
     EndpointKind.CMG: (*_WEB, "token_file", "token_env", "content_hosts", "serves_content"),
     EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env", "content_hosts"),
     EndpointKind.BLOB: (*_WEB, "sas_file", "sas_env"),
-    EndpointKind.DP: (*_WEB, *LOGIN_KEYS),
+    EndpointKind.DP: (*_WEB, *LOGIN_KEYS, "token_file", "token_env"),
     EndpointKind.HTTP: (*_WEB, *LOGIN_KEYS),
     EndpointKind.FILE: (*_COMMON, "path"),
     EndpointKind.BUCKET: (*_COMMON, "url", "ca_file"),

@@ -89,7 +89,8 @@ def _connection(contact: Contact) -> Check:
     if contact.lookup_fault:
         return Check("connection", CheckOutcome.NOT_EXAMINED, "the host was not found")
     if error is None:
-        detail = f"the server answered with status {contact.status}"
+        offers = f"; it offers logins by {', '.join(contact.offers)}" if contact.offers else ""
+        detail = f"the server answered with status {contact.status}{offers}"
         return Check("connection", CheckOutcome.PASSED, detail)
     if isinstance(error, TlsError):
         return Check("connection", CheckOutcome.PASSED, "the server can be reached")

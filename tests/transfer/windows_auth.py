@@ -136,6 +136,7 @@ class WindowsGuard:
         schemes: What it offers.
         keeps: Whether a login counts for the connection, and not for one request only.
         told: What it says of that in ``Persistent-Auth``; empty for nothing.
+        proxy_support: What a proxy says of connections; empty for nothing.
         drops: The token at which it breaks the connection: of a handshake the first, the second.
         repeats: Whether it answers every token with a challenge.
         page_bytes: Length of the page that comes along with a 401.
@@ -150,6 +151,7 @@ class WindowsGuard:
     schemes: tuple[str, ...] = ("Negotiate", "NTLM")
     keeps: bool = True
     told: str = ""
+    proxy_support: str = ""
     drops: Literal["", "first", "second"] = ""
     repeats: bool = False
     page_bytes: int = 1300
@@ -214,6 +216,8 @@ class WindowsGuard:
 
     def _refusal(self, headers: dict[str, str] | None = None) -> web.Response:
         response = web.Response(status=401, body=b"x" * self.page_bytes, headers=headers)
+        if self.proxy_support:
+            response.headers["Proxy-Support"] = self.proxy_support
         if headers is None:
             for scheme in self.schemes:
                 response.headers.add("WWW-Authenticate", scheme)

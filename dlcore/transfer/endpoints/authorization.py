@@ -10,7 +10,6 @@ Source: RFC 7617, "The 'Basic' HTTP Authentication Scheme".
 from __future__ import annotations
 
 import base64
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
@@ -20,6 +19,7 @@ from yarl import URL
 from dlcore.errors import ConfigError
 from dlcore.model import Authentication, WebAccess
 from dlcore.redaction import redact
+from dlcore.transfer.endpoints.credentials import Secret
 from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.login_source import login_source
@@ -39,7 +39,13 @@ NO_LOGIN: Final = (
     " password, or use a .netrc file or a credential helper."
 )
 
-_log = logging.getLogger(__name__)
+TOKEN_FIELD: Final = "CCMTOKENAUTH"  # noqa: S105  # the name of a header
+"""What a distribution point reads a client's token from.
+
+Source: Microsoft Support, KB4490065, on ``CCMTOKENAUTH_SMS_DP_SMSPKG$``. The form of the field is
+not documented; its name here is that of the folder.
+"""
+
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -50,6 +56,7 @@ class Authorization:
         endpoint: Name of the endpoint.
         url: Any URL of the origin.
         web: What is shown there.
+        token: Reads what a distribution point takes in place of a login; None for nothing.
         observer: Told of each renewal of the login.
         policy: For the renewals.
 
@@ -63,6 +70,7 @@ class Authorization:
         url: URL,
         web: WebAccess,
         *,
+        token: Secret | None = None,
         observer: Observer = ignore,
         policy: TransferPolicy | None = None,
     ) -> None:
@@ -71,10 +79,11 @@ class Authorization:
         self._fields = HeaderFields(endpoint, web.headers)
         is_basic = web.authentication is Authentication.BASIC
         self._find = login_source(endpoint, url, web) if is_basic else None
+        self._token = token
         self._shows_login = False
         self._check(web)
         self._lease: Lease[Mapping[str, str]] | None = None
-        if self._find or self._fields.has_files:
+        if self._find or self._token or self._fields.has_files:
             policy = policy or TransferPolicy()
             self._lease = Lease(endpoint, "login", self._read, observer=observer, policy=policy)
 
@@ -106,7 +115,9 @@ class Authorization:
         login = await self._find() if self._find else None
         if login:
             fields["Authorization"] = login.token or basic(login.user, login.password)
-        self._shows_login = login is not None or self._fields.has_files
+        if self._token:
+            fields[TOKEN_FIELD] = await in_thread(self._token)
+        self._shows_login = login is not None or self._token is not None or self._fields.has_files
         return self._shown(fields), login.life_s if login else NEVER_S
 
     def _shown(self, fields: Mapping[str, str]) -> ShownFields:
@@ -116,7 +127,8 @@ class Authorization:
         try:
             return await attempt(fields)
         except RejectedError as error:
-            if error.status == 401 and not (self._shows_login or self._fields.holds_secrets):
+            shows_any = self._shows_login or self._fields.holds_secrets
+            if error.status == 401 and not (shows_any or error.wants_windows_login):
                 error.remedy = NO_LOGIN
             raise
 
@@ -128,7 +140,9 @@ class Authorization:
             )
         is_basic = web.authentication is Authentication.BASIC
         is_login = is_basic and (web.user or web.credential_command)
-        if (self._fields.holds_secrets or is_login or self._find) and not is_protected(self._url):
+        if (
+            self._fields.holds_secrets or is_login or self._find or self._token
+        ) and not is_protected(self._url):
             raise ConfigError(
                 f"endpoint {self._endpoint}: its credential would travel without TLS, where others"
                 " can read it",

@@ -14,6 +14,7 @@ import msgspec
 
 from dlcore.errors import TransferError
 from dlcore.printable import printable
+from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.clocks import ahead_s
 from dlcore.transfer.http.urls import exact_url
@@ -30,6 +31,7 @@ class Contact(msgspec.Struct, frozen=True):
         addresses: What the host's name stands for; empty if a proxy is to look it up.
         lookup_fault: Why the name stands for nothing; empty if it was found or not looked up.
         status: The status of the response; 0 if none came.
+        offers: The schemes by which the server lets clients log in, if it asked for a login.
         ahead_s: Seconds by which this machine's clock is ahead of the server's; None if unknown.
         error: Why no response came; None if one came.
     """
@@ -41,6 +43,7 @@ class Contact(msgspec.Struct, frozen=True):
     addresses: tuple[str, ...] = ()
     lookup_fault: str = ""
     status: int = 0
+    offers: tuple[str, ...] = ()
     ahead_s: float | None = None
     error: TransferError | None = None
 
@@ -71,7 +74,10 @@ async def contact(
         return msgspec.structs.replace(found, error=error)
     with response:
         return msgspec.structs.replace(
-            found, status=response.status, ahead_s=ahead_s(response.headers, now())
+            found,
+            status=response.status,
+            offers=offers_of(response.headers) if response.status == 401 else (),
+            ahead_s=ahead_s(response.headers, now()),
         )
 
 

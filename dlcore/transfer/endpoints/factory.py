@@ -20,7 +20,7 @@ from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
 from dlcore.transfer.endpoints.contact import Contact, contact
 from dlcore.transfer.endpoints.content_library import ContentLibraryEndpoint
-from dlcore.transfer.endpoints.credentials import secret_of
+from dlcore.transfer.endpoints.credentials import password_of, secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.keyring import Keyring
@@ -85,7 +85,10 @@ def open_endpoint(
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
         case EndpointKind.DP:
-            shown = keyring.authorization(settings.name, base_url, observer=observer)
+            token = secret_of(
+                settings.name, "token", file=settings.token_file, env=settings.token_env
+            )
+            shown = keyring.authorization(settings.name, base_url, observer=observer, token=token)
             return DistributionPointEndpoint(
                 settings.name, base_url, client, shown, connections=settings.connections
             )
@@ -109,9 +112,14 @@ def try_credentials(settings: EndpointSettings) -> str:
         what, file, env = "token", settings.token_file, settings.token_env
     elif settings.kind is EndpointKind.BLOB:
         what, file, env = "sas", settings.sas_file, settings.sas_env
+    elif settings.kind is EndpointKind.DP and (settings.token_file or settings.token_env):
+        what, file, env = "token", settings.token_file, settings.token_env
+    elif settings.kind in _SHOWN_LOGINS:
+        what, file, env = "password", settings.web.password_file, settings.web.password_env
     else:
         return ""
-    secret = secret_of(settings.name, what, file=file, env=env)
+    of = password_of if what == "password" else secret_of
+    secret = of(settings.name, what, file=file, env=env)
     if secret is None:
         return ""
     secret()
@@ -130,7 +138,7 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
     Raises:
         ConfigError: The settings cannot be used.
     """
-    client = _keyring(settings).client(settings.name)
+    client = _keyring(settings).client(settings.name, logs_in=False)
     try:
         url = await _contact_url(settings)
         return await contact(url, client) if url else None

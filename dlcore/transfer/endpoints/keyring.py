@@ -16,7 +16,7 @@ from yarl import URL
 from dlcore.errors import ConfigError
 from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
-from dlcore.transfer.endpoints.credentials import password_of, read_private
+from dlcore.transfer.endpoints.credentials import Secret, password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
 from dlcore.transfer.endpoints.windows_login import connection_login
 from dlcore.transfer.http.addresses import Reach
@@ -87,7 +87,12 @@ class Keyring:
         )
 
     def authorization(
-        self, endpoint: str, url: str, *, observer: Observer = ignore
+        self,
+        endpoint: str,
+        url: str,
+        *,
+        observer: Observer = ignore,
+        token: Secret | None = None,
     ) -> Authorization:
         """What the server of a URL is shown with each request.
 
@@ -95,6 +100,7 @@ class Keyring:
             endpoint: Name of the endpoint that asks first.
             url: Absolute, http or https.
             observer: Told of each renewal of the login.
+            token: Reads what a distribution point takes in place of a login; None for nothing.
 
         Raises:
             ConfigError: The settings cannot be used for this server.
@@ -103,7 +109,9 @@ class Keyring:
         origin = origin_of(target)
         if origin not in self._authorizations:
             web = self.settings_for(url)
-            self._authorizations[origin] = Authorization(endpoint, target, web, observer=observer)
+            self._authorizations[origin] = Authorization(
+                endpoint, target, web, token=token, observer=observer
+            )
         return self._authorizations[origin]
 
     def client(

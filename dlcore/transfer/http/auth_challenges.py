@@ -14,6 +14,7 @@ from typing import Final
 MAX_TOKEN_BYTES: Final = 64 << 10
 """A longer token is refused. Source: Microsoft's largest Kerberos token, ``MaxTokenSize``."""
 
+_KNOWN: Final = ("Negotiate", "NTLM", "Basic", "Digest", "Bearer")
 _ITEM = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
 _SCHEME = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]+(.*))?", re.DOTALL)
 
@@ -33,6 +34,16 @@ def offered_schemes(fields: Iterable[str]) -> Mapping[str, str]:
         if match := _SCHEME.fullmatch(item):
             found.setdefault(match[1].lower(), (match[2] or "").strip())
     return found
+
+
+def offers_of(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The schemes that a response offers, by the names that are known here.
+
+    A server could put anything into the others.
+    """
+    name = "www-authenticate"
+    offered = offered_schemes(text for key, text in headers.items() if key.lower() == name)
+    return tuple(scheme for scheme in _KNOWN if scheme.lower() in offered)
 
 
 def token_of(text: str) -> bytes | None:

@@ -26,7 +26,7 @@ import aiohttp
 import msgspec
 
 from dlcore.errors import AuthError, Fault, TransferError
-from dlcore.transfer.http.auth_challenges import offered_schemes
+from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.handshake import UNAUTHORIZED, Handshake, Send
 from dlcore.transfer.http.pinned_connections import Pins, holding
 from dlcore.transfer.http.security_contexts import (
@@ -44,8 +44,6 @@ FindAccount = Callable[[], Awaitable[AccountPassword | None]]
 
 MAX_UNANSWERED: Final = 2
 """How often an account is shown to a server that breaks the connection in place of an answer."""
-
-_KNOWN_SCHEMES: Final = ("Basic", "Bearer", "Digest", "Negotiate", "NTLM")
 
 
 class _Shown(msgspec.Struct, frozen=True):
@@ -204,9 +202,9 @@ class ConnectionLogin:
         Raises:
             AuthError: It offers none of ours, or what stands before it mixes up connections.
         """
-        offered = offered_schemes(response.headers.getall("WWW-Authenticate", []))
+        offered = offers_of(response.headers)
         support = response.headers.get("Proxy-Support", "").strip().lower()
-        found = next((each for each in self._schemes if each.lower() in offered), None)
+        found = next((each for each in self._schemes if each in offered), None)
         if found and not (is_shared and support != "session-based-authentication"):
             return found
         response.close()
@@ -216,9 +214,8 @@ class ConnectionLogin:
                 f" which {found} needs",
                 "Reach this server without the proxy (NO_PROXY), or by https.",
             )
-        known = [each for each in _KNOWN_SCHEMES if each.lower() in offered]
         raise self._error(
-            f"{request}: the server offers {' and '.join(known) or 'no login'}, and not"
+            f"{request}: the server offers {' and '.join(offered) or 'no login'}, and not"
             f" {' or '.join(self._schemes)}",
             "Switch Windows authentication on at the server, or set another authentication for"
             " this endpoint; basic sends the password itself.",

@@ -18,6 +18,7 @@ from dlcore.errors import AuthError, Fault, TlsError, TransferError
 from dlcore.printable import printable
 from dlcore.transfer.http.addresses import AddressRefusedError
 from dlcore.transfer.http.alerts import error_of_alert
+from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.clocks import CLOCK_REMEDY, difference
 from dlcore.transfer.http.headers import parse_date, parse_retry_after_s
 from dlcore.transfer.http.pinned_connections import LoginInterruptedError
@@ -78,14 +79,27 @@ class RejectedError(AuthError):
     Attributes:
         status: 401 or 403.
         detail: Value of ``x-ms-error-code`` if it is a known one; else empty.
+        wants_windows_login: Whether the server offers Windows authentication only.
         clocks: How this machine's clock differs from the server's, for people; empty if it hardly
             does. A signature may be "not valid yet" because of that.
     """
 
     def __init__(
-        self, message: str, *, endpoint: str, status: int, detail: str, clocks: str = ""
+        self,
+        message: str,
+        *,
+        endpoint: str,
+        status: int,
+        detail: str,
+        wants_windows_login: bool = False,
+        clocks: str = "",
     ) -> None:
-        remedy = "Check the credentials of this endpoint, and what they may read."
+        remedy = (
+            'The server wants Windows authentication: set authentication = "negotiate" for this'
+            " endpoint."
+            if wants_windows_login
+            else "Check the credentials of this endpoint, and what they may read."
+        )
         super().__init__(
             f"{message}; {clocks}" if clocks else message,
             fault=Fault.AUTH,
@@ -94,6 +108,7 @@ class RejectedError(AuthError):
         )
         self.status = status
         self.detail = detail
+        self.wants_windows_login = wants_windows_login
         self.clocks = clocks
 
 
@@ -119,9 +134,14 @@ def error_of_status(
     detail = detail if detail in _ERROR_CODES else ""
     message = f"{request} was answered {status}{' ' + detail if detail else ''}"
     if status in {401, 403}:
-        clocks = difference(headers, datetime.now(UTC))
+        offers = offers_of(headers) if status == 401 else ()
         return RejectedError(
-            message, endpoint=endpoint, status=status, detail=detail, clocks=clocks
+            message,
+            endpoint=endpoint,
+            status=status,
+            detail=detail,
+            wants_windows_login=bool(offers) and set(offers) <= {"Negotiate", "NTLM"},
+            clocks=difference(headers, datetime.now(UTC)),
         )
     fault = _BY_STATUS.get(status, Fault.REFUSED)
     remedy = REMEDIES[fault]

@@ -16,7 +16,7 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
@@ -109,7 +109,7 @@ class PinnedRequest(aiohttp.ClientRequest):
         """What tells apart connections that must not serve each other's requests."""
         key = super().connection_key
         # A number could be that of other headers; two pins are never equal.
-        return key._replace(proxy_headers_hash=self.pin) if self.pin else key
+        return key._replace(proxy_headers_hash=cast("Any", self.pin)) if self.pin else key
 
 
 class PinnedConnections(aiohttp.BaseConnector):

@@ -16,17 +16,24 @@ import pytest
 import trustme
 from aiohttp import web
 
-from dlcore.errors import AuthError, ConfigError
+from dlcore.errors import AuthError, ConfigError, Fault, TransferError
 from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
-from dlcore.transfer import Endpoint, open_endpoint
+from dlcore.transfer import Endpoint, contact_endpoint, open_endpoint
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
     SecurityContexts,
     WrongPasswordError,
 )
-from tests.transfer.access import secret_file
-from tests.transfer.windows_auth import NtlmAcceptor, WindowsGuard, binding_of, serving
+from tests.transfer.access import manifest, secret_file
+from tests.transfer.access_servers import guarded
+from tests.transfer.windows_auth import (
+    NtlmAcceptor,
+    WindowsGuard,
+    binding_of,
+    serving,
+    toy_guard,
+)
 
 PASSWORD = "canary-Pa55"
 USER = "CORP\\svc-dl"
@@ -115,6 +122,36 @@ async def test_a_wrong_password_ends_with_the_status_of_authentication(
     assert caught.value.exit_status == 5
     assert USER in str(caught.value)
     assert len(guard.shown) == 1
+
+
+async def test_doctor_is_told_the_offers_and_shows_nothing() -> None:
+    guard = toy_guard()
+    web_access = WebAccess(authentication=Authentication.NEGOTIATE)
+    async with serving(ROUTES, guard) as url:
+        settings = EndpointSettings("site", EndpointKind.HTTP, url, web=web_access)
+        contact = await contact_endpoint(settings)
+    assert contact is not None
+    assert contact.offers == ("Negotiate", "NTLM")
+    assert guard.received == []
+
+
+async def test_without_the_setting_a_server_of_windows_is_named_as_one() -> None:
+    guard = toy_guard()
+    async with serving(ROUTES, guard) as url:
+        with pytest.raises(AuthError) as caught:
+            await read(endpoint(url, "basic"))
+    assert 'authentication = "negotiate"' in caught.value.remedy
+
+
+async def test_a_distribution_point_is_shown_a_token(tmp_path: Path) -> None:
+    token = secret_file(tmp_path, "token", "canary-token\n")
+    async with guarded(CCMTOKENAUTH="canary-token") as server:
+        point = open_endpoint(EndpointSettings("dp", EndpointKind.DP, server.url, token_file=token))
+        with pytest.raises(TransferError) as caught:  # it serves no listings
+            await point.locate(manifest())
+        await point.aclose()
+    assert caught.value.fault is not Fault.AUTH
+    assert server.shown("CCMTOKENAUTH") == ["canary-token"]
 
 
 async def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from dlcore.errors import AuthError, ConfigError, Fault, TransferError
 from dlcore.model import Authentication, WebAccess
 from dlcore.transfer import Keyring
+from dlcore.transfer.http import proxies
 from dlcore.transfer.http.handshake import MAX_STEPS
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_range
@@ -280,6 +281,23 @@ async def test_a_redirect_elsewhere_gets_no_login(tmp_path: Path) -> None:
         assert (await server.refusal()).fault is Fault.AUTH
         assert other.received == []
         assert server.guard.users
+
+
+async def test_a_proxy_that_may_mix_up_connections_is_not_logged_in_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: an HTTP proxy sends requests of several clients over one connection. dlcore logs in
+    only if the proxy says that it does not.
+    """
+    monkeypatch.setattr(proxies, "is_direct", lambda scheme, host: False)
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        # The server stands for the proxy as well: it takes whole URLs.
+        keyring = server.keyring(proxy=server.url)
+        error = await server.refusal(keyring)
+        assert "keeps the connections of clients apart" in str(error)
+        assert server.guard.received == []
+        server.guard.proxy_support = "Session-Based-Authentication"
+        assert await server.read(keyring=keyring)
 
 
 async def test_a_login_is_bound_to_the_tls_connection(
