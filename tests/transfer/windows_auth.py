@@ -6,6 +6,7 @@ that says nothing of the password but whether it is the right one. `NtlmAcceptor
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -138,6 +139,7 @@ class WindowsGuard:
         told: What it says of that in ``Persistent-Auth``; empty for nothing.
         proxy_support: What a proxy says of connections; empty for nothing.
         drops: The token at which it breaks the connection: of a handshake the first, the second.
+        hangs: Whether it never answers a token.
         repeats: Whether it answers every token with a challenge.
         page_bytes: Length of the page that comes along with a 401.
         connections: Those that were seen.
@@ -153,6 +155,7 @@ class WindowsGuard:
     told: str = ""
     proxy_support: str = ""
     drops: Literal["", "first", "second"] = ""
+    hangs: bool = False
     repeats: bool = False
     page_bytes: int = 1300
     connections: weakref.WeakKeyDictionary[object, _Connection] = field(
@@ -178,6 +181,8 @@ class WindowsGuard:
         text = request.headers.get("Authorization", "")
         if text:
             self.received.append(text)
+            if self.hangs:
+                await asyncio.Event().wait()
             scheme, _, token = text.partition(" ")
             refused = self._step(request, connection, scheme, base64.b64decode(token))
             if refused is not None:
@@ -244,7 +249,7 @@ async def serving(
     middleware = web.middleware(lambda request, handler: guard(request, handler))
     app = web.Application(middlewares=[middleware])
     app.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()

@@ -27,6 +27,7 @@ import msgspec
 
 from dlcore.errors import AuthError, Fault, TransferError
 from dlcore.transfer.http.auth_challenges import offers_of
+from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.http.handshake import UNAUTHORIZED, Handshake, Send
 from dlcore.transfer.http.pinned_connections import Pins, holding
 from dlcore.transfer.http.security_contexts import (
@@ -138,9 +139,12 @@ class ConnectionLogin:
 
     async def _log_in(self, handshake: Handshake, scheme: Scheme) -> aiohttp.ClientResponse:
         if self._accepted is None:
-            async with self._alone:
+            await self._wait_for_turn(handshake.request)
+            try:
                 if self._accepted is None:
                     return await self._try_all(handshake, scheme)
+            finally:
+                self._alone.release()
         account = self._accepted.account
         try:
             response = await handshake.run(scheme, account)
@@ -154,6 +158,20 @@ class ConnectionLogin:
             self._accepted = None
             raise self._refusal(handshake.request, scheme, account)
         raise self._nothing_to_show(handshake.request, scheme, reasons)
+
+    async def _wait_for_turn(self, request: str) -> None:
+        """Wait for the login under way, but not for those of all others that wait for it."""
+        try:
+            async with asyncio.timeout(self._policy.stall_s):
+                await self._alone.acquire()
+        except TimeoutError:
+            raise TransferError(
+                f"{request}: another login at this server has not ended within"
+                f" {self._policy.stall_s:g} s",
+                fault=Fault.STALL,
+                endpoint=self._endpoint,
+                remedy=REMEDIES[Fault.STALL],
+            ) from None
 
     async def _try_all(self, handshake: Handshake, scheme: Scheme) -> aiohttp.ClientResponse:
         """Show who this process runs as, then the named account, until one is accepted."""

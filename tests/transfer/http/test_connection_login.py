@@ -23,7 +23,7 @@ from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.security_contexts import AccountPassword
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
-from tests.transfer.access import secret_file
+from tests.transfer.access import read, secret_file
 from tests.transfer.access_servers import GuardedServer, guarded
 from tests.transfer.sinks import Collector
 from tests.transfer.windows_auth import (
@@ -36,6 +36,7 @@ from tests.transfer.windows_auth import (
 
 PASSWORD = "canary-of-anna"
 LENGTH = 1000
+POLICY = TransferPolicy(max_connections_per_host=8)
 
 
 class Site:
@@ -45,12 +46,12 @@ class Site:
         redirects: Where a path leads instead.
     """
 
-    def __init__(self, guard: WindowsGuard, folder: Path) -> None:
+    def __init__(self, guard: WindowsGuard, folder: Path, policy: TransferPolicy) -> None:
         self.guard = guard
         self.url = ""
         self.ca_file = ""
         self.redirects: dict[str, str] = {}
-        self.pool = ConnectionPool(TransferPolicy(max_connections_per_host=8))
+        self.pool = ConnectionPool(policy)
         self.contexts = ToyContexts()
         self.password_file = secret_file(folder, "password", f"{PASSWORD}\n")
 
@@ -82,6 +83,7 @@ class Site:
             self.url,
             ca_file=self.ca_file,
             name="dp",
+            policy=self.pool.policy,
             make_context=self.contexts.make,
         )
 
@@ -110,9 +112,13 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def site(
-    guard: WindowsGuard, folder: Path, tls: ssl.SSLContext | None = None, ca_file: str = ""
+    guard: WindowsGuard,
+    folder: Path,
+    tls: ssl.SSLContext | None = None,
+    ca_file: str = "",
+    policy: TransferPolicy = POLICY,
 ) -> AsyncIterator[Site]:
-    found = Site(guard, folder)
+    found = Site(guard, folder, policy)
     found.ca_file = ca_file
     async with serving([web.route("*", "/{path:.*}", found.answer)], guard, tls) as url:
         found.url = url
@@ -260,6 +266,22 @@ async def test_a_handshake_ends(tmp_path: Path) -> None:
         assert len(server.guard.received) == MAX_STEPS
 
 
+async def test_a_login_that_hangs_does_not_hold_up_one_request_after_the_other(
+    tmp_path: Path,
+) -> None:
+    """Fault: a server does not answer in the middle of a login. dlcore gives up all that wait."""
+    policy = TransferPolicy(stall_s=0.1)
+    async with site(toy_guard(anna=PASSWORD), tmp_path, policy=policy) as server:
+        server.guard.hangs = True
+        keyring = server.keyring()
+        reads = [server.read(f"/{number}", keyring) for number in range(20)]
+        errors = await asyncio.gather(*reads, return_exceptions=True)
+        assert {error.fault for error in errors if isinstance(error, TransferError)} == {
+            Fault.STALL
+        }
+        assert len(server.guard.received) <= 2
+
+
 @pytest.mark.parametrize("told", ["", "false"])
 async def test_a_server_that_wants_a_login_for_each_request(told: str, tmp_path: Path) -> None:
     """Fault: a login counts for one request only. dlcore sends the first token along with each."""
@@ -298,6 +320,14 @@ async def test_a_proxy_that_may_mix_up_connections_is_not_logged_in_through(
         assert server.guard.received == []
         server.guard.proxy_support = "Session-Based-Authentication"
         assert await server.read(keyring=keyring)
+
+
+async def test_a_server_that_another_one_names_gets_no_login(tmp_path: Path) -> None:
+    """Fault: a foreign list names a URL at the user's server. dlcore does not log in for it."""
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        with pytest.raises(AuthError):
+            await read(f"{server.url}/o", server.keyring(), led_by="http://localhost:1/list")
+        assert server.guard.received == []
 
 
 async def test_a_login_is_bound_to_the_tls_connection(
