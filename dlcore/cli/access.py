@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.engine.fetching.access import Access
-from dlcore.model import WebAccess
+from dlcore.model import Authentication, WebAccess
 from dlcore.transfer import users_netrc_file
 
 PASSPHRASE_ENV = "DLCORE_CLIENT_KEY_PASSPHRASE"  # noqa: S105  # the name of a variable
@@ -52,6 +52,21 @@ _OPTIONS = (
     _file_option(
         "--client-key-passphrase-file",
         f"File with the passphrase of --client-key; by default {PASSPHRASE_ENV} has it.",
+    ),
+    click.option(
+        "--authentication",
+        type=click.Choice([each.value for each in Authentication]),
+        default=Authentication.BASIC.value,
+        show_default=True,
+        help="How to log in at the server of the first URL: 'negotiate' and 'ntlm' are Windows "
+        "authentication, as this process or as the user in the URL (https://DOMAIN%5CUSER@HOST).",
+    ),
+    click.option(
+        "--login-without-tls",
+        "logs_in_without_tls",
+        is_flag=True,
+        help="Use Windows authentication also over plain http, where others can try passwords on "
+        "what they read.",
     ),
     _file_option(
         "--password-file",
@@ -110,7 +125,15 @@ def access_options(command: Command) -> Command:
 
 _NAMES = (
     *("token_file", "sas_file", "ca_file", "client_cert", "client_key"),
-    *("client_key_passphrase_file", "password_file", "uses_netrc", "netrc_file", "headers"),
+    *(
+        "client_key_passphrase_file",
+        "authentication",
+        "logs_in_without_tls",
+        "password_file",
+        "uses_netrc",
+        "netrc_file",
+        "headers",
+    ),
     *("credential_command", "proxy", "proxy_password_file"),
 )
 
@@ -122,6 +145,7 @@ def _access(
     *,
     uses_netrc: bool,
     netrc_file: str,
+    authentication: str,
     credential_command: str,
     **web: Any,
 ) -> Access:
@@ -134,6 +158,7 @@ def _access(
         sas_file,
         ca_file,
         web=WebAccess(
+            authentication=Authentication(authentication),
             netrc_file=netrc_file or (users_netrc_file() if uses_netrc else ""),
             credential_command=_words(credential_command),
             client_key_passphrase_env=_variable(PASSPHRASE_ENV, passphrase_file),

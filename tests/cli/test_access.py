@@ -76,6 +76,20 @@ def test_a_user_without_a_password_is_told_where_to_put_it(here: Here, tmp_path:
     assert "--password-file" in ended.error["remedy"]
 
 
+def test_windows_authentication_keeps_to_tls(here: Here, tmp_path: Path) -> None:
+    url, to = "http://CORP%5Canna@dp.invalid/a.bin", tmp_path / "to"
+    password = secret_file(tmp_path, "password", f"{CANARY}\n")
+    arguments = (url, "-o", to, "--sha256", SHA256, "--password-file", password, "--json")
+    ended = here("fetch", *arguments, "--authentication", "negotiate")
+    refused(ended, 2, "config")
+    assert "--login-without-tls" in ended.error["remedy"]
+    accepted = here(
+        *("fetch", *arguments, "--authentication", "ntlm", "--login-without-tls"),
+        *("--retries", "0"),
+    )
+    refused(accepted, 6, "transfer")  # this host does not exist
+
+
 @pytest.mark.parametrize("time_s", ["0", "0.01"])
 def test_the_time_for_retries_is_kept(time_s: str, here: Here, tmp_path: Path) -> None:
     arguments = ("http://127.0.0.1:1/a.bin", "-o", tmp_path / "to", "--sha256", SHA256, "--json")

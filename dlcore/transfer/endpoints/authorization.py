@@ -101,7 +101,10 @@ class Authorization:
             return await self._attempt(attempt, fields)
 
         return await self._lease.use(
-            attempt_with, is_curable=lambda error: error.status == 401 and self._shows_login
+            attempt_with,
+            is_curable=lambda error: (
+                error.status == 401 and self._shows_login and not error.wants_windows_login
+            ),
         )
 
     async def aclose(self) -> None:

@@ -68,7 +68,9 @@ class Keyring:
         self._users = dict(users or {})
         self._proxies = _proxies(name, self._web)
         self._certificate = _certificate(name, self._web, self._own)
-        self._login = _connection_login(name, self._web, own, self.policy, make_context)
+        self._login = _connection_login(
+            name, self.settings_for(own), own, self.policy, make_context
+        )
         self._authorizations: dict[Origin, Authorization] = {}
 
     def settings_for(self, url: str) -> WebAccess:

@@ -59,7 +59,7 @@ def connection_login(
             f"endpoint {endpoint}: its {web.authentication} login would travel without TLS, where"
             " others can try passwords on what they read, and use it for themselves",
             remedy=f"Change {redact(str(url.origin()))} to https, or accept that with"
-            " logs_in_without_tls = true.",
+            " logs_in_without_tls = true (on the command line --login-without-tls).",
         )
     find = login_source(endpoint, url, web)
     if make_context is None:

@@ -135,11 +135,15 @@ async def test_doctor_is_told_the_offers_and_shows_nothing() -> None:
     assert guard.received == []
 
 
-async def test_without_the_setting_a_server_of_windows_is_named_as_one() -> None:
+@pytest.mark.parametrize("user", ["", "anna"])
+async def test_without_the_setting_a_server_of_windows_is_named_as_one(
+    user: str, tmp_path: Path
+) -> None:
+    password = secret_file(tmp_path, "password", "canary\n") if user else ""
     guard = toy_guard()
     async with serving(ROUTES, guard) as url:
         with pytest.raises(AuthError) as caught:
-            await read(endpoint(url, "basic"))
+            await read(endpoint(url, "basic", user=user, password_file=password))
     assert 'authentication = "negotiate"' in caught.value.remedy
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from dlcore.errors import AuthError, ConfigError, Fault, TransferError
 from dlcore.model import Authentication, WebAccess
-from dlcore.transfer import Keyring
+from dlcore.transfer import Keyring, users_of
 from dlcore.transfer.http import proxies
 from dlcore.transfer.http.handshake import MAX_STEPS
 from dlcore.transfer.http.pool import ConnectionPool
@@ -198,6 +198,18 @@ async def test_a_corrected_password_is_tried(tmp_path: Path) -> None:
         server.change_password("another")
         assert await server.read(keyring=keyring)
         assert len(server.guard.shown) == 2
+
+
+async def test_the_user_may_stand_in_the_url(tmp_path: Path) -> None:
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        web_access = WebAccess(
+            authentication=Authentication.NTLM, password_file=server.password_file
+        )
+        users = users_of({server.url: "anna"})
+        make = server.contexts.make
+        keyring = Keyring(web_access, server.url, users=users, make_context=make)
+        await server.read(keyring=keyring)
+        assert server.guard.users == [("/o", "anna")]
 
 
 async def test_the_login_of_the_process_comes_first(tmp_path: Path) -> None:
