@@ -136,7 +136,8 @@ class StandingWants:
             if want.name != terms.want and name in used:
                 raise LockedError(
                     f"a step of a task sequence works in package {package_id}, and may write there",
-                    remedy="Ask for it again when the step has ended.",
+                    remedy="Ask for it again when the step has ended. If the run was given up, have"
+                    f" the agent forget the want {want.name}, or run the sequence with --restart.",
                     holder=want.name,
                 )
         return name

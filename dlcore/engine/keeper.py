@@ -31,7 +31,7 @@ class RunKeeper:
     """Saves a run's state, and adds to its figures what this process measures.
 
     Args:
-        folder: The state directory, which this process holds.
+        folder: The state directory, whose run this process holds.
         run: The state, as it was loaded or begun.
         measured: Tells what this process has measured, given the seconds since `begin`.
         save_every_s: Seconds between two saves of the figures.

@@ -36,7 +36,7 @@ def take_up(
     """The run to go on with; None if one begins anew. Nothing is written.
 
     Args:
-        state: The state directory, which this process holds.
+        state: The state directory, whose run this process holds.
         sequence: What is to run now.
         download: The deployment's download setting now.
         resume: What the caller has decided.

@@ -31,7 +31,7 @@ def make_work_folders(state: Path, *, is_new: bool) -> None:
     """Make both folders.
 
     Args:
-        state: The state directory, which this process holds.
+        state: The state directory, whose run this process holds.
         is_new: Whether a run begins: then files of an earlier one are removed.
 
     Raises:

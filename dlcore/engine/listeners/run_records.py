@@ -40,7 +40,7 @@ class RunRecords:
     """Writes the records of the runs on a state directory.
 
     Args:
-        state: The state directory, which this process holds.
+        state: The state directory, whose run this process holds.
         kept_runs: Records of so many earlier runs are kept.
     """
 
@@ -113,7 +113,7 @@ class RunRecords:
 
 @contextlib.asynccontextmanager
 async def recorded(state: Path, bus: EventBus, policy: RecordPolicy) -> AsyncIterator[None]:
-    """Record the runs of a state directory, which this process holds, while the body runs."""
+    """Record the runs of a state directory, whose run this process holds, while the body runs."""
     records = RunRecords(state, policy.kept_runs)
     writer = EventWriter(bus, records.write, Thinning(policy).choose)
     try:
