@@ -78,11 +78,10 @@ async def run(
     steps: Steps,
     *,
     by_agent: bool = True,
-    download: str = "when-needed",
     policy: EnginePolicy | None = None,
     hear: Callable[[Event], None] = lambda event: None,
 ) -> Report:
-    settings = deployment(root, catalog_at_endpoint=True, download=download)
+    settings = deployment(root, catalog_at_endpoint=True)
     content = content_of_agent(state, policy) if by_agent else None
     async with Client(settings, state, policy=policy, run_content=content) as client:
         client.bus.subscribe(hear)
@@ -94,10 +93,20 @@ def right(root: Path, package_id: str) -> dict[str, bytes]:
 
 
 async def test_steps_get_their_content_from_the_agent(published: Path, tmp_path: Path) -> None:
-    """The report and the events are those of a run; the agent forgets what the run wanted."""
+    """The report and the events are those of a run. The agent forgets what the run wanted.
+
+    What steps write into their packages is gone at the next proof.
+    """
     state, heard = tmp_path / "state", list[Event]()
+
+    async def write(name: str, content: Mapping[str, Path]) -> None:
+        for folder in content.values():
+            for path in [path for path in folder.rglob("*") if path.is_file()]:
+                path.write_bytes(b"altered")
+            (folder / "left behind").write_bytes(b"x")
+
     async with agent_of(published, state) as agent:
-        steps = Steps()
+        steps = Steps(write)
         report = await run(published, state, steps, hear=heard.append)
         assert report.outcome is RunOutcome.SUCCEEDED
         assert steps.ran == ["os", "tools", "extra"]
@@ -111,39 +120,6 @@ async def test_steps_get_their_content_from_the_agent(published: Path, tmp_path:
         assert any(isinstance(event, Progress) for event in heard)
         assert (await agent.status()).wants == ()
         assert not (state / STATE_FILE).exists()
-        again = await run(published, state, Steps())
-        assert (again.bytes_fetched, again.bytes_reused) == (0, report.bytes_fetched)
-
-
-async def test_all_content_is_there_before_the_first_step_if_that_is_asked_for(
-    published: Path, tmp_path: Path
-) -> None:
-    state = tmp_path / "state"
-
-    async with agent_of(published, state) as agent:
-
-        async def look(name: str, content: Mapping[str, Path]) -> None:
-            states = [(await agent.package(each)).state for each in TREES]
-            assert states == [PackageState.READY] * 3
-
-        report = await run(published, state, Steps(look), download="before-start")
-        assert report.outcome is RunOutcome.SUCCEEDED
-
-
-async def test_what_a_step_writes_is_gone_at_the_next_proof(
-    published: Path, tmp_path: Path
-) -> None:
-    state = tmp_path / "state"
-
-    async def write(name: str, content: Mapping[str, Path]) -> None:
-        for folder in content.values():
-            (folder / "left behind").write_bytes(b"x")
-            for path in folder.rglob("*"):
-                if path.is_file():
-                    path.write_bytes(b"altered")
-
-    async with agent_of(published, state) as agent:
-        await run(published, state, Steps(write))
         for package_id in TREES:
             assert files_in(await agent.obtain(package_id)) == right(published, package_id)
 
@@ -285,20 +261,6 @@ async def test_a_run_that_has_lost_its_agent_goes_on_without_one_and_back(
         last = Steps()
         report = await run(published, state, last)
     assert (last.ran, report.outcome) == (["extra"], RunOutcome.SUCCEEDED)
-
-
-async def test_two_runs_on_one_state_directory_exclude_each_other(
-    published: Path, tmp_path: Path
-) -> None:
-    """Fault: a sequence is run twice at a time. The second run says who holds the first."""
-    state = tmp_path / "state"
-    async with agent_of(published, state):
-
-        async def second(name: str, content: Mapping[str, Path]) -> None:
-            with pytest.raises(LockedError, match="a task sequence is run in"):
-                await run(published, state, Steps())
-
-        assert (await run(published, state, Steps(second))).outcome is RunOutcome.SUCCEEDED
 
 
 async def test_a_catalog_that_is_not_in_the_state_directory_pins_nothing(
