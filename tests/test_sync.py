@@ -154,7 +154,7 @@ INTERNAL = {
     "judge",
     "observe_exchanges",
     "reserve",
-    *("opened_content", "stop_downloads"),
+    *("opened_content", "stop_downloads", "set_urgency_back"),
 }  # of a client; `content` of a session
 
 

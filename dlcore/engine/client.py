@@ -249,19 +249,18 @@ class Client:
         """How much of the link may be used now: by the schedule, the machine, and what is asked."""
         return self._traffic.rules
 
-    def set_urgency(self, urgency: Urgency, *, is_told: bool = True) -> None:
+    def set_urgency(self, urgency: Urgency) -> None:
         """Say how urgent it is what is fetched, from now on, also for what is in flight.
 
         What has time (`Urgency.SPARE`) is fetched in the background: only so much is under way that
         a queue that nobody would notice stands before the narrowest link. What nobody waits for is
         not fetched at all where that costs money or the battery, by the deployment's settings.
-
-        Args:
-            urgency: How urgent it is.
-            is_told: Whether listeners hear what changes by that. False is for whoever sets it back
-                when nothing is fetched any more.
         """
-        self._traffic.set_urgency(urgency, is_told=is_told)
+        self._traffic.set_urgency(urgency)
+
+    def set_urgency_back(self, urgency: Urgency) -> None:
+        """As `set_urgency`, when nothing is fetched any more: no listener hears of it."""
+        self._traffic.set_urgency(urgency, is_told=False)
 
     def pause(self) -> None:
         """Fetch no content until `resume`. What is in flight is stopped; what came of it is kept.

@@ -142,7 +142,7 @@ async def precache(
         return await job.run()
     finally:
         content.order(())
-        client.set_urgency(before, is_told=False)  # nothing is fetched any more
+        client.set_urgency_back(before)
 
 
 class _Precache:
