@@ -80,7 +80,7 @@ def decode_memory(document: bytes) -> Memory | None:
 
 
 class MemoryFile:
-    """The file in a state directory that this process holds. One thread at a time.
+    """The file in a state directory. One thread at a time; only `look` without the lock.
 
     Args:
         state: The state directory.
@@ -95,16 +95,28 @@ class MemoryFile:
     def load(self) -> Memory:
         """What was remembered; nothing if there is no file that can be used, which is told.
 
+        What is in the place of the file is set aside.
+
         Raises:
             StorageError: The disk failed.
         """
         path = self._root / FOLDER / NAME
-        document = None
         with guarded(f"read {path}", self._state):
             if self._files.status(path.parent) is not None:
                 for each in (path, fresh_name(path)):
                     self._set_aside(each)
-                document = read_document(self._files, path)
+        return self.look()
+
+    def look(self) -> Memory:
+        """As `load`, and nothing is changed: whoever calls it need not hold the state directory.
+
+        Raises:
+            StorageError: The disk failed, or there is something else in the place of the file.
+        """
+        path = self._root / FOLDER / NAME
+        with guarded(f"read {path}", self._state):
+            has_folder = self._files.status(path.parent) is not None
+            document = read_document(self._files, path) if has_folder else None
         memory = Memory() if document is None else decode_memory(document)
         if memory is None:
             _log.warning(

@@ -28,7 +28,7 @@ def wanted_keys(state: Path) -> frozenset[str]:
         return frozenset()
     file = MemoryFile(state)
     try:
-        memory = file.load()
+        memory = file.look()
     finally:
         file.close()
     document = pins.read(state / FOLDER, memory.pin.catalog) if memory.pin else None

@@ -83,6 +83,18 @@ def test_a_dry_run_changes_nothing(here: Here, state: Path) -> None:
     assert everything(state) == before
 
 
+def test_what_is_in_the_place_of_the_agents_memory_stays_there(here: Here, state: Path) -> None:
+    """Fault: a folder is in the place of what the agent remembers. It is not known what the agent
+    wants, so nothing is removed, and the folder stays where it is.
+    """
+    (state / FOLDER / NAME).mkdir(parents=True)
+    before = everything(state)
+    given = ("cache", "prune", "--max-size", "0", "--state", state, "--json")
+    told = refused(here(*given), 9, "storage")
+    assert NAME in str(told["message"])
+    assert everything(state) == before
+
+
 def test_a_dry_run_ends_as_the_command_would(here: Here, state: Path) -> None:
     """Fault: another process holds the state directory. A dry run of a pruning says so, too."""
     with Store.open(state):
