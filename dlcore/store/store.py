@@ -260,8 +260,7 @@ class Store:
         """Have packages give way for another, if the cache has a limit; the longest unused first.
 
         Args:
-            manifest: The package that is to be begun, or that was finished just now: then what it
-                was made of may give way.
+            manifest: The package that is to be begun.
             document: The manifest's bytes; their SHA-256 names the package.
             reserve: Free space that is left on the disk.
 
@@ -271,7 +270,7 @@ class Store:
         Raises:
             StorageError: The disk failed.
         """
-        if self.evictor.limit == CacheLimit():  # so has a delivery's store, which may be gone now
+        if self.evictor.limit == CacheLimit():
             return []
         digest = hashlib.sha256(document).hexdigest()
         key = package_key(manifest.package_id, manifest.version, digest)

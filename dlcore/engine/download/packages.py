@@ -374,9 +374,6 @@ class Packages:
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
         await self._pass_on()
-        manifest, document, store = self._described[package.package_id]
-        async with self._beginning:  # what is half begun is not under way yet, and would give way
-            self._gave_way(await in_thread(store.make_room, manifest, document, self._reserve))
 
     async def _pass_on(self) -> None:
         """Give what has arrived to the other packages that need the same."""

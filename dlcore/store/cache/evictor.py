@@ -72,7 +72,7 @@ class Evictor:
         self._lent -= set(keys)
 
     def make_room(self, key: str, more_bytes: int, reserve_bytes: int) -> list[str]:
-        """Make room for a package that is about to be filled, or was, if there is a limit.
+        """Make room for a package that is about to be filled, if there is a limit.
 
         Args:
             key: Its key: it stays itself.
