@@ -115,7 +115,7 @@ class Store:
     def look(cls, state: Path) -> Self:
         """Read a state directory without a lock; it need not exist, and nothing is changed.
 
-        Only for `read_manifest` and `reserved_bytes`.
+        Only for `read_manifest`, `reserved_bytes`, `holdings` and `verify`.
         """
         state = rooted(state)
         return cls(state, Files(PrivateFolder(state)))
@@ -158,7 +158,7 @@ class Store:
             seeds: Folders whose files are taken over, too, if they are right.
         """
         self._seeds = Seeds(seeds) if seeds else None
-        self._cache = Cache(self._files, self._state, self._sharing, self._seeds)
+        self._cache = Cache(self._files, self._state, self._sharing)
         self.evictor.limit = limit or CacheLimit()
 
     def keep_apart(self, keys: Collection[str]) -> None:
@@ -414,10 +414,6 @@ class Store:
         if self._cache is None:  # seeds were looked through at the beginning
             return []
         return reuse(partial, [self._cache], is_under_way=True)
-
-    def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
-        """A file of any package with this SHA-256: `Cache.find_file`; None without a cache."""
-        return self._cache.find_file(sha256, length_bytes) if self._cache else None
 
     def remove(self, package_id: str, manifest_digest: str, version: int) -> bool:
         """Delete a package, finished or not; it leaves its place at once.

@@ -12,7 +12,6 @@ from dlcore.store.cache.index import Index
 from dlcore.store.cache.packages import CachedPackages
 from dlcore.store.cache.places import Missing, Place
 from dlcore.store.cache.policy import CachePolicy
-from dlcore.store.cache.seeds import Seeds
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files
 from dlcore.store.partial import CONTENT
@@ -28,7 +27,6 @@ class Cache:
         files: The disk.
         state: The state directory.
         sharing: Gives files of packages more names.
-        seeds: Folders in which `find_file` looks, too.
         policy: The cache's constants.
     """
 
@@ -37,10 +35,8 @@ class Cache:
         files: Files,
         state: Path,
         sharing: Sharing,
-        seeds: Seeds | None = None,
         policy: CachePolicy | None = None,
     ) -> None:
-        self._seeds = seeds
         self._files = files
         self._finished = state / "packages"
         self._sharing = sharing
@@ -86,23 +82,6 @@ class Cache:
             return self._files.status(folder) is None or self._sharing.owns_its_files(folder)
         except (OSError, OwnershipError):
             return True
-
-    def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
-        """A file with this SHA-256, hashed just now; None if there is none.
-
-        The file belongs to a package of the state directory: read from it, write nothing, and
-        verify what comes of it, since a program may change it at any time.
-
-        Args:
-            sha256: The digest.
-            length_bytes: Its length, if it is known: then fewer files are hashed to find it, and
-                seeds are looked through, too.
-        """
-        has_packages = self._packages.update()
-        found = self._packages.find_file(sha256, length_bytes) if has_packages else None
-        if found is None and self._seeds:
-            found = self._seeds.find_file(sha256, length_bytes)
-        return found
 
     def close(self) -> None:
         """Close the index. Idempotent."""

@@ -21,13 +21,11 @@ class FileEntry(NamedTuple):
         path: As in the manifest.
         length_bytes: Its length.
         name: Short name of its content: equal content has the same, as far as manifests tell.
-        sha256: Its SHA-256, shortened; None if the manifest has digests of its blocks only.
     """
 
     path: str
     length_bytes: int
     name: int
-    sha256: int | None
 
 
 class BlockEntry(NamedTuple):
@@ -58,12 +56,7 @@ class Contents(NamedTuple):
             if file.is_empty:
                 continue
             found.files.append(
-                FileEntry(
-                    file.path,
-                    file.length_bytes,
-                    content_name(manifest, file),
-                    _sha256_of(manifest, file),
-                )
+                FileEntry(file.path, file.length_bytes, content_name(manifest, file))
             )
             if owns_object(manifest, file):
                 number = len(found.files) - 1

@@ -23,7 +23,7 @@ from dlcore.store.cache.contents import Contents
 from dlcore.store.files import Files, delete
 
 INDEX = "cache.db"
-VERSION = 1
+VERSION = 2
 _MARKS = ("", "-wal", "-shm", "-journal")  # SQLite's own files beside the index
 _CACHE_KIB = 2048  # of SQLite's pages in memory, so that the index does not grow the process
 
@@ -32,11 +32,9 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE package (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
 CREATE TABLE file (
     id INTEGER PRIMARY KEY, package INTEGER NOT NULL, path TEXT NOT NULL,
-    length_bytes INTEGER NOT NULL, name INTEGER NOT NULL, sha256 INTEGER
+    length_bytes INTEGER NOT NULL, name INTEGER NOT NULL
 );
 CREATE INDEX file_by_name ON file (name);
-CREATE INDEX file_by_sha256 ON file (sha256) WHERE sha256 IS NOT NULL AND sha256 <> name;
-CREATE INDEX file_not_hashed ON file (length_bytes) WHERE sha256 IS NULL;
 CREATE TABLE block (digest INTEGER NOT NULL, file INTEGER NOT NULL, offset_bytes INTEGER NOT NULL);
 CREATE INDEX block_by_digest ON block (digest);
 """
@@ -63,7 +61,7 @@ class FilePlace(NamedTuple):
     """Where a file may lie.
 
     Attributes:
-        number: The caller's number of what was looked for; of no meaning if it gave none.
+        number: The caller's number of what was looked for.
         package: Key of the package.
         path: Path in that package.
     """
@@ -140,30 +138,6 @@ class Index:
 
         return self._asked(list, ask)
 
-    def find_sha256(self, sha256: int) -> list[FilePlace]:
-        """Where a file with a SHA-256, shortened, may lie."""
-
-        def ask(database: sqlite3.Connection) -> list[FilePlace]:
-            found = database.execute(_FIND_SHA256, (sha256, sha256))
-            return [FilePlace(_whole(n), _text(k), _text(p)) for n, k, p in found]
-
-        return self._asked(list, ask)
-
-    def not_hashed(self, length_bytes: int | None = None) -> list[FilePlace]:
-        """Files whose SHA-256 nobody knows yet, numbered for `learn`.
-
-        Args:
-            length_bytes: Only those of this length.
-        """
-        which = "" if length_bytes is None else " AND length_bytes = ?"
-        given = () if length_bytes is None else (length_bytes,)
-
-        def ask(database: sqlite3.Connection) -> list[FilePlace]:
-            found = database.execute(_NOT_HASHED + which, given)
-            return [FilePlace(_whole(n), _text(k), _text(p)) for n, k, p in found]
-
-        return self._asked(list, ask)
-
     # What it learns
 
     def add(self, key: str, contents: Contents) -> None:
@@ -173,12 +147,6 @@ class Index:
     def drop(self, key: str) -> None:
         """Forget a package."""
         self._told(lambda database: _drop(database, key))
-
-    def learn(self, number: int, sha256: int) -> None:
-        """Keep the SHA-256, shortened, of a file that `not_hashed` gave a number."""
-        self._told(
-            lambda db: db.execute("UPDATE file SET sha256 = ? WHERE id = ?", (sha256, number))
-        )
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
@@ -205,7 +173,10 @@ class Index:
             return nothing()
 
     def _told(self, tell: Callable[[sqlite3.Connection], object]) -> None:
-        self._asked(lambda: None, lambda database: (tell(database), None)[1])
+        def ask(database: sqlite3.Connection) -> None:
+            tell(database)
+
+        self._asked(lambda: None, ask)
 
     def _opened(self) -> sqlite3.Connection | None:
         if self._database is None and not self._is_given_up:
@@ -242,16 +213,6 @@ SELECT wish.number, package.key, file.path, block.offset_bytes FROM wish
 JOIN block ON block.digest = wish.name JOIN file ON file.id = block.file
 JOIN package ON package.id = file.package WHERE package.key <> ?
 """
-_FIND_SHA256 = """
-SELECT file.id, package.key, file.path FROM file JOIN package ON package.id = file.package
-WHERE file.id IN (
-    SELECT id FROM file WHERE name = ? AND sha256 = name UNION
-    SELECT id FROM file WHERE sha256 = ? AND sha256 IS NOT NULL AND sha256 <> name
-)
-"""
-_NOT_HASHED = """
-SELECT file.id, package.key, file.path FROM file JOIN package ON package.id = file.package
-WHERE file.sha256 IS NULL"""
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -295,7 +256,7 @@ def _add(database: sqlite3.Connection, key: str, contents: Contents) -> None:
     (last,) = database.execute("SELECT coalesce(max(id), 0) FROM file").fetchone()
     first = _whole(last) + 1
     database.executemany(
-        "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO file VALUES (?, ?, ?, ?, ?)",
         ((first + at, package, *entry) for at, entry in enumerate(contents.files)),
     )
     database.executemany(

@@ -6,7 +6,6 @@ the first time, too, and how it is made anew.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,37 +99,6 @@ class CachedPackages:
             if place := known[key, path]:
                 found[block] = Place(place, offset_bytes)
         return found
-
-    def find_file(self, sha256: bytes, length_bytes: int | None = None) -> Path | None:
-        """A file with this SHA-256 in some package, hashed just now; None if there is none.
-
-        Args:
-            sha256: The digest.
-            length_bytes: Its length, if the caller knows it: then fewer files are hashed.
-        """
-        for _, key, path in self._index.find_sha256(short(sha256)):
-            place = self._file_at(key, path, length_bytes)
-            if place and self._sha256(place) == sha256:
-                return place
-        for number, key, path in self._index.not_hashed(length_bytes):
-            place = self._file_at(key, path, length_bytes)
-            digest = self._sha256(place) if place else None
-            if digest:
-                self._index.learn(number, short(digest))
-            if digest == sha256:
-                return place
-        return None
-
-    def _sha256(self, path: Path) -> bytes | None:
-        try:
-            fd = self._files.open_to_read(path)
-        except OSError:
-            return None
-        with open(fd, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor
-            try:
-                return hashlib.file_digest(file, "sha256").digest()
-            except OSError:
-                return None
 
     def _file_at(self, key: str, path: str, length_bytes: int | None = None) -> Path | None:
         """The file of a package, if it is there and has that length."""

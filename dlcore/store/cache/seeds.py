@@ -90,15 +90,6 @@ class Seeds:
                 found[number] = place
         return found
 
-    def find_file(self, sha256: bytes, length_bytes: int | None) -> Path | None:
-        """A file of a seed with this SHA-256, hashed just now; None if the length is not known."""
-        if length_bytes is None:
-            return None
-        for path, status in self._walk():
-            if status.st_size == length_bytes and self._sha256(path) == sha256:
-                return path
-        return None
-
     def _look(self, missing: Missing) -> dict[Path, _Hashed]:
         """Hash what may be looked for, with all cores."""
         manifest = missing.manifest
@@ -146,14 +137,6 @@ class Seeds:
         )
         name = object_name(status.st_size, manifest.block_bytes, bytes(digests))
         return _Hashed(_identity(status), short(whole.digest()), rows, short(bytes.fromhex(name)))
-
-    def _sha256(self, path: Path) -> bytes | None:
-        try:
-            fd = self._files.open_to_read(path)
-            with open(fd, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor
-                return hashlib.file_digest(file, "sha256").digest()
-        except OSError:
-            return None
 
     def _walk(self) -> Iterator[tuple[Path, os.stat_result]]:
         """All plain files of the seeds; what cannot be looked at is left out."""

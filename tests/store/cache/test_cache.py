@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,28 +78,9 @@ def test_a_file_that_was_altered_is_no_source(store: Store) -> None:
     assert list(partial.have) == [0, 0, 1, 1, 1, 1]
 
 
-def test_a_file_is_found_by_its_sha256(store: Store) -> None:
-    content = finished(store, package_of("ABC00001", {"image.wim": LARGE, "a.txt": b"small"}))
-    for path in (content / "image.wim", content / "a.txt"):
-        digest = hashlib.sha256(path.read_bytes()).digest()
-        assert store.find_file(digest) == path
-        assert store.find_file(digest, path.stat().st_size) == path
-        assert store.find_file(digest, path.stat().st_size + 1) is None
-    assert store.find_file(hashlib.sha256(b"nowhere").digest()) is None
-
-
-def test_a_file_that_was_altered_is_not_found(store: Store) -> None:
-    content = finished(store, package_of("ABC00001", {"image.wim": LARGE}))
-    digest = hashlib.sha256(LARGE).digest()
-    assert store.find_file(digest) == content / "image.wim"
-    (content / "image.wim").write_bytes(LARGE[:-1] + b"!")
-    assert store.find_file(digest) is None
-
-
 def test_without_a_cache_nothing_is_taken_over(tmp_path: Path) -> None:
     with Store.open(tmp_path / "state") as store:
         finished(store, package_of("ABC00001", {"image.wim": LARGE}))
         other = package_of("ABC00002", {"image.wim": LARGE})
         assert store.begin(other.manifest, other.document).missing() == 5
-        assert store.find_file(hashlib.sha256(LARGE).digest()) is None
     assert not list((tmp_path / "state").glob("cache.db*"))

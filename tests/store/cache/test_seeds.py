@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from pathlib import Path
@@ -118,13 +117,3 @@ def test_a_seed_that_changes_is_hashed_again(tmp_path: Path) -> None:
         write(folder, {"install.wim": IMAGE})
         os.utime(folder / "install.wim", ns=(1, 1))
         assert store.begin(WANTED.manifest, WANTED.document).missing() == ALL - 6
-
-
-def test_a_file_of_a_seed_is_found_by_its_sha256(tmp_path: Path) -> None:
-    seed = write(tmp_path / "seed", {"x/install.wim": IMAGE})
-    with Store.open(tmp_path / "state") as store:
-        store.use_cache(seeds=[seed])
-        digest = hashlib.sha256(IMAGE).digest()
-        found = store.find_file(digest, len(IMAGE))
-        assert found is not None
-        assert found.samefile(seed / "x/install.wim")
