@@ -100,19 +100,11 @@ def test_relative_paths_are_meant_from_the_folder_of_the_file() -> None:
     assert cmg.sas_file == ""
 
 
-LIBRARY_TABLE = '[[endpoint]]\nname = "D"\nkind = "content-library"\npath = "lib"\n'
-
-
 @pytest.mark.parametrize("path", ["/media/usb", r"D:\content", r"\\server\share\content"])
 def test_absolute_paths_of_any_system_stay_as_they_are(path: str) -> None:
     text = f"{CATALOG}[[endpoint]]\nname = 'f'\nkind = 'file'\npath = '{path}'\n"
     (folder,) = parse_deployment(text.encode(), PATH).endpoints
     assert folder.url == str(Path(path))  # Windows writes its own separators
-
-
-def test_a_content_library_has_a_path_from_the_folder_of_the_file() -> None:
-    (library,) = parse_deployment((CATALOG + LIBRARY_TABLE).encode(), PATH).endpoints
-    assert (library.kind, library.url) == (EndpointKind.CONTENT_LIBRARY, str(PATH.parent / "lib"))
 
 
 def test_an_endpoint_without_connections_gets_those_of_transfer() -> None:
@@ -200,10 +192,6 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         ('[catalog]\nendpoint = "x"\n', ["listed: none"]),
         ('[catalog]\nendpoint = "d"\n' + DP_TABLE, ["distribution point, which has no catalog"]),
-        (
-            '[catalog]\nendpoint = "D"\n' + LIBRARY_TABLE,
-            ["content library, which has no catalog"],
-        ),
         ('[catalog]\nendpoint = "h"\n' + HTTP_PLAIN, ["without TLS", "sha256"]),
         (CATALOG + 'sha256 = "abc"\n', ["catalog.sha256", "64 hexadecimal", "sha256sum"]),
         (CATALOG + f'sha256 = "{"g" * 64}"\n', ["catalog.sha256", "64 hexadecimal"]),
