@@ -66,8 +66,8 @@ class MadePatches:
         digest: SHA-256 of the manifest document, hex.
         policy: Sizes and limits of publishing.
         patches: Limits of patches.
-        folder: On the disk that gets the patches, where they wait until they are stored; None:
-            where the system keeps temporary files.
+        folder: Where the patches are stored in the end; until then they wait there, or in the
+            folder around it if it is not there yet. None: where the system keeps temporary files.
 
     Attributes:
         listed: The patch list; empty until `make`.
@@ -240,5 +240,7 @@ def _is_stored(
 
 def _waiting_file(folder: Path | None) -> IO[bytes]:
     """A file that is gone when it is closed."""
-    with disk_faults(folder or Path("TMPDIR")):
-        return tempfile.TemporaryFile(dir=folder, prefix=".patches.", suffix=TEMPORARY)
+    above = (folder, *folder.parents) if folder else ()
+    place = next((each for each in above if each.is_dir()), None)  # a new site is not there yet
+    with disk_faults(place or Path("TMPDIR")):
+        return tempfile.TemporaryFile(dir=place, prefix=".patches.", suffix=TEMPORARY)

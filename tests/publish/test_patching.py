@@ -193,6 +193,16 @@ def test_patches_wait_on_the_disk_of_the_site(
     assert not list((tmp_path / "site").rglob("*.tmp"))
 
 
+def test_patches_of_a_new_site_wait_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(tmp_path / "v1", OLD)
+    take_away_temporary_files(tmp_path / "gone", monkeypatch)
+    made = published(tmp_path, 2, str(tmp_path / "v1"))
+    assert listed(tmp_path, made).patches
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site", "v1", "v2"]
+
+
 def test_a_dry_run_without_a_temporary_folder_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
