@@ -18,6 +18,7 @@ import click
 from dlcore.cli.output import writing
 from dlcore.disk.faults import guarded
 from dlcore.engine.fetching.wanted import Wanted
+from dlcore.errors import StorageError
 
 _NAME = "-"
 _PIECE_BYTES = 1 << 20
@@ -51,8 +52,12 @@ def temporary_folder() -> Iterator[Path]:
     Raises:
         StorageError: It cannot be made.
     """
-    with guarded("make a temporary folder: set TMPDIR to one", Path()):
-        made = tempfile.TemporaryDirectory(prefix="dlcore-")
+    try:
+        with guarded("make a temporary folder", Path()):
+            made = tempfile.TemporaryDirectory(prefix="dlcore-")
+    except StorageError as error:
+        error.advise("TMPDIR (on Windows TEMP) in the environment says where temporary files lie.")
+        raise
     with made as folder:
         yield Path(folder)
 

@@ -55,7 +55,7 @@ def start_detached(
         AgentError: The system refused.
     """
     try:
-        errors = _error_file()
+        errors = error_file()
         try:
             given = agent_environment(settings, environment)
             return _Process(_spawn(agent_command(settings), given, errors), errors)
@@ -69,8 +69,8 @@ def start_detached(
         ) from None
 
 
-def _error_file() -> IO[bytes]:
-    """What the agent says as it starts; nothing is kept where no temporary file can be made."""
+def error_file() -> IO[bytes]:
+    """Takes what the agent says as it starts; keeps nothing if no temporary file can be made."""
     try:
         return tempfile.TemporaryFile()
     except OSError:

@@ -11,6 +11,7 @@ import pytest
 
 from dlcore.cmtrace import Kind
 from dlcore.hook.log import HookLog
+from tests.no_temporary_folder import take_away_temporary_files
 
 LINE = re.compile(
     r'<!\[LOG\[(?P<text>.*)\]LOG\]!><time="\d\d:\d\d:\d\d\.\d{3}[+-]\d{3}" '
@@ -42,6 +43,17 @@ def test_a_folder_that_cannot_be_used_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     HookLog(tmp_path / "file" / "logs", 1000).write("text")
     assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
+
+
+def test_no_folder_at_all_costs_the_log_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault D12: neither the log's folder nor a temporary one can be used. dlcore logs nothing."""
+    (tmp_path / "file").write_text("")
+    take_away_temporary_files(tmp_path / "file" / "gone", monkeypatch)
+    HookLog(tmp_path / "file" / "logs", 1000).write("text")
+    HookLog(None, 1000).write("text")
+    assert (tmp_path / "file").read_text() == ""
 
 
 @pytest.mark.parametrize(
