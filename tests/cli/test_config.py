@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcore.cli import option_file
 from dlcore.cli.app import COMMANDS, group
 from dlcore.cli.command_tree import found_commands
 from dlcore.cli.option_file import OptionFile, lines_of, place_of
 from dlcore.cli.option_names import COMMON, OTHER_VARIABLES, configurable, name_of, variables
 from dlcore.cli.option_values import given_values, idle_variables
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, StorageError
 from tests.cli.helpers import Here, refused
+from tests.users import folder_of, needs_root, run_as_ordinary_user
 
 PATH = Path("config.toml")
 LEVELS = ("command line", "DLCORE_X_WAIT", "DLCORE_WAIT", "config.toml:3", "config.toml:1")
@@ -352,6 +354,20 @@ def test_the_null_device_is_as_no_file(
 ) -> None:
     monkeypatch.setenv("DLCORE_CONFIG", os.devnull)
     assert here("config", "show").status == 0
+
+
+@needs_root
+def test_a_folder_that_is_closed_to_the_user_is_told() -> None:
+    """Fault: the user may not look into the folder of the configuration file, as after `sudo -u`.
+    Commands say so by its name.
+    """
+    with folder_of(None) as closed:
+
+        def work() -> None:
+            with pytest.raises(StorageError, match="cannot read the configuration file"):
+                option_file.read({"DLCORE_CONFIG": str(closed / "config.toml")}, COMMANDS)
+
+        run_as_ordinary_user(work)
 
 
 def test_a_file_that_is_named_must_exist(here: Here, config: Path) -> None:
