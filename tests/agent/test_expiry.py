@@ -10,6 +10,7 @@ import pytest
 
 from dlcore.agent.expiry import wants_over
 from dlcore.agent.interface import Priority, Want
+from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.service import AgentService
 from dlcore.engine.lookahead import Lookahead
 from tests.agent.scene import OS, TOOLS, Switch, opened
@@ -52,8 +53,9 @@ def test_the_agent_forgets_it_by_itself(published: Path, tmp_path: Path) -> None
     async def main() -> None:
         now_s = asyncio.get_running_loop().time
         async with opened(published, tmp_path / "state", Switch()) as client:
+            policy = AgentPolicy(over_after_s=3600.0)
             service = AgentService(
-                client, version="0", config="", clock=now_s, rng=random.Random(1)
+                client, version="0", config="", policy=policy, clock=now_s, rng=random.Random(1)
             )
             try:
                 await service.start()
