@@ -5,8 +5,8 @@ Layout, below ``patches/`` of the state directory: a store of its own (``package
 emptied when it is opened. Nothing in it is believed: the blocks of what was made are compared with
 the manifest when they are taken over, as those that come over a network.
 
-Guarantees: a patch that was fetched is not fetched again while its package is incomplete, even if
-other patches of the package are wanted later on.
+Guarantees: a patch that was fetched is not fetched again until it was applied, even if other
+patches of the package are wanted meanwhile.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -204,3 +204,37 @@ def test_patches_are_waited_for_only_while_no_endpoint_serves_anything(
     """
     causes = tuple(TransferError("no", fault=fault, endpoint=fault.value) for fault in faults)
     assert packages_of._all_fail(ExhaustedError("none", causes=causes)) == is_worth_waiting
+
+
+class Late:
+    """A partial package to which a thread writes its second block while it is looked at."""
+
+    def __init__(self, partial: Partial, item: Package) -> None:
+        self._partial = partial
+        self._item = item
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._partial, name)
+
+    @property
+    def have(self) -> bytes:
+        before = bytes(self._partial.have)
+        fill(self._partial, self._item, [1])
+        return before
+
+
+def test_a_block_that_is_written_while_blocks_are_counted_counts_once(tmp_path: Path) -> None:
+    item = package("ABC00001")
+
+    async def main() -> None:
+        with Store.open(tmp_path) as store:
+            partial = store.begin(item.manifest, item.document)
+            download = PackageDownload("ABC00001", item.manifest, partial)
+            fill(partial, item, [0])
+            download.partial = cast("Partial", Late(partial, item))
+            download.count_all()
+            download.partial = partial
+            download.count(BlockRange.of(0, 1, 2))
+            assert download.verified_bytes == item.manifest.objects[0].length_bytes
+
+    virtually(main())

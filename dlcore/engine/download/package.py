@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -21,8 +21,11 @@ from dlcore.errors import (
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Partial, Store
+from dlcore.store.present import missing_bytes
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
+
+logger = logging.getLogger(__name__)
 
 _WRONG_HERE = "Check where the digest comes from, or name another endpoint."
 _WRONG_ELSEWHERE = "Fetch it by itself, or name another endpoint: what was wrong was other content."
@@ -135,8 +138,9 @@ class PackageDownload:
 
     def count_all(self) -> None:
         """Blocks were taken over that no request has brought."""
-        self._counted[:] = self.partial.have
-        self._verified_bytes = self.manifest.content_bytes - self.partial.missing_bytes()
+        have = bytearray(self.partial.have)  # once: other threads may write meanwhile
+        self._counted[:] = have
+        self._verified_bytes = self.manifest.content_bytes - missing_bytes(self.manifest, have)
         self._has_unsynced = True
 
     def undo(self, object_index: ObjectIndex) -> None:
@@ -219,8 +223,10 @@ class PackageDownload:
         """Stop; what is verified stays, and is synced if the package had not ended."""
         if not self._path.done():
             self._path.cancel()
-            with contextlib.suppress(DlcoreError):
+            try:
                 await in_thread(self.partial.sync)
+            except DlcoreError as error:  # nothing is claimed that was not synced
+                logger.warning("%s: what came last is not kept: %s", self.title, error.message)
         self.partial.close()
 
     def _held_nowhere(self) -> str:
