@@ -21,7 +21,7 @@ from dlcore.deployment import (
     usable_endpoints,
 )
 from dlcore.errors import ConfigError
-from dlcore.model import Authentication, EndpointKind
+from dlcore.model import EndpointKind
 from tests.deployment.helpers import BLOB, CLOUD_DP, CMG, DP, FOLDER, GOOD_DEPLOYMENT, HTTP
 
 PATH = Path("/etc/dlcore/deployment.toml")
@@ -236,11 +236,6 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
             ["credential would travel without TLS"],
         ),
         (CATALOG + HTTP_PLAIN + 'user = "a"\npassword_env = "P"\n', ["travel without TLS"]),
-        (
-            CATALOG + HTTP_PLAIN + 'authentication = "ntlm"\n',
-            ["travel without TLS", "logs_in_without_tls"],
-        ),
-        (CATALOG + HTTP_TABLE + 'authentication = "kerberos"\n', ["authentication", "negotiate"]),
         (CATALOG + HTTP_PLAIN + 'headers = ["@file"]\n', ["travel without TLS"]),
         (CATALOG + HTTP_TABLE + 'password_env = "P"\n', ["a password, but no user"]),
         (
@@ -494,10 +489,3 @@ def test_the_cache_has_a_size_or_a_share(
 def test_what_is_no_size_of_a_cache_is_refused(tmp_path: Path, text: str, key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         parse_deployment((CACHE + text).encode(), tmp_path / "d.toml")
-
-
-def test_windows_authentication_may_do_without_tls() -> None:
-    table = DP_TABLE.replace("https", "http")
-    keys = "authentication = \"negotiate\"\nlogs_in_without_tls = true\nuser = 'CORP\\anna'\n"
-    web = parse_deployment((CATALOG + table + keys).encode(), PATH).endpoints[0].web
-    assert (web.authentication, web.user) == (Authentication.NEGOTIATE, "CORP\\anna")
