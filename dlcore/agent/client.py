@@ -190,7 +190,7 @@ class AgentClient:
 
         Raises:
             LockedError: A step of a run works in it.
-            ConfigError: The agent has no want of that name.
+            NotFoundError: The agent has no want of that name.
             DlcoreError: As `obtain`.
         """
         path = f"/packages/{quote(package_id, safe='')}/obtain"

@@ -1,5 +1,7 @@
 """Where each package stands, as far as it is known; no content is read, no network is asked.
 
+The disk is asked whether what was complete is still there: it may have given way to others.
+
 A package is named as it is among the downloads (`dlcore.engine.download.version_names`).
 """
 
@@ -46,8 +48,6 @@ class KnownPackages:
         if isinstance(event, PackageReady):
             self._ready.add(event.package)
         elif isinstance(event, PackageStarted):
-            # Whatever else was removed to make room for it is not there any more either.
-            self._ready = {each for each in self._ready if self._is_in_place(each)}
             self._ready.discard(event.package)
 
     async def put_away(self) -> None:
@@ -83,8 +83,8 @@ class KnownPackages:
         self._ready.add(name)
 
     def is_ready(self, name: str) -> bool:
-        """Whether a package is complete."""
-        return name in self._ready
+        """Whether a package is complete, and still there."""
+        return name in self._ready and self._is_in_place(name)
 
     def missing_bytes(self, name: str) -> int:
         """How much of a package is not verified on disk; 0 if the catalog does not know it."""

@@ -16,7 +16,7 @@ _REFERENCE: Final = "#/components/schemas/{name}"
 _REASONS: Final = {
     400: "It cannot be understood.",
     403: "It comes from another user, or from a browser.",
-    404: "There is no such package.",
+    404: "There is no such package, or no such want.",
     409: "The body has another name than the path, or the catalog of its run is lost.",
     413: "It is too long.",
     415: "Its body is not JSON.",

@@ -33,7 +33,7 @@ from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progr
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.run_content import OpenRunContent, RunContent
 from dlcore.engine.state import LifeFigures, Pin
-from dlcore.errors import ConfigError, DlcoreError, RunStateError, RunStateFault
+from dlcore.errors import DlcoreError, NotFoundError, RunStateError, RunStateFault
 from dlcore.store import Store
 from dlcore.waiting import cancel_and_wait
 
@@ -156,7 +156,7 @@ class AgentRunContent:
             await self._want.told()
             try:
                 return await self._agent.obtained(package_id, terms)
-            except ConfigError:  # its memory was damaged, and it began anew
+            except NotFoundError:  # its memory was damaged, and it began anew
                 await self._want.told(is_lost=True)
                 return await self._agent.obtained(package_id, terms)
 

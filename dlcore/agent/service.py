@@ -196,7 +196,7 @@ class AgentService:
         )
 
     def package(self, name: str) -> PackageStatus:
-        """Where a package stands now. Nothing is asked of disk or network.
+        """Where a package stands now. No content is read, and no network is asked.
 
         Args:
             name: Its id, or the name of another version among the downloads.
@@ -222,7 +222,7 @@ class AgentService:
         used last, and the answer says so.
 
         Raises:
-            ConfigError: There is no want of that name.
+            NotFoundError: There is no want of that name.
             LockedError: A step of a run works in the package.
             DlcoreError: As `Client.fetch`.
         """

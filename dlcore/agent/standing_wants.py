@@ -20,7 +20,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.download.version_names import version_name
 from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.state import Pin
-from dlcore.errors import ConfigError, DlcoreError, LockedError, NotFoundError
+from dlcore.errors import DlcoreError, LockedError, NotFoundError
 from dlcore.model import Catalog
 from dlcore.waiting import in_thread
 
@@ -115,12 +115,12 @@ class StandingWants:
         """The name of the version that a client gets when it obtains a package.
 
         Raises:
-            ConfigError: There is no such want.
-            NotFoundError: The catalog that the want has pinned does not know the package.
+            NotFoundError: There is no such want, or the catalog that it has pinned does not know
+                the package.
             LockedError: A step of a run works in the package.
         """
         if terms.want and terms.want not in {want.name for want in self.wants}:
-            raise ConfigError(
+            raise NotFoundError(
                 f"the agent has no want that is called {terms.want}",
                 remedy="Tell it again, and then obtain what it names.",
             )

@@ -24,7 +24,7 @@ from dlcore.engine.events import Event, PackageReady, PackageStarted, TrafficCha
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.state import Pin
-from dlcore.errors import AgentError, ConfigError, NotFoundError, RunStateError
+from dlcore.errors import AgentError, NotFoundError, RunStateError
 from dlcore.model import Catalog, CatalogEntry
 from tests.engine.virtual_time import virtually
 
@@ -83,7 +83,7 @@ class FakeAgent:
             raise AgentAwayError("it has ended")
         self._answer(f"obtain {package_id}{' to write' if terms.to_write else ''}")
         if terms.want not in self.wants:
-            raise ConfigError("no such want")
+            raise NotFoundError("no such want")
         return self._package()
 
     async def events(self, after: int | None = None) -> AsyncIterator[AgentEvent]:

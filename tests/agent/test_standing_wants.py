@@ -10,7 +10,7 @@ import pytest
 from dlcore.agent.interface import ObtainTerms, PackageState, PinnedCatalog, Want
 from dlcore.agent.service import AgentService
 from dlcore.engine.documents import pins
-from dlcore.errors import ConfigError, LockedError, NotFoundError
+from dlcore.errors import LockedError, NotFoundError
 from dlcore.publish import publish
 from dlcore.store.cache.sharing import OWN
 from tests.agent.scene import OS, TOOLS, Served, served
@@ -68,7 +68,7 @@ def test_a_want_means_the_versions_of_its_catalog_for_as_long_as_it_stands(site:
             pinned_one = await service.obtain(TOOLS, ObtainTerms("mine"))
             assert (pinned_one.version, pinned_one.location) == ("1", f"disk/{TOOLS}")
             await service.forget("mine")
-            with pytest.raises(ConfigError, match="mine"):
+            with pytest.raises(NotFoundError, match="mine"):
                 await service.obtain(TOOLS, ObtainTerms("mine"))
 
     virtually(main())
