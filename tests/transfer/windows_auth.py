@@ -140,6 +140,7 @@ class WindowsGuard:
         proxy_support: What a proxy says of connections; empty for nothing.
         drops: The token at which it breaks the connection: of a handshake the first, the second.
         hangs: Whether it never answers a token.
+        hanging: Requests that get no answer now; their clients have not gone yet.
         repeats: Whether it answers every token with a challenge.
         page_bytes: Length of the page that comes along with a 401.
         connections: Those that were seen.
@@ -156,6 +157,7 @@ class WindowsGuard:
     proxy_support: str = ""
     drops: Literal["", "first", "second"] = ""
     hangs: bool = False
+    hanging: int = 0
     repeats: bool = False
     page_bytes: int = 1300
     connections: weakref.WeakKeyDictionary[object, _Connection] = field(
@@ -182,7 +184,7 @@ class WindowsGuard:
         if text:
             self.received.append(text)
             if self.hangs:
-                await asyncio.Event().wait()
+                await self._hang()
             scheme, _, token = text.partition(" ")
             refused = self._step(request, connection, scheme, base64.b64decode(token))
             if refused is not None:
@@ -196,6 +198,13 @@ class WindowsGuard:
         if not self.keeps:
             connection.user = ""
         return response
+
+    async def _hang(self) -> None:
+        self.hanging += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.hanging -= 1
 
     def _step(
         self, request: web.Request, connection: _Connection, scheme: str, token: bytes

@@ -279,6 +279,7 @@ async def test_a_handshake_ends(tmp_path: Path) -> None:
         assert len(server.guard.received) == MAX_STEPS
 
 
+@pytest.mark.wine_cannot(reason="leaves a server's socket open when its client breaks off")
 async def test_a_login_that_hangs_does_not_hold_up_one_request_after_the_other(
     tmp_path: Path,
 ) -> None:
@@ -293,6 +294,9 @@ async def test_a_login_that_hangs_does_not_hold_up_one_request_after_the_other(
             Fault.STALL
         }
         assert len(server.guard.received) <= 2
+        async with asyncio.timeout(10):  # the server's side notices on its own time
+            while server.guard.hanging:  # noqa: ASYNC110  # nothing tells it
+                await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("told", ["", "false"])
