@@ -138,11 +138,8 @@ class Client:
         self.endpoints: list[Endpoint] = []
         # The bus is looked up at each event, as everywhere else here.
         self.catalogs = Catalogs(
-            deployment,
-            state,
-            self.endpoints,
-            lambda event: self.bus.emit(event),
-            self._patience,
+            *(deployment, state, self.endpoints),
+            *(lambda event: self.bus.emit(event), self._patience),
         )
 
     @classmethod

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from dlcore.agent.interface import ContentAgent
+from dlcore.disk.faults import guarded
+from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import AgentError, ConfigError
 from dlcore.hook.settings import CONFIG_VARIABLE, HookPolicy, HookSettings
 from dlcore.hook.starting import StartedAgent, start_detached
+from dlcore.long_path import long_path
 
 T = TypeVar("T")
 Connect = Callable[[Path], AbstractAsyncContextManager[ContentAgent]]
@@ -94,16 +97,22 @@ async def answer(question: Awaitable[T], policy: HookPolicy) -> T:
 
 
 def check_config(settings: HookSettings) -> None:
-    """Make sure that there is a deployment file.
+    """Make sure that there is a deployment file, and that nobody else could have written it.
+
+    The hook runs as the system: whoever can alter the file decides where content comes from.
 
     Raises:
         ConfigError: There is none.
+        OwnershipError: Another ordinary user could alter it.
+        StorageError: It cannot be looked at.
     """
     if not settings.config.is_file():
         raise ConfigError(
             f"no agent runs, and there is no deployment file to start one with: {settings.config}",
             remedy=f"Put it there, or name it in the task sequence variable {CONFIG_VARIABLE}.",
         )
+    with guarded("look at the deployment file", settings.config):
+        check_unalterable(long_path(settings.config.absolute()))
 
 
 def _connect(state: Path) -> AbstractAsyncContextManager[ContentAgent]:

@@ -11,7 +11,7 @@ import pytest
 from dlcore.agent.interface import API_VERSION, AgentStatus, ContentAgent
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
-from dlcore.errors import AgentError, ConfigError
+from dlcore.errors import AgentError, ConfigError, OwnershipError
 from dlcore.hook.reach import Connect, reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
 from dlcore.hook.starting import StartedAgent, agent_command
@@ -111,6 +111,21 @@ async def test_one_that_hangs_is_given_up(settings: HookSettings, client: Client
     with pytest.raises(AgentError, match=r"does not answer within 0\.05 s"):
         async with reach_agent(settings, QUICK, connect=to(Hanging(client)), start=Starting()):
             pass
+
+
+@pytest.mark.posix_only(reason="the file's mode says who may write")
+async def test_a_deployment_file_that_others_can_change_starts_nothing(
+    settings: HookSettings, client: Client
+) -> None:
+    """Fault: another user decides from where the hook, which runs as the system, has its content.
+    dlcore refuses a deployment file that others can change.
+    """
+    settings.config.chmod(0o666)
+    start = Starting()
+    with pytest.raises(OwnershipError, match="is writable by others"):
+        async with reach_agent(settings, QUICK, connect=to(Absent(client, 9)), start=start):
+            pass
+    assert start.times == 0
 
 
 async def test_nothing_is_started_without_a_deployment_file(
