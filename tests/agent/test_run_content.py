@@ -62,8 +62,8 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 @asynccontextmanager
-async def agent_of(root: Path, state: Path, *more: str) -> AsyncIterator[AgentClient]:
-    settings = deployment(root, more, catalog_at_endpoint=True)
+async def agent_of(root: Path, state: Path) -> AsyncIterator[AgentClient]:
+    settings = deployment(root, catalog_at_endpoint=True)
     policy = AgentPolicy(fresh_s=0.0)
     async with (
         running_agent(settings, state, version="0", policy=policy),
@@ -192,7 +192,7 @@ async def test_a_version_that_nobody_has_any_more_ends_the_run(site: Path) -> No
     publish_packages(site, {each: TREES[each] for each in (OS, TOOLS)}, block_bytes=4096)
     publish_again(site, EXTRA)
     steps = Steps()
-    async with agent_of(site, state, "[transfer]\nretry_time_s = 1"):
+    async with agent_of(site, state):
         with pytest.raises(RunStateError, match=f"{EXTRA}: the run began with version 1") as caught:
             await run(site, state, steps)
     assert caught.value.fault is RunStateFault.PACKAGE
