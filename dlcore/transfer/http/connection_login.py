@@ -43,6 +43,9 @@ from dlcore.transfer.policy import TransferPolicy
 FindAccount = Callable[[], Awaitable[AccountPassword | None]]
 """Reads the account that the settings name; None if they name none."""
 
+MAX_REPEATED: Final = 2
+"""A server that wants a login so often where there is one wants it for each request."""
+
 MAX_UNANSWERED: Final = 2
 """How often an account is shown to a server that breaks the connection in place of an answer."""
 
@@ -89,6 +92,7 @@ class ConnectionLogin:
         self._accepted: _Shown | None = None
         self._refused: AccountPassword | None = None
         self._unanswered = 0
+        self._repeated = 0  # logins in succession at connections that had one already
         self._is_for_each_request = False
 
     async def send(
@@ -128,13 +132,16 @@ class ConnectionLogin:
             return await self._log_in(handshake, accepted.scheme)
         response = await handshake.without_login()
         if response.status != UNAUTHORIZED:
+            if handshake.pin.is_authenticated:
+                self._repeated = 0
             return response
         was_authenticated = handshake.pin.is_authenticated
         scheme = self._scheme(handshake.request, response, is_shared=is_shared)
         await handshake.drain(response)
         response = await self._log_in(handshake, scheme)
         keeps = response.headers.get("Persistent-Auth", "").strip().lower()
-        self._is_for_each_request |= was_authenticated or keeps == "false"
+        self._repeated = self._repeated + 1 if was_authenticated else self._repeated
+        self._is_for_each_request |= self._repeated >= MAX_REPEATED or keeps == "false"
         return response
 
     async def _log_in(self, handshake: Handshake, scheme: Scheme) -> aiohttp.ClientResponse:

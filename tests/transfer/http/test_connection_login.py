@@ -305,11 +305,25 @@ async def test_a_server_that_wants_a_login_for_each_request(told: str, tmp_path:
     async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
         server.guard.keeps, server.guard.told = False, told
         keyring = server.keyring()
-        for _ in range(3):
+        for _ in range(4):
             await server.read(keyring=keyring)
-        # Unless the server says so, the second request without a login shows it.
-        asked_without = [401] if told else [401, 401, 206, 401]
-        assert server.guard.statuses == [*asked_without, *([401, 206] * (3 if told else 2))]
+        # Unless the server says so, two requests in succession show it.
+        with_both = 1 if told else 3
+        expected = [*([401, 401, 206] * with_both), *([401, 206] * (4 - with_both))]
+        assert server.guard.statuses == expected
+
+
+async def test_one_login_that_a_server_forgets_changes_nothing(tmp_path: Path) -> None:
+    async with site(toy_guard(anna=PASSWORD), tmp_path) as server:
+        keyring = server.keyring()
+        for _ in range(2):
+            await server.read(keyring=keyring)
+            for connection in server.guard.connections.values():
+                connection.user = ""
+            await server.read(keyring=keyring)
+            await server.read(keyring=keyring)
+        again = [401, 401, 206, 206]
+        assert server.guard.statuses == [401, 401, 206, *again, 206, *again]
 
 
 async def test_a_redirect_elsewhere_gets_no_login(tmp_path: Path) -> None:
