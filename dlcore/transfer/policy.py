@@ -51,6 +51,8 @@ class TransferPolicy(msgspec.Struct, frozen=True):
         max_folder_threads: Threads that read from one folder, those among them that were given up
             and have not returned. A dead share is not asked again
             while all of them hang.
+        max_login_threads: Threads in which domain controllers are asked for one login, those among
+            them that were given up and have not returned.
         max_renewal_lead_s: A credential is renewed when a tenth of its life is left, but at most
             this long before it expires.
         min_renewal_interval_s: Pause after a failed renewal of a credential that still has some
@@ -81,6 +83,7 @@ class TransferPolicy(msgspec.Struct, frozen=True):
     folder_read_bytes: int = 4 * MIB
     max_folder_reads: int = 4
     max_folder_threads: int = 16
+    max_login_threads: int = 64
     max_renewal_lead_s: float = 60.0
     min_renewal_interval_s: float = 5.0
     distrust_s: float = 30.0

@@ -25,6 +25,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from dlcore.abandonable import AbandonableThreads
 from dlcore.errors import AuthError, Fault, TransferError
 from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.faults import REMEDIES
@@ -87,6 +88,7 @@ class ConnectionLogin:
         self._find_account = find_account
         self._make_context = make_context
         self._policy = policy
+        self._threads = AbandonableThreads(policy.max_login_threads)
         self._pins = Pins()
         self._alone = asyncio.Lock()
         self._accepted: _Shown | None = None
@@ -115,7 +117,8 @@ class ConnectionLogin:
         """
         pin = self._pins.take()
         handshake = Handshake(
-            *(self._endpoint, request, self.origin[1], pin, send, self._make_context, self._policy)
+            *(self._endpoint, request, self.origin[1], pin, send),
+            *(self._make_context, self._threads, self._policy),
         )
         try:
             with holding(pin):

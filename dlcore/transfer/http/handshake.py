@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
 from typing import Final, TypeVar
 
 import aiohttp
 
+from dlcore.abandonable import TooManyHangError
 from dlcore.errors import AuthError, Fault
 from dlcore.transfer.http.auth_challenges import credential_of, offered_schemes, token_of
 from dlcore.transfer.http.channel_binding import server_end_point
@@ -51,6 +54,7 @@ class Handshake:
         pin: The connection.
         send: Sends the request over the connection.
         make_context: Makes the tokens.
+        threads: Where that is done.
         policy: Times and limits.
 
     Attributes:
@@ -67,6 +71,7 @@ class Handshake:
         pin: Pin,
         send: Send,
         make_context: MakeContext,
+        threads: Executor,
         policy: TransferPolicy,
     ) -> None:
         self.request = request
@@ -76,6 +81,7 @@ class Handshake:
         self._host = host
         self._send = send
         self._make_context = make_context
+        self._threads = threads
         self._policy = policy
 
     async def without_login(self) -> aiohttp.ClientResponse:
@@ -158,10 +164,11 @@ class Handshake:
 
     async def _in_time(self, function: Callable[..., T], *arguments: object) -> T:
         """Run what may ask a domain controller in a thread, which is left behind if that hangs."""
+        run = functools.partial(function, *arguments)
         try:
             async with asyncio.timeout(self._policy.stall_s):
-                return await asyncio.to_thread(function, *arguments)
-        except TimeoutError:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        except (TimeoutError, TooManyHangError):
             raise ContextError("no domain controller answers in time") from None
 
     def _error(self, what: str) -> AuthError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from dlcore.transfer.http import proxies
 from dlcore.transfer.http.handshake import MAX_STEPS
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.security_contexts import AccountPassword
+from dlcore.transfer.http.security_contexts import (
+    AccountPassword,
+    ContextError,
+    SecurityContext,
+)
 from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
 from tests.transfer.access import read, secret_file
@@ -297,6 +302,28 @@ async def test_a_login_that_hangs_does_not_hold_up_one_request_after_the_other(
         async with asyncio.timeout(10):  # the server's side notices on its own time
             while server.guard.hanging:  # noqa: ASYNC110  # nothing tells it
                 await asyncio.sleep(0)
+
+
+def test_a_domain_controller_that_never_answers_holds_up_no_end(tmp_path: Path) -> None:
+    """Fault: the system asks a domain controller for ever. dlcore leaves the thread behind."""
+    may_end, ended = threading.Event(), threading.Event()
+
+    class Hanging(ToyContexts):
+        def make(self, *_: object) -> SecurityContext:
+            may_end.wait(5)
+            ended.set()
+            raise ContextError("too late")
+
+    async def main() -> TransferError:
+        policy = TransferPolicy(stall_s=0.05)
+        async with site(toy_guard(anna=PASSWORD), tmp_path, policy=policy) as server:
+            server.contexts = Hanging()
+            return await server.refusal()
+
+    error = asyncio.run(main())
+    assert not ended.is_set()
+    may_end.set()
+    assert "no domain controller answers in time" in error.message
 
 
 @pytest.mark.parametrize("told", ["", "false"])
