@@ -77,7 +77,7 @@ class SecurityContexts:
     """Makes contexts by Windows, or by pyspnego."""
 
     def __init__(self) -> None:
-        self._accepted: set[AccountPassword] = set()
+        self._gets_tickets: dict[AccountPassword, bool] = {}
 
     def make(
         self, scheme: Scheme, host: str, account: AccountPassword | None, binding: bytes | None
@@ -93,9 +93,13 @@ class SecurityContexts:
         logging.getLogger("spnego").setLevel(logging.WARNING)
         if account is None:
             _require_own_login(scheme, host)
-        elif scheme == "Negotiate" and account not in self._accepted:
-            _try_password(host, account)
-            self._accepted.add(account)
+        elif scheme == "Negotiate":
+            if account not in self._gets_tickets:
+                self._gets_tickets[account] = _gets_ticket(host, account)
+            if not self._gets_tickets[account]:
+                # Its token may stand in Negotiate as it is. To look for a domain controller again
+                # at each connection takes long.
+                return _PyspnegoContext("NTLM", host, account, binding)
         return _PyspnegoContext(scheme, host, account, binding)
 
 
@@ -142,21 +146,26 @@ def _require_own_login(scheme: Scheme, host: str) -> None:
     _ask_kerberos(host, None)
 
 
-def _try_password(host: str, account: AccountPassword) -> None:
-    """Ask the domain for a ticket, so that a wrong password is not shown to it again by NTLM.
+def _gets_ticket(host: str, account: AccountPassword) -> bool:
+    r"""Whether Kerberos knows the account; Windows finds that out itself.
+
+    Outside of Windows, ``DOMAIN\user`` names nobody to Kerberos.
 
     Raises:
-        WrongPasswordError: The domain says so. If there is no ticket for another reason, as where
-            no domain controller is found, NTLM may still do.
+        WrongPasswordError: It knows the account, and does not accept the password. NTLM would show
+            that to the domain again.
     """
-    if sys.platform == "win32" or not _has_kerberos():
-        return
+    if sys.platform == "win32":
+        return True
+    if "\\" in account.user or not _has_kerberos():
+        return False
     try:
         _ask_kerberos(host, account)
     except WrongPasswordError:
         raise
     except ContextError:
-        return
+        return False
+    return True
 
 
 def _ask_kerberos(host: str, account: AccountPassword | None) -> None:
