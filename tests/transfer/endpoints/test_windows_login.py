@@ -227,6 +227,13 @@ class TestKerberos:
         with pytest.raises(WrongPasswordError):
             SecurityContexts().make("Negotiate", "localhost", account, None)
 
+    @pytest.mark.parametrize("user", ["nobody@KRBTEST.COM", "CORP\\anna"])
+    def test_whom_kerberos_does_not_know_uses_ntlm(self, user: str) -> None:
+        context = SecurityContexts().make(
+            "Negotiate", "localhost", AccountPassword(user, "x"), None
+        )
+        assert (context.step(None) or b"").startswith(b"NTLMSSP\0")
+
     def test_without_a_ticket_there_is_no_login(self, realm: Any) -> None:
         realm.run(["kdestroy", "-A"])
         with pytest.raises(ContextError):
