@@ -77,7 +77,7 @@ def test_a_patch_object_that_is_not_right_is_a_hint_lost(
     assert read_back(site.to) == NEW
     assert not [e for e in heard if isinstance(e, DownloadRetried | PackageFailed)]
     assert fetched.bytes_fetched > BLOCK
-    assert site.names() == ["records", "site", "to", "v1", "v2"]
+    assert site.names() == ["records", "site", "to"]
 
 
 def crossed(site: Site) -> PatchList:

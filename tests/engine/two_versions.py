@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -86,8 +90,11 @@ class Site(NamedTuple):
         return Client(settings, self.root / "state")
 
     def publish(self, version: int, *patch_from: str) -> Published:
+        source = self.root / f"v{version}"
+        if not source.exists():
+            write_tree(source, OLD if version == 1 else NEW)
         return publish(
-            self.root / f"v{version}",
+            source,
             package_id=ID,
             version=version,
             destination=str(self.folder),
@@ -96,18 +103,35 @@ class Site(NamedTuple):
         )
 
 
-def first_published(root: Path) -> Site:
-    """The older version published, and fetched by nobody."""
-    write_tree(root / "v1", OLD)
-    write_tree(root / "v2", NEW)
+class Sites(NamedTuple):
+    """A site before and after the newer version is published. Nobody writes here."""
+
+    before: Path
+    after: Path
+    made: Published
+
+
+@functools.cache
+def published() -> Sites:
+    """Made once: publishing with patches is what takes long."""
+    root = Path(tempfile.mkdtemp(prefix="dlcore-two-versions-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     site = Site(root, Published("", 0, "", 0, 0, 0, 0, 0))
     site.publish(1)
-    return site
+    before = Path(shutil.copytree(site.folder, root / "before"))
+    return Sites(before, site.folder, site.publish(2, "1"))
+
+
+def first_published(root: Path) -> Site:
+    """The older version published, and fetched by nobody."""
+    shutil.copytree(published().before, root / "site")
+    return Site(root, Published("", 0, "", 0, 0, 0, 0, 0))
 
 
 def with_newer(site: Site) -> Site:
     """The newer version published too, with patches from the older one."""
-    return site._replace(made=site.publish(2, "1"))
+    shutil.copytree(published().after, site.folder, dirs_exist_ok=True)
+    return site._replace(made=published().made)
 
 
 def delivered(root: Path) -> Site:

@@ -37,7 +37,7 @@ LAST_LINE = re.compile(rb"^=+ .* in [\d.]+s|^\++ Timeout \++\s*$")
 """The summary of pytest; or the end of the stacks of pytest-timeout, whose beginning is on the line
 of the test that hangs."""
 END_S = 10  # for what pytest does after its summary
-SPLIT = ("law", "engine", "cli", "transfer", "publish", "store", "steps", "native")
+SPLIT = ("law", "trust", "engine", "cli", "transfer", "publish", "store", "steps", "native")
 """Rooms that take long: several processes share their files, and begin first."""
 MAX_FILES = 20  # in one process of them; each process takes five seconds to start
 BESIDE = "the files beside the rooms"
@@ -55,7 +55,7 @@ ENVIRONMENT = {
     "WINEDEBUG": "-all",
     "PYTHONPYCACHEPREFIX": r"C:\pycache",  # as in wine.sh
     # A process takes seconds to start there, and each kill costs one; `make torture` kills more.
-    "DLCORE_KILLS": os.environ.get("DLCORE_KILLS", "3"),
+    "DLCORE_KILLS": os.environ.get("DLCORE_KILLS", "2"),
 }
 
 
