@@ -106,6 +106,7 @@ ONLY_IN = {
 INNER_ALLOWED = {
     "transfer/http": {
         *(
+            "dlcore.abandonable",
             "dlcore.callbacks",
             "dlcore.errors",
             "dlcore.extras",

@@ -11,7 +11,6 @@ from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
-from dlcore.engine.delivery.target import Standing
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
@@ -48,15 +47,16 @@ async def fetch_by_agent(
     package = await in_thread(_described, state, obtained)
     goal = OwnFolder(to, deliveries)
     look = await deliver(goal, package, Copying(Path(obtained.folder), package), wait_s)
-    is_right = look.standing is Standing.RIGHT
     content_bytes = package.manifest.content_bytes
-    fetched_bytes = 0 if is_right else content_bytes - min(before.verified_bytes, content_bytes)
+    fetched_bytes = obtained.received_bytes - before.received_bytes
+    if fetched_bytes < 0:  # another agent answered before
+        fetched_bytes = obtained.received_bytes
     return Fetched(
         package_id,
         str(plain_path(goal.path)),
         content_bytes,
         fetched_bytes,
-        content_bytes - fetched_bytes,
+        max(0, content_bytes - fetched_bytes),
         {BY_AGENT: fetched_bytes},
         repaired=tuple(dict.fromkeys(item.path for item in look.bad)),
         version=package.manifest.version,

@@ -230,7 +230,8 @@ class AgentService:
         self._obtaining.begin(awaited)
         self._set_pace()
         try:
-            await self._site.look_again()
+            if not self._wants.is_pinned(terms.want):
+                await self._site.look_again()
             name = await self._obtaining.proven(
                 lambda: self._wants.handed_out(package_id, terms), to_write=terms.to_write
             )

@@ -96,6 +96,10 @@ class StandingWants:
         """What is fetched for all of them, by the catalog that is used now."""
         return order_of(self.wants, self._ahead, self.name_of)
 
+    def is_pinned(self, name: str) -> bool:
+        """Whether a want means the versions of its own catalog, whatever the site's is now."""
+        return name in self._pinned
+
     def name_of(self, package_id: str, want_name: str) -> str:
         """What the version of a package that a want means is called among the downloads.
 

@@ -32,7 +32,7 @@ def command() -> None:
     """Look after the packages that the state directory keeps.
 
     A package is named by its id, its id and version (ABC00012.3), or its key as `dlcore cache list`
-    shows it. `dlcore help cache` tells what is kept, and what gives way.
+    shows it. `dlcore help cache.md` tells what is kept, and what gives way.
     """
 
 

@@ -30,7 +30,7 @@ class LiveRows:
         self._packages: dict[str, _Arrival] = {}
         self._progress: events.Progress | None = None
         self._lost: dict[str, str] = {}
-        self._ready = 0
+        self._ready: set[str] = set()
 
     def hear(self, event: events.Event) -> None:
         """Something happened."""
@@ -53,8 +53,9 @@ class LiveRows:
     @property
     def all_called(self) -> str:
         """What the row of all packages is called."""
-        is_one = self._ready + len(self._packages) < 2
-        return "verified" if is_one else f"verified ({self._ready} ready)"
+        ready = len(self._ready)
+        is_one = ready + len(self._packages) < 2
+        return "verified" if is_one else f"verified ({ready} ready)"
 
     def rows(self) -> tuple[Row, ...]:
         """What is under way now."""
@@ -66,9 +67,11 @@ class LiveRows:
         match event:
             case events.PackageStarted(package, content_bytes, reused_bytes):
                 self._packages[package] = _Arrival(content_bytes, reused_bytes)
+                self._ready.discard(package)  # it was altered, or its agent began anew
             case events.PackageReady(package) | events.PackageFailed(package):
                 self._packages.pop(package, None)
-                self._ready += isinstance(event, events.PackageReady)
+                if isinstance(event, events.PackageReady):
+                    self._ready.add(package)
             case events.Progress():
                 self._progress = event
                 for package, own in event.packages.items():

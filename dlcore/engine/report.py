@@ -112,6 +112,11 @@ def make_report(
     bound_s = _bound_s(run, needs, link_bytes_per_s, measured_bytes_per_s)
     first_bytes = sum(useful_bytes.values()) + spared_bytes
     needed_bytes = sum(need.new_bytes for need in needs)
+
+    def instead_s(count_bytes: int) -> float:
+        """By the mean rate, which a link that was away for a while did not always have."""
+        return max(bound_s, without_overlap_s(count_bytes, run_s, rate_bytes_per_s))
+
     return Report(
         outcome=outcome,
         makespan_s=run.elapsed_s,
@@ -120,8 +125,8 @@ def make_report(
         link_bytes_per_s=rate_bytes_per_s,
         link_rate=RateOrigin.GIVEN if link_bytes_per_s else RateOrigin.MEASURED,
         stall_s=sum(step.stall_s for step in run.results),
-        download_first_s=without_overlap_s(first_bytes, run_s, rate_bytes_per_s),
-        stop_at_every_step_s=without_overlap_s(needed_bytes, run_s, rate_bytes_per_s),
+        download_first_s=instead_s(first_bytes),
+        stop_at_every_step_s=instead_s(needed_bytes),
         bytes_fetched=fetched_bytes,
         bytes_reused=run.reused_bytes,
         bytes_patched=run.patched_bytes,

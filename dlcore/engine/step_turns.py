@@ -143,8 +143,9 @@ class StepTurns:
         """
         turn = self.of(step)
         if turn and not turn.has_started:
+            there_s = _now_s()
             await self._keeper.begin_step(step.index)
-            stall_s = turn.start(_now_s())
+            stall_s = turn.start(there_s, _now_s())
             self._tell(StepStarted(step.index, step.name, stall_s, turn.waits_s, turn.packages))
 
     def end_attempt(

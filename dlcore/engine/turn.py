@@ -42,6 +42,7 @@ class Turn:
         self._asked_s = now_s
         self._has_waited = False
         self._started_s: float | None = None
+        self._stall_s = 0.0
         self._attempts = 0
 
     @property
@@ -69,10 +70,19 @@ class Turn:
         if not self.has_started:
             self._waits_s[package_id] = self._waits_s.get(package_id, 0.0) + wait_s
 
-    def start(self, now_s: float) -> float:
-        """The content is there, and the step starts. Returns the seconds that it waited."""
+    def start(self, there_s: float, now_s: float) -> float:
+        """The step starts. The time in between, in which the state is saved, belongs to no step.
+
+        Args:
+            there_s: When its content was there.
+            now_s: The time.
+
+        Returns:
+            Seconds that it waited; 0.0 if it needed no content.
+        """
+        self._stall_s = there_s - self._asked_s if self._has_waited else 0.0
         self._started_s = now_s
-        return now_s - self._asked_s
+        return self._stall_s
 
     def end_attempt(self, outcome: Outcome, now_s: float, *, is_final: bool) -> StepResult | None:
         """An attempt ended.
@@ -95,15 +105,17 @@ class Turn:
         return self.result
 
     def _result(self, outcome: Outcome, now_s: float, *, has_succeeded: bool) -> StepResult:
-        never_started_s = now_s if self._has_waited else self._asked_s
-        started_s = never_started_s if self._started_s is None else self._started_s
+        stall_s, started_s = self._stall_s, self._started_s
+        if started_s is None:
+            started_s = now_s if self._has_waited else self._asked_s
+            stall_s = started_s - self._asked_s
         return StepResult(
             self.step.index,
             self.step.name,
             StepOutcome.SUCCEEDED if has_succeeded else StepOutcome.FAILED,
             message="" if has_succeeded else outcome.message or f"exit code {outcome.exit_code}",
             exit_code=outcome.exit_code,
-            stall_s=self._earlier.stall_s + started_s - self._asked_s,
+            stall_s=self._earlier.stall_s + stall_s,
             run_s=self._earlier.run_s + now_s - started_s,
             packages=self.packages,
             waits_s=self.waits_s,

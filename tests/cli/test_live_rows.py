@@ -93,6 +93,16 @@ def test_what_a_step_waits_for_comes_first_and_few_packages_are_shown(scene: Sce
     assert len(names) == 1 + MAX_PACKAGES + 1
 
 
+def test_a_package_that_is_told_to_be_ready_twice_counts_once(scene: Scene) -> None:
+    for package in ("ABC00001", "ABC00002"):
+        scene.hear(events.PackageStarted(package, 10 * MIB, 0))
+    for _ in range(2):  # an agent that began anew tells it again
+        scene.hear(events.PackageReady("ABC00001", "/there"))
+    assert scene.live.all_called == "verified (1 ready)"
+    scene.hear(events.PackageStarted("ABC00001", 10 * MIB, 0))
+    assert scene.live.all_called == "verified (0 ready)"
+
+
 def test_a_fetch_of_one_thing_shows_its_endpoints_only() -> None:
     live = LiveRows(lambda: 0.0)
     live.hear(events.PackageStarted("ABC00001", MIB, 0))

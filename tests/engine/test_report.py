@@ -116,6 +116,18 @@ def test_no_bound_is_longer_than_the_run_itself() -> None:
     assert make_report(run, RunOutcome.SUCCEEDED, 0).lower_bound_s <= 9.5
 
 
+def test_no_other_way_is_shorter_than_the_bound() -> None:
+    """Fault: a link that was away has a mean rate by which another way takes less than the bound.
+    dlcore takes the bound then.
+    """
+    run = a_run()
+    run.elapsed_s, run.busy_s = 60.0, 1.0
+    run.arrivals = (Arrived(0.0, 0), Arrived(50.0, 0), Arrived(51.0, 1200))
+    report = make_report(run, RunOutcome.SUCCEEDED, 0)
+    assert report.lower_bound_s > 50.0
+    assert report.download_first_s == report.stop_at_every_step_s == report.lower_bound_s
+
+
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
     run = RunState(NOTHING, Download.WHEN_NEEDED, Pin("digest"), {})
     report = make_report(run, RunOutcome.SUCCEEDED, 0)
