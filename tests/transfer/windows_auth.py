@@ -140,7 +140,10 @@ class WindowsGuard:
         proxy_support: What a proxy says of connections; empty for nothing.
         drops: The token at which it breaks the connection: of a handshake the first, the second.
         hangs: Whether it never answers a token.
+        hangs_at_proof: Whether it never answers the token that proves the password.
         hanging: Requests that get no answer now; their clients have not gone yet.
+        refusing_token: What it sends along when it refuses a login, as SPNEGO may.
+        busy: How many tokens it answers 503 before it looks at one.
         repeats: Whether it answers every token with a challenge.
         page_bytes: Length of the page that comes along with a 401.
         connections: Those that were seen.
@@ -157,7 +160,10 @@ class WindowsGuard:
     proxy_support: str = ""
     drops: Literal["", "first", "second"] = ""
     hangs: bool = False
+    hangs_at_proof: bool = False
     hanging: int = 0
+    refusing_token: bytes = b""
+    busy: int = 0
     repeats: bool = False
     page_bytes: int = 1300
     connections: weakref.WeakKeyDictionary[object, _Connection] = field(
@@ -186,6 +192,12 @@ class WindowsGuard:
             if self.hangs:
                 await self._hang()
             scheme, _, token = text.partition(" ")
+            if self.busy:
+                self.busy -= 1
+                return web.Response(status=503)
+            if self.hangs_at_proof and connection.acceptor:
+                self.shown.append(base64.b64decode(token))
+                await self._hang()
             refused = self._step(request, connection, scheme, base64.b64decode(token))
             if refused is not None:
                 return refused
@@ -222,7 +234,9 @@ class WindowsGuard:
             reply, user = connection.acceptor.accept(token)
         except ValueError:
             connection.acceptor = None
-            return self._refusal()
+            if not self.refusing_token:
+                return self._refusal()
+            return self._refusal({"WWW-Authenticate": f"{scheme} {_text(self.refusing_token)}"})
         if not user:
             return self._refusal({"WWW-Authenticate": f"{scheme} {_text(reply or b'')}"})
         connection.acceptor, connection.user = None, user

@@ -48,7 +48,11 @@ MAX_REPEATED: Final = 2
 """A server that wants a login so often where there is one wants it for each request."""
 
 MAX_UNANSWERED: Final = 2
-"""How often an account is shown to a server that breaks the connection in place of an answer."""
+"""How often an account is shown without an answer: the connection breaks, or nobody waits for it
+any more. The server may have asked the domain about the password nevertheless."""
+
+_TELLS_NOTHING: Final = frozenset({400, 408, 429})
+"""Besides 500 and more: a server answers so before it has looked at a login."""
 
 
 class _Shown(msgspec.Struct, frozen=True):
@@ -195,7 +199,8 @@ class ConnectionLogin:
                 reasons.append(str(error))
                 continue
             if response.status != UNAUTHORIZED:
-                self._accepted = _Shown(scheme, account)
+                if _tells_of_login(response.status):
+                    self._accepted = _Shown(scheme, account)
                 return response
             response.close()
             refusal = self._refusal(handshake.request, scheme, account)
@@ -214,12 +219,18 @@ class ConnectionLogin:
         except WrongPasswordError:
             self._refused = account
             raise self._refusal(handshake.request, scheme, account) from None
-        except TransferError:
+        except ContextError:
+            if not handshake.has_answered_challenge:
+                raise
+            self._refused = account  # it was shown, and the server's last token is no success
+            raise self._refusal(handshake.request, scheme, account) from None
+        except (TransferError, asyncio.CancelledError):
             self._unanswered += handshake.has_answered_challenge
             if self._unanswered >= MAX_UNANSWERED:
                 self._refused = account
             raise
-        self._unanswered = 0
+        if _tells_of_login(response.status):
+            self._unanswered = 0
         if response.status == UNAUTHORIZED:
             self._refused = account
         return response
@@ -272,3 +283,8 @@ class ConnectionLogin:
 
     def _error(self, what: str, remedy: str) -> AuthError:
         return AuthError(what, fault=Fault.AUTH, endpoint=self._endpoint, remedy=remedy)
+
+
+def _tells_of_login(status: int) -> bool:
+    """Whether a server that answers so has looked at the login."""
+    return status < 500 and status not in _TELLS_NOTHING

@@ -145,7 +145,7 @@ class Handshake:
             await self.drain(response)
             self.pin.begin()
             token = await self._in_time(context.step, challenge)
-            self.has_answered_challenge = True
+            self.has_answered_challenge |= bool(token)
         raise self._error(f"the login does not end: {MAX_STEPS} tokens were sent")
 
     async def _check_server(

@@ -197,6 +197,52 @@ async def test_a_wrong_password_is_shown_once(tmp_path: Path) -> None:
         assert "password" in error.remedy
 
 
+async def test_a_wrong_password_that_is_refused_with_a_token_is_shown_once(tmp_path: Path) -> None:
+    """Fault: a server refuses a login with a token of its own, as SPNEGO does. dlcore takes it for
+    what it is, and does not show the password again.
+    """
+    async with site(toy_guard(anna="another"), tmp_path) as server:
+        server.guard.refusing_token = bytes.fromhex("a1073005a0030a0102")  # NegTokenResp, reject
+        keyring = server.keyring()
+        errors = [await server.refusal(keyring) for _ in range(3)]
+        assert len(server.guard.shown) == 1
+        assert all("does not accept the user anna" in str(error) for error in errors)
+
+
+@pytest.mark.wine_cannot(reason="leaves a server's socket open when its client breaks off")
+async def test_a_wrong_password_is_not_shown_by_each_request_that_is_given_up(
+    tmp_path: Path,
+) -> None:
+    """Fault: requests are given up while the server asks the domain. dlcore shows the password
+    twice at most.
+    """
+    async with site(toy_guard(anna="another"), tmp_path) as server:
+        server.guard.hangs_at_proof = True
+        keyring = server.keyring()
+        for number in range(1, 3):
+            reading = asyncio.ensure_future(server.read(keyring=keyring))
+            async with asyncio.timeout(10):
+                while len(server.guard.shown) < number:  # noqa: ASYNC110  # nothing tells it
+                    await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+        assert (await server.refusal(keyring)).fault is Fault.AUTH
+        assert len(server.guard.shown) == 2
+
+
+async def test_a_busy_server_has_accepted_nobody(tmp_path: Path) -> None:
+    """Fault: a server is too busy to look at a login. dlcore shows the account on one connection
+    afterwards, and not on all.
+    """
+    async with site(toy_guard(anna="another"), tmp_path) as server:
+        server.guard.busy = 1
+        keyring = server.keyring()
+        await server.refusal(keyring)
+        reads = [server.read(f"/{number}", keyring) for number in range(20)]
+        await asyncio.gather(*reads, return_exceptions=True)
+        assert len(server.guard.shown) == 1
+
+
 async def test_a_corrected_password_is_tried(tmp_path: Path) -> None:
     async with site(toy_guard(anna="another"), tmp_path) as server:
         keyring = server.keyring()
