@@ -93,7 +93,8 @@ class Obtaining:
             if task.cancelled():
                 continue
             task.result()
-            if content is self._client.opened_content:  # else the catalog was renewed meanwhile
+            # Else the catalog was renewed meanwhile. A step may have begun to work in it since.
+            if content is self._client.opened_content and name_of() == name:
                 self._lend(name, content)
                 return name
 
