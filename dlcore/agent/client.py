@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -32,7 +33,7 @@ from dlcore.agent.troubles import error_of
 from dlcore.disk.faults import guarded
 from dlcore.errors import AgentError, LockedError
 from dlcore.store.lock import StateLock
-from dlcore.waiting import in_thread
+from dlcore.waiting import cancel_and_wait, in_thread
 
 T = TypeVar("T")
 _CONNECT_S: Final = 10.0  # on one machine; an agent that takes longer hangs
@@ -50,7 +51,8 @@ class AgentClient:
             again. 0.0: it must be there. However long that is, a call is given up when the agent
             has ended a hundred times before it answered.
         retry_s: Seconds between two attempts.
-        answer_s: How long a call waits for the answer, except for a package.
+        answer_s: How long a call waits for the answer. A package may take longer, as long as the
+            agent answers other questions in that time.
 
     Example::
 
@@ -191,10 +193,12 @@ class AgentClient:
         Raises:
             LockedError: A step of a run works in it.
             NotFoundError: The agent has no want of that name.
+            AgentError: The agent cannot be had, or answers nothing any more.
             DlcoreError: As `obtain`.
         """
         path = f"/packages/{quote(package_id, safe='')}/obtain"
-        return _decoded(await self._send("POST", path, terms, is_quick=False), PackageStatus)
+        asking = self._send("POST", path, terms, is_quick=False)
+        return _decoded(await self._while_it_answers(asking), PackageStatus)
 
     async def stop(self) -> None:
         """End the agent. What is verified stays.
@@ -279,6 +283,16 @@ class AgentClient:
             except (aiohttp.ClientError, OSError, EndingError) as error:
                 patience.lost(error)
                 await patience.wait(self._address, error)
+
+    async def _while_it_answers(self, asking: Coroutine[Any, Any, bytes]) -> bytes:
+        """Wait for what may take hours, as long as the agent answers other questions in time."""
+        waiting = asyncio.ensure_future(asking)
+        try:
+            while not (await asyncio.wait({waiting}, timeout=self._answer_s))[0]:
+                await self.is_there()
+            return waiting.result()
+        finally:
+            await cancel_and_wait([waiting])
 
     @property
     def _opened(self) -> aiohttp.ClientSession:

@@ -143,3 +143,17 @@ async def test_an_agent_has_ended_when_its_state_directory_is_free(tmp_path: Pat
             await client.ended()
         lock.release()
         await client.ended()
+
+
+@pytest.mark.posix_only(reason="a server of asyncio cannot listen at a pipe")
+async def test_an_agent_that_hangs_while_it_obtains_a_package_is_told(tmp_path: Path) -> None:
+    """Fault: an agent hangs after it was asked for a package, which may take hours. Whoever waits
+    is told, as the agent does not answer another question either.
+    """
+    async with (
+        taking_connections(tmp_path, is_lost=False),
+        AgentClient(tmp_path, patience_s=0.0, answer_s=0.05) as client,
+    ):
+        async with asyncio.timeout(10):
+            with pytest.raises(AgentError, match="does not answer"):
+                await client.obtained("ABC00001")
