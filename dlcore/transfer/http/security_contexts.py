@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
@@ -28,6 +29,8 @@ _REFUSED: Final = frozenset({-1765328360, -1765328353, -1765328366, -1765328361}
 """What a domain controller says of a wrong password (KRB5KDC_ERR_PREAUTH_FAILED, or
 KRB5KRB_AP_ERR_BAD_INTEGRITY), of a locked account (KRB5KDC_ERR_CLIENT_REVOKED) and of an expired
 password (KRB5KDC_ERR_KEY_EXP)."""
+
+_NOT_ACCEPTED: Final = "the domain does not accept the account or its password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,18 @@ binding (None without TLS). Raises `ContextError`."""
 
 
 class SecurityContexts:
-    """Makes contexts by Windows, or by pyspnego."""
+    """Makes contexts by Windows, or by pyspnego.
 
-    def __init__(self) -> None:
+    Args:
+        gets_ticket: Asks the domain about a password, and tells whether Kerberos knows the account;
+            None: by Kerberos.
+    """
+
+    def __init__(self, gets_ticket: Callable[[str, AccountPassword], bool] | None = None) -> None:
+        self._gets_ticket = gets_ticket or _gets_ticket
         self._gets_tickets: dict[AccountPassword, bool] = {}
+        self._refused: set[AccountPassword] = set()
+        self._asking = threading.Lock()  # held while the domain is asked about a password
 
     def make(
         self, scheme: Scheme, host: str, account: AccountPassword | None, binding: bytes | None
@@ -93,14 +104,28 @@ class SecurityContexts:
         logging.getLogger("spnego").setLevel(logging.WARNING)
         if account is None:
             _require_own_login(scheme, host)
-        elif scheme == "Negotiate":
-            if account not in self._gets_tickets:
-                self._gets_tickets[account] = _gets_ticket(host, account)
-            if not self._gets_tickets[account]:
-                # Its token may stand in Negotiate as it is. To look for a domain controller again
-                # at each connection takes long.
-                return _PyspnegoContext("NTLM", host, account, binding)
+        elif scheme == "Negotiate" and not self._has_tickets(host, account):
+            # Its token may stand in Negotiate as it is. To look for a domain controller again at
+            # each connection takes long.
+            return _PyspnegoContext("NTLM", host, account, binding)
         return _PyspnegoContext(scheme, host, account, binding)
+
+    def _has_tickets(self, host: str, account: AccountPassword) -> bool:
+        """Ask about a password once, also if nobody waits for the answer any more.
+
+        Raises:
+            WrongPasswordError: The domain says so, or has said so.
+        """
+        with self._asking:
+            if account in self._refused:
+                raise WrongPasswordError(_NOT_ACCEPTED)
+            if account not in self._gets_tickets:
+                try:
+                    self._gets_tickets[account] = self._gets_ticket(host, account)
+                except WrongPasswordError:
+                    self._refused.add(account)
+                    raise
+            return self._gets_tickets[account]
 
 
 class _PyspnegoContext:
@@ -197,5 +222,5 @@ def _context_error(error: Exception) -> ContextError:
 
     is_refused = sys.platform == "win32" and isinstance(error, InvalidCredentialError)
     if is_refused or getattr(error, "err_code", None) in _REFUSED:
-        return WrongPasswordError("the domain does not accept the account or its password")
+        return WrongPasswordError(_NOT_ACCEPTED)
     return ContextError(type(error).__name__)

@@ -168,6 +168,24 @@ async def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "dlcore-engine[windows-auth]" in caught.value.remedy
 
 
+def test_the_domain_is_asked_once_about_a_wrong_password() -> None:
+    """Fault: a request is given up before the domain has refused its password. The next one does
+    not ask again.
+    """
+    asked: list[AccountPassword] = []
+
+    def refuse(host: str, account: AccountPassword) -> bool:
+        asked.append(account)
+        raise WrongPasswordError("no")
+
+    contexts = SecurityContexts(refuse)
+    wrong, corrected = AccountPassword(USER, "wrong"), AccountPassword(USER, "corrected")
+    for account in (wrong, wrong, corrected):
+        with pytest.raises(WrongPasswordError):
+            contexts.make("Negotiate", "localhost", account, None)
+    assert asked == [wrong, corrected]
+
+
 @pytest.fixture(scope="module")
 def realm() -> Iterator[Any]:
     """A domain controller."""
