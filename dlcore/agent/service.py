@@ -164,9 +164,11 @@ class AgentService:
         Raises:
             DlcoreError: As `StandingWants.put`. Nothing is changed then.
         """
-        await self._wants.put(want)
-        self._order = self._wants.order()
-        self._changed.set()
+        try:
+            await self._wants.put(want)
+        finally:  # it may be there, although whoever told it has gone
+            self._order = self._wants.order()
+            self._changed.set()
 
     async def forget(self, name: str) -> None:
         """Have it no longer; content that is there stays. Idempotent.
@@ -174,8 +176,10 @@ class AgentService:
         Raises:
             StorageError: The disk failed.
         """
-        await self._wants.drop(name)
-        self._changed.set()
+        try:
+            await self._wants.drop(name)
+        finally:
+            self._changed.set()
 
     # Answers
 

@@ -8,6 +8,7 @@ dropped when the agent begins.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from dlcore.agent.expiry import wants_over
@@ -22,7 +23,7 @@ from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.state import Pin
 from dlcore.errors import DlcoreError, LockedError, NotFoundError
 from dlcore.model import Catalog
-from dlcore.waiting import in_thread
+from dlcore.waiting import in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class StandingWants:
     async def put(self, want: Want) -> None:
         """Add a want, in place of the earlier one of that name.
 
+        If it is cancelled, all is done or nothing.
+
         Raises:
             TaskSequenceError: Its sequence cannot be read. Nothing is changed then.
             RunStateError: The catalog that it names is not in the state directory; likewise.
@@ -72,17 +75,16 @@ class StandingWants:
             StorageError: The disk failed.
         """
         ahead, pinned = await self._look(want)
-        await self._memory.put(await in_thread(as_kept, want))
-        self._note(want.name, ahead, pinned)
+        kept = await in_thread(as_kept, want)
+        await wait_for_all([asyncio.ensure_future(self._keep(kept, ahead, pinned))])
 
     async def drop(self, name: str) -> None:
-        """Remove a want. Idempotent.
+        """Remove a want. Idempotent. If it is cancelled, all is done or nothing.
 
         Raises:
             StorageError: The disk failed.
         """
-        await self._memory.drop(name)
-        self._note(name, NOTHING_AHEAD, None)
+        await wait_for_all([asyncio.ensure_future(self._forget(name))])
 
     def over(self, before_s: float) -> tuple[str, ...]:
         """The names of those that nobody forgets although they are over; see `wants_over`.
@@ -145,6 +147,14 @@ class StandingWants:
                     holder=want.name,
                 )
         return name
+
+    async def _keep(self, want: Want, ahead: Lookahead, pinned: Catalog | None) -> None:
+        await self._memory.put(want)
+        self._note(want.name, ahead, pinned)
+
+    async def _forget(self, name: str) -> None:
+        await self._memory.drop(name)
+        self._note(name, NOTHING_AHEAD, None)
 
     async def _read(self, want: Want) -> None:
         self._note(want.name, *await self._look(want))

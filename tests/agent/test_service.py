@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from dlcore.agent.interface import PackageState, Priority, SequencePoint, Want
-from dlcore.agent.memory import FOLDER, NAME
+from dlcore.agent.memory import FOLDER, NAME, Memory, MemoryFile
 from dlcore.agent.service import AgentService
 from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import (
@@ -32,6 +33,36 @@ SEQUENCE = sequence(
     step("tools", package=TOOLS, condition=when("Model", "X")),
     step("extra", package=EXTRA),
 ).decode()
+
+
+def test_a_client_that_goes_while_it_tells_a_want_leaves_no_other_one_on_disk(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: a client breaks off while the agent writes down what it wants. What the agent knows
+    is what is on its disk; what is forgotten then does not come back after a restart.
+    """
+    memory = MemoryFile(tmp_path / "state")
+    is_saved, may_end, save = threading.Event(), threading.Event(), MemoryFile.save
+
+    def save_slowly(file: MemoryFile, remembered: Memory) -> None:
+        save(file, remembered)
+        is_saved.set()
+        may_end.wait(10)
+
+    async def main() -> None:
+        async with served(published, tmp_path / "state") as agent:
+            monkeypatch.setattr(MemoryFile, "save", save_slowly)
+            telling = asyncio.ensure_future(agent.service.want(Want("mine", (TOOLS,))))
+            await asyncio.to_thread(is_saved.wait, 10)
+            telling.cancel()
+            may_end.set()
+            await asyncio.wait([telling])
+            assert telling.cancelled()
+            assert [each.name for each in agent.service.status().wants] == ["mine"]
+            await agent.service.forget("mine")
+            assert memory.look().wants == ()
+
+    virtually(main())
 
 
 def test_what_is_wanted_is_there_before_it_is_asked_for(published: Path, tmp_path: Path) -> None:
