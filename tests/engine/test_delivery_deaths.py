@@ -49,11 +49,10 @@ SWAPS = pytest.param(
 def places(before: str) -> Iterator[int]:
     """The calls at which to fail, each in its turn.
 
-    On Windows every fourth, and others for each folder, because status calls are slow under Wine:
-    so every call has its turn with one of the four folders.
+    On Windows every eighth, and others for each folder, because status calls are slow under Wine.
     """
     if sys.platform == "win32":
-        return itertools.count(1 + BEFORE.index(before), len(BEFORE))
+        return itertools.count(1 + 2 * BEFORE.index(before), 2 * len(BEFORE))
     return itertools.count(1)
 
 
