@@ -73,11 +73,14 @@ class AgentRunContent:
         self._want = RunWant(agent, pinned, self._begin_counting)
         self._events = RunEvents(agent, self._bytes, tell, self._refresh)
         self._ordered: dict[str, None] = {}
-        self._listening: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Listen to the agent from now on."""
-        self._listening = asyncio.ensure_future(self._events.pass_on())
+        """Listen to the agent from now on, and look whether it still knows the run."""
+        self._tasks = [
+            asyncio.ensure_future(self._events.pass_on()),
+            asyncio.ensure_future(self._want.keep_told()),
+        ]
         return self
 
     async def __aexit__(
@@ -87,8 +90,7 @@ class AgentRunContent:
         trace: TracebackType | None,
     ) -> None:
         await self._want.aclose()
-        if self._listening:
-            await cancel_and_wait([self._listening])
+        await cancel_and_wait(self._tasks)
 
     # What is wanted
 

@@ -22,6 +22,9 @@ NAME: Final = "dlcore-run"
 """There is one run on a state directory, and so one such want."""
 
 _RETRY_S: Final = 1.0  # while the agent is away
+_LOOK_S: Final = 2.0
+"""How long an agent that has lost the want may hand out what a step works in."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -79,6 +82,21 @@ class RunWant:
                 await self._agent.want(want)
                 self._told = want
 
+    async def keep_told(self) -> None:
+        """Tell the agent again whenever it has lost the want, until this is cancelled.
+
+        Its memory may be damaged while a step works, and then nothing else asks it for long.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                status = await self._agent.status()
+                if self._told and NAME not in {want.name for want in status.wants}:
+                    _log.warning("the agent has lost what the run wants, and is told again")
+                    await self.told(is_lost=True)
+            except DlcoreError as error:
+                _log.info("the agent was not asked for what the run wants: %s", error.message)
+
     async def forget(self) -> None:
         """The run has ended: have the agent forget it.
 
@@ -86,6 +104,7 @@ class RunWant:
             DlcoreError: As `AgentClient.forget`.
         """
         await self.aclose()
+        self._told = None
         await self._agent.forget(NAME)
 
     async def aclose(self) -> None:

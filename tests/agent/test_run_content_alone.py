@@ -145,6 +145,27 @@ def test_an_agent_that_does_not_know_the_run_any_more_is_told_again(tmp_path: Pa
     virtually(main())
 
 
+def test_an_agent_that_loses_the_want_while_a_step_works_is_told_again(tmp_path: Path) -> None:
+    """Fault: the agent's memory is damaged while a step works, so that it would hand out the step's
+    package to others. It is told again within seconds that the package is in use.
+    """
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        async with scene.content as content:
+            content.order((A,))
+            await content.paths((A,))
+            want = scene.agent.wants.pop(NAME)
+            assert want.in_use == (A,)
+            await asyncio.sleep(2.5)
+            assert scene.agent.wants == {NAME: want}
+            await content.end()
+            await asyncio.sleep(10.0)
+            assert scene.agent.wants == {}
+
+    virtually(main())
+
+
 def test_another_version_is_never_handed_to_a_step(tmp_path: Path) -> None:
     """Fault: an agent hands out another version than the run began with. The run stops."""
 
