@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcore.cli.output import tell
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.fetching.call import FetchItem
 from dlcore.errors import ConfigError, DlcoreError, LockedError
@@ -57,7 +58,15 @@ async def run_content_by_agent(config: Path, state: Path) -> OpenRunContent | No
     from dlcore.agent.client import running_agent_of
 
     async with running_agent_of(state) as agent:
-        if agent is None or not _is_same(config, (await agent.status()).config):
+        if agent is None:
+            return None
+        agents_config = (await agent.status()).config
+        if not _is_same(config, agents_config):
+            tell(
+                f": the agent of {state} uses {agents_config}; it has the content of this run if"
+                " --config names the same file",
+                label="warning",
+            )
             return None
     from dlcore.agent.run_content import content_of_agent
 

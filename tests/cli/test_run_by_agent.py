@@ -31,6 +31,11 @@ def test_the_agent_has_the_content_of_a_run(site: Path) -> None:
     where = ("--config", site / "deployment.toml", "--state", site / "state", "--json")
     run = ("run", site / "sequence.xml", *where, "--simulate", "0")
     with agent_at(site):
+        other = site / "other.toml"
+        other.write_bytes((site / "deployment.toml").read_bytes())
+        refused = dlcore(*run[:2], "--config", other, *run[4:])
+        assert refused.status == 10
+        assert f"uses {site / 'deployment.toml'}; it has the content of this run" in refused.err
         ended = dlcore(*run)
         assert ended.status == 0, ended
         assert f"by the agent of {site / 'state'}" in ended.err
