@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -158,9 +158,12 @@ def check_way(path: Path) -> None:
         OwnershipError: A place on the way, or the folder itself, is refused. Nothing was changed.
         OSError: The way cannot be followed.
     """
-    for place, status in _way(path.parent):
+
+    def judge(place: Path, status: os.stat_result) -> None:
         if not _is_administered(place):
             _check_on_the_way(place, status)
+
+    _follow(path.parent, judge)
     try:
         check_private(path, path.lstat())
     except FileNotFoundError:
@@ -180,16 +183,19 @@ def check_unalterable(path: Path) -> None:
         OwnershipError: It, or a place on the way to it, is refused. Nothing was changed.
         OSError: The way cannot be followed.
     """
-    for place, status in _way(path):
+
+    def judge(place: Path, status: os.stat_result) -> None:
         if _is_administered(place):
-            continue
+            return
         if not stat.S_ISREG(status.st_mode):
             _check_on_the_way(place, status)
-            continue
+            return
         check_not_of_another(place, status)
         control = control_of(place, status)
         if control.others_may_change():
             raise _writable(place, control)
+
+    _follow(path, judge)
 
 
 def followed(path: Path, lstat: Callable[[Path], os.stat_result] = Path.lstat) -> Path:
@@ -210,13 +216,7 @@ def followed(path: Path, lstat: Callable[[Path], os.stat_result] = Path.lstat) -
 
     Source: Linux, admin-guide/sysctl/fs, ``protected_symlinks``, which may be off.
     """
-    way = _way(path.absolute(), lstat)
-    while True:
-        try:
-            _check_followed(*next(way))
-        except StopIteration as end:
-            found: Path = end.value
-            return found
+    return _follow(path.absolute(), _check_followed, lstat)
 
 
 def _check_followed(place: Path, status: os.stat_result) -> None:
@@ -251,16 +251,20 @@ def how_to_close(path: Path | str) -> str:
     return control_of(path, os.stat(path)).without_readers(path)  # noqa: PTH116  # also of a text
 
 
-def _way(
-    path: Path, lstat: Callable[[Path], os.stat_result] = Path.lstat
-) -> Generator[tuple[Path, os.stat_result], None, Path]:
-    """Every folder and link that leads to a path, from the root on, as far as it exists.
+def _follow(
+    path: Path,
+    judge: Callable[[Path, os.stat_result], None],
+    lstat: Callable[[Path], os.stat_result] = Path.lstat,
+) -> Path:
+    """Where a path leads. Every folder and link on the way is judged before it is followed.
 
-    Returns:
-        Where it leads.
+    Args:
+        path: Absolute. It need not exist.
+        judge: Called from the root on, with what exists; raises to refuse a place.
+        lstat: Looks at a place.
     """
     here = Path(path.anchor)
-    yield here, here.lstat()
+    judge(here, here.lstat())
     names = list(reversed(path.parts[1:]))
     links = 0
     while names:
@@ -274,7 +278,7 @@ def _way(
         except FileNotFoundError:
             here = place
             continue
-        yield place, status
+        judge(place, status)
         if not is_link(status):
             here = place
             continue
