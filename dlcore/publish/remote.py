@@ -6,7 +6,6 @@ the environment only and are in no message.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -138,6 +137,8 @@ def _authorities(ca_file: str) -> ClientConfig:
     """What makes the library trust the authorities of a file besides the system's."""
     if not ca_file:
         return {}
+    import ssl
+
     try:
         data = Path(ca_file).read_bytes()
         ssl.create_default_context(cafile=ca_file)
