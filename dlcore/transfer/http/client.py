@@ -155,7 +155,9 @@ class HttpClient:
                 raw = await send()
             else:
                 is_shared = proxy is not None and not proxy.is_socks and target.scheme == "http"
-                raw, free = await login.send(f"{method} {route}", send, is_shared=is_shared)
+                raw, free = await login.send(
+                    f"{method} {route}", send, self._pool.accounts, is_shared=is_shared
+                )
         except BaseException as error:
             if exchange:
                 exchange.end(None, error.fault if isinstance(error, TransferError) else None)

@@ -32,6 +32,7 @@ from dlcore.transfer.http.pinned_connections import PinnedRequest, TcpConnector
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.receive_window import ReceiveWindows
 from dlcore.transfer.http.semaphore import ResizableSemaphore
+from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.http.socks import socks_connector
 from dlcore.transfer.http.tls import ClientCertificate, tls_context
 from dlcore.transfer.policy import TransferPolicy
@@ -53,12 +54,14 @@ class ConnectionPool:
     Attributes:
         policy: The same.
         observe: Is told of each exchange; None: nobody is.
+        accounts: What servers have said of accounts of Windows.
         windows: How much the servers of each endpoint may have under way.
     """
 
     def __init__(self, policy: TransferPolicy | None = None) -> None:
         self.policy = policy or TransferPolicy()
         self.observe = observer()
+        self.accounts = ShownAccounts()
         self.windows = ReceiveWindows()
         self._allowed_connections = max_connections()
         self._max_connections = min(self.policy.max_connections_per_host, self._allowed_connections)
