@@ -118,6 +118,7 @@ class AgentService:
         await self._take_numbers()
         await self._wants.take_up()
         self._tasks = [
+            asyncio.ensure_future(self._take_up_rest()),
             asyncio.ensure_future(self._keep_up()),
             asyncio.ensure_future(self._renew_regularly()),
         ]
@@ -234,6 +235,7 @@ class AgentService:
         self._obtaining.begin(awaited)
         self._set_pace()
         try:
+            await self._wants.read_again(terms.want)
             if not self._wants.is_pinned(terms.want):
                 await self._site.look_again()
             name = await self._obtaining.proven(
@@ -300,6 +302,16 @@ class AgentService:
                 await self._site.look()
             with contextlib.suppress(DlcoreError):
                 await self._forget_what_is_over()
+
+    async def _take_up_rest(self) -> None:
+        """Read the wants again that the disk did not let through."""
+        delay_s = self.policy.first_retry_s
+        while self._wants.has_unread:
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, self.policy.max_retry_s)
+            with contextlib.suppress(DlcoreError):
+                await self._wants.take_up_rest()
+            self._changed.set()
 
     async def _forget_what_is_over(self) -> None:
         before_s = self._clock() - self.policy.over_after_s

@@ -3,7 +3,8 @@
 Guarantees: a want is on disk before `put` returns. A want with a pinned catalog means the versions
 of that catalog, whatever the site publishes meanwhile, for as long as it stands: the catalog is
 read from the disk and proven before the want counts. A want that cannot be read any more is
-dropped when the agent begins.
+dropped when the agent begins; if only the disk fails, it is kept and read again later. Until then
+nothing is fetched for it, and what it keeps or has in use stays as it is.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.wants import NOTHING_AHEAD, FetchOrder, order_of
 from dlcore.engine.client import Client
-from dlcore.engine.download.version_names import version_name
+from dlcore.engine.download.version_names import package_id_of, version_name
 from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.state import Pin
-from dlcore.errors import DlcoreError, LockedError, NotFoundError
+from dlcore.errors import DlcoreError, LockedError, NotFoundError, StorageError
 from dlcore.model import Catalog
 from dlcore.waiting import in_thread, wait_for_all
 
@@ -43,24 +44,46 @@ class StandingWants:
         self._known = known
         self._ahead: dict[str, Lookahead] = {}
         self._pinned: dict[str, Catalog] = {}
+        self._unread: set[str] = set()
 
     @property
     def wants(self) -> tuple[Want, ...]:
         """All of them, the oldest first."""
         return self._memory.wants
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether the disk has failed when a want was read, so that it does not count yet."""
+        return bool(self._unread)
+
     async def take_up(self) -> None:
         """Go on with the wants of an earlier life.
 
         Raises:
-            StorageError: The disk failed.
+            StorageError: The disk failed when a want was dropped.
         """
         for want in self.wants:
-            try:
+            await self._take_up(want)
+
+    async def take_up_rest(self) -> None:
+        """Read again what could not be read because the disk failed.
+
+        Raises:
+            StorageError: The disk failed when a want was dropped.
+        """
+        for want in self.wants:
+            if want.name in self._unread:
+                await self._take_up(want)
+
+    async def read_again(self, name: str) -> None:
+        """Read the want of a name, if it could not be read yet.
+
+        Raises:
+            DlcoreError: It still cannot be read.
+        """
+        for want in self.wants:
+            if want.name == name and name in self._unread:
                 await self._read(want)
-            except DlcoreError as error:
-                _log.warning("the want %s is dropped: %s", want.name, error.message)
-                await self.drop(want.name)
 
     async def put(self, want: Want) -> None:
         """Add a want, in place of the earlier one of that name.
@@ -96,7 +119,7 @@ class StandingWants:
 
     def order(self) -> FetchOrder:
         """What is fetched for all of them, by the catalog that is used now."""
-        return order_of(self.wants, self._ahead, self.name_of)
+        return order_of(map(self._counting, self.wants), self._ahead, self.name_of)
 
     def is_pinned(self, name: str) -> bool:
         """Whether a want means the versions of its own catalog, whatever the site's is now."""
@@ -138,8 +161,7 @@ class StandingWants:
             )
         name = self.name_of(package_id, terms.want)
         for want in self.wants:
-            used = (self.name_of(each, want.name) for each in want.in_use)
-            if want.name != terms.want and name in used:
+            if want.name != terms.want and self._has_in_use(want, name):
                 raise LockedError(
                     f"a step of a task sequence works in package {package_id}, and may write there",
                     remedy="Ask for it again when the step has ended. If the run was given up, have"
@@ -147,6 +169,27 @@ class StandingWants:
                     holder=want.name,
                 )
         return name
+
+    def _has_in_use(self, want: Want, name: str) -> bool:
+        if want.name in self._unread:  # it may be any version
+            return package_id_of(name) in want.in_use
+        return name in (self.name_of(each, want.name) for each in want.in_use)
+
+    def _counting(self, want: Want) -> Want:
+        """What counts of a want: nothing is fetched for one that could not be read yet."""
+        if want.name in self._unread:
+            return Want(want.name, kept=want.kept, in_use=want.in_use)
+        return want
+
+    async def _take_up(self, want: Want) -> None:
+        try:
+            await self._read(want)
+        except StorageError as error:
+            _log.warning("the want %s does not count yet: %s", want.name, error.message)
+            self._unread.add(want.name)
+        except DlcoreError as error:
+            _log.warning("the want %s is dropped: %s", want.name, error.message)
+            await self.drop(want.name)
 
     async def _keep(self, want: Want, ahead: Lookahead, pinned: Catalog | None) -> None:
         await self._memory.put(want)
@@ -169,6 +212,7 @@ class StandingWants:
         return await in_thread(look_ahead_from, want.sequence, self._client), pinned
 
     def _note(self, name: str, ahead: Lookahead, pinned: Catalog | None) -> None:
+        self._unread.discard(name)
         self._ahead[name] = ahead
         if pinned:
             self._pinned[name] = pinned

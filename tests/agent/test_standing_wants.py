@@ -10,7 +10,7 @@ import pytest
 from dlcore.agent.interface import ObtainTerms, PackageState, PinnedCatalog, Want
 from dlcore.agent.service import AgentService
 from dlcore.engine.documents import pins
-from dlcore.errors import LockedError, NotFoundError
+from dlcore.errors import LockedError, NotFoundError, StorageError
 from dlcore.publish import publish
 from dlcore.store.cache.sharing import OWN
 from tests.agent.scene import OS, TOOLS, Served, served
@@ -144,6 +144,37 @@ def test_what_a_step_works_in_is_left_alone_by_the_next_agent(site: Path) -> Non
             await agent.service.obtain(TOOLS, MINE)  # the next attempt of the same step
             assert (folder / "b").stat().st_size == 3000
 
+    virtually(second())
+
+
+def test_a_want_that_the_disk_does_not_let_through_is_read_later(site: Path) -> None:
+    """Fault: the disk fails as an agent begins. It keeps the want of a run, and goes on with it."""
+    want = Want("mine", (TOOLS, OS), kept=(TOOLS, OS), in_use=(TOOLS,), pin=pinned(site))
+    document = site / "state" / pins.FOLDER / (want.pin.catalog if want.pin else "")
+
+    async def first() -> None:
+        async with served(site, site / "state") as agent:
+            await agent.service.want(want)
+
+    async def second() -> None:
+        async with served(site, site / "state") as agent:
+            assert agent.service.status().wants == (want,)
+            with pytest.raises(LockedError):
+                await agent.service.obtain(TOOLS)
+            with pytest.raises(StorageError):
+                await agent.service.obtain(OS, MINE)
+            await asyncio.sleep(30.0)
+            assert agent.switch.asked == []
+            document.rmdir()
+            document.with_name("aside").rename(document)
+            await agent.until_ready(OS)
+            assert agent.service.status().wants == (want,)
+            assert await version_of(agent.service, MINE) == "1"
+
+    virtually(first())
+    publish_again(site)
+    document.rename(document.with_name("aside"))
+    document.mkdir()  # it cannot be read
     virtually(second())
 
 
