@@ -64,6 +64,23 @@ class Remembered:
             if len(left) < len(self.wants):
                 await self._save(wants=left)
 
+    async def exchange(self, want: Want, changed: Want | None) -> bool:
+        """Put a want in the place of an object among `wants`, unless a client changed it meanwhile.
+
+        Args:
+            want: The object itself; an equal one that was told anew is another.
+            changed: What comes in its place; None: nothing.
+
+        Returns:
+            Whether it was done.
+        """
+        async with self._changing:
+            if not any(each is want for each in self.wants):
+                return False
+            exchanged = (changed if each is want else each for each in self.wants)
+            await self._save(wants=tuple(each for each in exchanged if each))
+            return True
+
     async def keep_pin(self, pin: Pin) -> None:
         """Note which catalog is used."""
         async with self._changing:

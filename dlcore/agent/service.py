@@ -117,6 +117,7 @@ class AgentService:
         self.events.next_number = self._memory.next_event_number
         await self._take_numbers()
         await self._wants.take_up()
+        await self._look_at_run()
         self._tasks = [
             asyncio.ensure_future(self._take_up_rest()),
             asyncio.ensure_future(self._keep_up()),
@@ -236,6 +237,8 @@ class AgentService:
         self._set_pace()
         try:
             await self._wants.read_again(terms.want)
+            if self._wants.is_kept_from(package_id, terms):
+                await self._look_at_run()
             if not self._wants.is_pinned(terms.want):
                 await self._site.look_again()
             name = await self._obtaining.proven(
@@ -300,6 +303,7 @@ class AgentService:
                     await self._take_numbers()
             if self._known.catalog:  # else the next question reads it anyway
                 await self._site.look()
+            await self._look_at_run()
             with contextlib.suppress(DlcoreError):
                 await self._forget_what_is_over()
 
@@ -312,6 +316,12 @@ class AgentService:
             with contextlib.suppress(DlcoreError):
                 await self._wants.take_up_rest()
             self._changed.set()
+
+    async def _look_at_run(self) -> None:
+        """Nobody works in packages for a run whose process is gone."""
+        with contextlib.suppress(DlcoreError):
+            if await self._wants.release_ended_run():
+                self._changed.set()
 
     async def _forget_what_is_over(self) -> None:
         before_s = self._clock() - self.policy.over_after_s

@@ -5,6 +5,8 @@ of that catalog, whatever the site publishes meanwhile, for as long as it stands
 read from the disk and proven before the want counts. A want that cannot be read any more is
 dropped when the agent begins; if only the disk fails, it is kept and read again later. Until then
 nothing is fetched for it, and what it keeps or has in use stays as it is.
+
+What the want of a run has in use is given free when the process of the run is gone.
 """
 
 from __future__ import annotations
@@ -12,17 +14,21 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import msgspec
+
+from dlcore.agent.ended_run import no_run_goes_on
 from dlcore.agent.expiry import wants_over
 from dlcore.agent.foresight import as_kept, look_ahead_from
 from dlcore.agent.interface import ObtainTerms, Want
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.remembered import Remembered
+from dlcore.agent.run_want import NAME as RUN
 from dlcore.agent.wants import NOTHING_AHEAD, FetchOrder, order_of
 from dlcore.engine.client import Client
 from dlcore.engine.download.version_names import package_id_of, version_name
 from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.state import Pin
-from dlcore.errors import DlcoreError, LockedError, NotFoundError, StorageError
+from dlcore.errors import DlcoreError, LockedError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog
 from dlcore.waiting import in_thread, wait_for_all
 
@@ -84,6 +90,33 @@ class StandingWants:
         for want in self.wants:
             if want.name == name and name in self._unread:
                 await self._read(want)
+
+    async def release_ended_run(self) -> bool:
+        """Give free what a run has in use whose process is gone; drop its want if the run is over.
+
+        Returns:
+            Whether something has changed.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        want = next((each for each in self.wants if each.name == RUN), None)
+        if want is None or not await in_thread(no_run_goes_on, self._client.state):
+            return False
+        if await self._is_catalog_gone(want):
+            _log.info("the want %s is dropped: its run is over", want.name)
+            if is_done := await self._memory.exchange(want, None):
+                self._note(want.name, NOTHING_AHEAD, None)
+            return is_done
+        if not want.in_use:
+            return False
+        _log.info("%s is given free: the run that worked in it is gone", ", ".join(want.in_use))
+        return await self._memory.exchange(want, msgspec.structs.replace(want, in_use=()))
+
+    def is_kept_from(self, package_id: str, terms: ObtainTerms) -> bool:
+        """Whether a run has a package in use that somebody else asks for."""
+        uses = any(each.name == RUN and package_id in each.in_use for each in self.wants)
+        return uses and terms.want != RUN
 
     async def put(self, want: Want) -> None:
         """Add a want, in place of the earlier one of that name.
@@ -164,8 +197,8 @@ class StandingWants:
             if want.name != terms.want and self._has_in_use(want, name):
                 raise LockedError(
                     f"a step of a task sequence works in package {package_id}, and may write there",
-                    remedy="Ask for it again when the step has ended. If the run was given up, have"
-                    f" the agent forget the want {want.name}, or run the sequence with --restart.",
+                    remedy="Ask for it again when the step has ended. If nothing works in it any"
+                    f" more, have the agent forget it: 'dlcore agent forget {want.name}'.",
                     holder=want.name,
                 )
         return name
@@ -180,6 +213,13 @@ class StandingWants:
         if want.name in self._unread:
             return Want(want.name, kept=want.kept, in_use=want.in_use)
         return want
+
+    async def _is_catalog_gone(self, want: Want) -> bool:
+        try:
+            await self._look(want)
+        except DlcoreError as error:
+            return isinstance(error, RunStateError)
+        return False
 
     async def _take_up(self, want: Want) -> None:
         try:

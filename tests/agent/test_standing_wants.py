@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from dlcore.agent.interface import ObtainTerms, PackageState, PinnedCatalog, Want
+from dlcore.agent.run_want import NAME as RUN
 from dlcore.agent.service import AgentService
 from dlcore.engine.documents import pins
 from dlcore.errors import LockedError, NotFoundError, StorageError
 from dlcore.publish import publish
 from dlcore.store.cache.sharing import OWN
+from dlcore.store.lock import RUN_LOCK, StateLock
 from tests.agent.scene import OS, TOOLS, Served, served
 from tests.engine.scene import publish_packages
 from tests.engine.virtual_time import virtually
@@ -145,6 +147,86 @@ def test_what_a_step_works_in_is_left_alone_by_the_next_agent(site: Path) -> Non
             assert (folder / "b").stat().st_size == 3000
 
     virtually(second())
+
+
+def run_lock(site: Path) -> StateLock:
+    """What the process of a run holds."""
+    return StateLock(site / "state", 0.0, RUN_LOCK)
+
+
+def of_run(site: Path) -> Want:
+    return Want(RUN, (TOOLS, OS), kept=(TOOLS, OS), in_use=(TOOLS,), pin=pinned(site))
+
+
+def test_what_a_run_worked_in_is_free_once_its_process_is_gone(site: Path) -> None:
+    """Fault: a run is killed while a step works in a package. The agent hands the package to others
+    as soon as they ask.
+    """
+    want = of_run(site)
+
+    async def main() -> None:
+        async with served(site, site / "state") as agent:
+            lock = run_lock(site)
+            await agent.service.want(want)
+            with pytest.raises(LockedError, match=TOOLS):
+                await agent.service.obtain(TOOLS)
+            lock.release()
+            assert await version_of(agent.service, ObtainTerms()) == "1"
+            (left,) = agent.service.status().wants
+            assert (left.in_use, left.kept) == ((), want.kept)
+
+    virtually(main())
+
+
+def test_what_a_run_worked_in_is_fetched_for_others_at_the_next_look(site: Path) -> None:
+    """Fault: a run is killed, and the package of its step is wanted by others. The agent finds out
+    by itself, and fetches it.
+    """
+
+    async def main() -> None:
+        async with served(site, site / "state") as agent:
+            lock = run_lock(site)
+            await agent.service.want(of_run(site))
+            await agent.service.want(Want("other", (TOOLS,)))
+            await agent.until_ready(OS)
+            await asyncio.sleep(2 * agent.service.policy.renew_every_s)
+            assert TOOLS not in agent.switch.asked
+            lock.release()
+            await agent.until_ready(TOOLS)
+
+    virtually(main())
+
+
+def test_an_agent_that_begins_gives_free_what_a_run_worked_in(site: Path) -> None:
+    """Fault: the agent and a run end at once. The next agent gives free what the step worked in."""
+
+    async def life(want: Want | None) -> None:
+        async with served(site, site / "state") as agent:
+            if want:
+                await agent.service.want(want)
+                return
+            (left,) = agent.service.status().wants
+            assert left.in_use == ()
+            await agent.until_ready(TOOLS)
+
+    virtually(life(of_run(site)))
+    virtually(life(None))
+
+
+def test_the_want_of_a_run_that_is_over_is_dropped_at_the_next_look(site: Path) -> None:
+    """Fault: the agent could not be told that a run has ended. It finds out by itself."""
+
+    async def main() -> None:
+        async with served(site, site / "state") as agent:
+            lock = run_lock(site)
+            await agent.service.want(of_run(site))
+            await agent.until_ready(OS)
+            pins.tidy(site / "state")
+            lock.release()
+            await asyncio.sleep(2 * agent.service.policy.renew_every_s)
+            assert agent.service.status().wants == ()
+
+    virtually(main())
 
 
 def test_a_want_that_the_disk_does_not_let_through_is_read_later(site: Path) -> None:
