@@ -1,11 +1,14 @@
-"""Waits for an agent that is away while a run needs it, as a run waits for its network."""
+"""Waits for an agent that is away while a run needs it, as a run waits for its network.
+
+What counts is how long the agent was away. In an attempt it may have been at work for hours first.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from dlcore.agent.patience import AgentAwayError
 from dlcore.engine.events import Event, WaitingForAgent
@@ -13,6 +16,8 @@ from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import AgentError
 
 T = TypeVar("T")
+_MAX_AWAY_S: Final = 300.0
+"""Of one attempt; more than twice as long as `AgentClient` waits for an answer."""
 
 
 class AgentWait:
@@ -36,21 +41,19 @@ class AgentWait:
 
         Args:
             packages: Ids of what is wanted, for people.
-            ask: Asks; it may wait for the agent itself, for `EnginePolicy.first_network_wait_s`.
+            ask: Asks; it may wait for the agent itself.
 
         Raises:
             AgentError: The agent was away for `EnginePolicy.max_network_wait_s`.
             DlcoreError: What ``ask`` raised otherwise.
         """
-        now_s = asyncio.get_running_loop().time
         waited_s = tells_after_s = 0.0
         while True:
-            asked_s = now_s()
             try:
                 return await ask()
             except AgentAwayError as error:
-                # It may have been at work for hours before it went away: that was no wait for it.
-                waited_s += min(now_s() - asked_s, self.policy.first_network_wait_s)
+                # If it took longer, the machine was suspended meanwhile.
+                waited_s += min(error.away_s, _MAX_AWAY_S)
                 if waited_s >= self.policy.max_network_wait_s:
                     raise self._given_up(error) from error
                 if waited_s >= tells_after_s:

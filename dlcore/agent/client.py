@@ -27,7 +27,7 @@ from dlcore.agent.interface import (
     Want,
 )
 from dlcore.agent.local import connector
-from dlcore.agent.patience import EndingError, Patience, unreachable
+from dlcore.agent.patience import AgentAwayError, EndingError, Patience, unreachable
 from dlcore.agent.routes import BASE, JSON
 from dlcore.agent.troubles import error_of
 from dlcore.disk.faults import guarded
@@ -116,6 +116,8 @@ class AgentClient:
         Raises:
             AgentError: It is another user's, speaks another version, or does not answer.
         """
+        now_s = asyncio.get_running_loop().time
+        asked_s = now_s()
         try:
             async with self._opened.get(
                 f"{BASE}/status", timeout=_timeout(self._answer_s)
@@ -123,7 +125,7 @@ class AgentClient:
                 await _checked(response)
                 _decoded(await response.read(), AgentStatus)
         except TimeoutError as error:
-            raise unreachable(self._address, error) from error
+            raise unreachable(self._address, error, now_s() - asked_s) from error
         except (aiohttp.ClientConnectionError, FileNotFoundError, EndingError):
             return False  # nobody is there, or not any more
         except aiohttp.ClientError as error:
@@ -287,10 +289,17 @@ class AgentClient:
     async def _while_it_answers(self, asking: Coroutine[Any, Any, bytes]) -> bytes:
         """Wait for what may take hours, as long as the agent answers other questions in time."""
         waiting = asyncio.ensure_future(asking)
+        now_s = asyncio.get_running_loop().time
+        answered_s = now_s()
         try:
             while not (await asyncio.wait({waiting}, timeout=self._answer_s))[0]:
                 await self.is_there()
+                answered_s = now_s()
             return waiting.result()
+        except AgentAwayError as error:
+            if not waiting.done():  # it is silent since then, and not since the last question only
+                error.away_s = now_s() - answered_s
+            raise
         finally:
             await cancel_and_wait([waiting])
 

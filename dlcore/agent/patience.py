@@ -16,7 +16,15 @@ hundred times in the course of one call will not answer it."""
 
 
 class AgentAwayError(AgentError):
-    """No agent answers: it has ended, or hangs. It may be back later."""
+    """No agent answers: it has ended, or hangs. It may be back later.
+
+    Attributes:
+        away_s: Seconds since it last showed that it is there, or since it was asked.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", away_s: float = 0.0) -> None:
+        super().__init__(message, remedy=remedy)
+        self.away_s = away_s
 
 
 def _is_loss(error: Exception) -> bool:
@@ -40,12 +48,12 @@ class Patience:
         self._now_s = asyncio.get_running_loop().time
         self._retry_s = retry_s
         self._patience_s = patience_s
-        self._end_s = self._now_s() + patience_s
+        self._seen_s = self._now_s()
         self.losses = 0
 
     def renew(self) -> None:
         """The agent is there."""
-        self._end_s = self._now_s() + self._patience_s
+        self._seen_s = self._now_s()
 
     def lost(self, reason: Exception) -> None:
         """A call failed; it is noted if the agent was there a moment ago."""
@@ -66,21 +74,30 @@ class Patience:
                 f" {_words(reason)}",
                 remedy="Its log says why it ends.",
             ) from reason
-        if self._now_s() >= self._end_s:
-            raise unreachable(address, reason) from reason
+        away_s = self._now_s() - self._seen_s
+        if away_s >= self._patience_s:
+            raise unreachable(address, reason, away_s) from reason
         await asyncio.sleep(self._retry_s)
 
 
-def unreachable(address: AgentAddress, reason: Exception) -> AgentAwayError:
-    """The error that says why the agent at an address cannot be reached."""
+def unreachable(address: AgentAddress, reason: Exception, away_s: float) -> AgentAwayError:
+    """The error that says why the agent at an address cannot be reached.
+
+    Args:
+        address: Where it should listen.
+        reason: How the last attempt failed.
+        away_s: See `AgentAwayError`.
+    """
     if isinstance(reason, TimeoutError):
         return AgentAwayError(
             f"the agent at {address.listens_at} does not answer",
             remedy="Wait, or end its process and start another one.",
+            away_s=away_s,
         )
     return AgentAwayError(
         f"no agent of {address.state} can be reached at {address.listens_at}: {_words(reason)}",
         remedy=f"Start one with 'dlcore agent run --config FILE --state {address.state}'.",
+        away_s=away_s,
     )
 
 

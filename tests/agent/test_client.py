@@ -14,6 +14,7 @@ from dlcore.agent.addresses import address_of
 from dlcore.agent.client import AgentClient, running_agent_of
 from dlcore.agent.interface import Want
 from dlcore.agent.local import local_server
+from dlcore.agent.patience import AgentAwayError
 from dlcore.agent.running import running_agent
 from dlcore.errors import AgentError
 from dlcore.store.lock import StateLock
@@ -118,8 +119,9 @@ async def test_an_agent_that_hangs_is_told_and_not_waited_for_for_ever(tmp_path:
     async with taking_connections(tmp_path, is_lost=False):
         for patience_s in (0.0, 0.1):
             async with AgentClient(tmp_path, patience_s=patience_s, answer_s=0.05) as client:
-                with pytest.raises(AgentError, match="does not answer"):
+                with pytest.raises(AgentAwayError, match="does not answer") as caught:
                     await client.status()
+                assert caught.value.away_s > 0.04
                 with pytest.raises(AgentError, match="does not answer"):
                     await client.is_there()
 
@@ -155,5 +157,6 @@ async def test_an_agent_that_hangs_while_it_obtains_a_package_is_told(tmp_path: 
         AgentClient(tmp_path, patience_s=0.0, answer_s=0.05) as client,
     ):
         async with asyncio.timeout(10):
-            with pytest.raises(AgentError, match="does not answer"):
+            with pytest.raises(AgentAwayError, match="does not answer") as caught:
                 await client.obtained("ABC00001")
+            assert caught.value.away_s > 0.09  # before the other question, and for its answer

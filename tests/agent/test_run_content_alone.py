@@ -40,6 +40,7 @@ class FakeAgent:
         wants: What it was told to want.
         version: Digest of the manifest that it hands out.
         is_away: Whether it cannot be reached.
+        hangs_s: How long each question stays without an answer; 0.0 if it does not hang.
         works_s: How long it takes to obtain something, if it does not end before.
         happens: What its listeners hear.
     """
@@ -49,6 +50,7 @@ class FakeAgent:
         self.wants: dict[str, Want] = {}
         self.version = "a" * 64
         self.is_away = False
+        self.hangs_s = 0.0
         self.works_s = 0.0
         self.happens: list[Event] = []
 
@@ -62,16 +64,24 @@ class FakeAgent:
             A, PackageState.READY, "3", self.version, 100, 100, name=A, location="dp: here"
         )
 
+    async def _hang(self) -> None:
+        if self.hangs_s:
+            await asyncio.sleep(self.hangs_s)
+            raise AgentAwayError("it does not answer", away_s=self.hangs_s)
+
     async def status(self) -> AgentStatus:
+        await self._hang()
         self._answer("status")
         wants = tuple(self.wants.values())
         return AgentStatus(1, "0", 1, 1.0, "", "", True, wants, (self._package(),))
 
     async def want(self, want: Want) -> None:
+        await self._hang()
         self._answer(f"want {' '.join(want.packages)} in use {' '.join(want.in_use)}")
         self.wants[want.name] = want
 
     async def forget(self, name: str) -> None:
+        await self._hang()
         self._answer("forget")
         self.wants.pop(name, None)
 
@@ -211,6 +221,22 @@ def test_an_agent_that_is_away_is_waited_for_as_long_as_a_network(tmp_path: Path
             assert 60.0 <= now_s() - began_s < 61.0
             assert not isinstance(caught.value, AgentAwayError)
             await content.end()  # nothing is raised: the run has ended all the same
+
+    virtually(main())
+
+
+def test_an_agent_that_hangs_is_waited_for_no_longer_than_one_that_is_gone(tmp_path: Path) -> None:
+    """Fault: the agent hangs, and each question takes long. The run gives up when it must."""
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        now_s = asyncio.get_running_loop().time
+        async with scene.content as content:
+            scene.agent.hangs_s = 20.0
+            began_s = now_s()
+            with pytest.raises(AgentError, match="does not come back"):
+                await content.arrive(A)
+            assert 60.0 <= now_s() - began_s < 81.0
 
     virtually(main())
 
