@@ -238,3 +238,42 @@ def test_a_block_that_is_written_while_blocks_are_counted_counts_once(tmp_path: 
             assert download.verified_bytes == item.manifest.objects[0].length_bytes
 
     virtually(main())
+
+
+class SlowlyFinished:
+    """A partial package that is finished when the test lets it."""
+
+    def __init__(self, partial: Partial) -> None:
+        self._partial = partial
+        self.is_finishing = threading.Event()
+        self.may_finish = threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._partial, name)
+
+    def finish(self) -> Path:
+        self.is_finishing.set()
+        self.may_finish.wait()
+        return self._partial.finish()
+
+
+@pytest.mark.parametrize("is_finishing", [True, False])
+async def test_no_loss_is_told_of_a_package_that_is_stopped(
+    is_finishing: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: downloads are stopped while a package gets its final name. dlcore tells of no loss."""
+    item = package("ABC00001")
+    with Store.open(tmp_path) as store:
+        partial = store.begin(item.manifest, item.document)
+        fill(partial, item)
+        slow = SlowlyFinished(partial)
+        download = PackageDownload("ABC00001", item.manifest, cast("Partial", slow))
+        if is_finishing:
+            finishing = asyncio.ensure_future(download.finish())
+            await asyncio.to_thread(slow.is_finishing.wait)
+            finishing.cancel()
+            slow.may_finish.set()
+            await asyncio.wait([finishing])
+        await download.aclose()
+        assert bool(store.contents_of("ABC00001")) is is_finishing
+        assert "is not kept" not in caplog.text

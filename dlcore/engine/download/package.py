@@ -223,6 +223,8 @@ class PackageDownload:
         """Stop; what is verified stays, and is synced if the package had not ended."""
         if not self._path.done():
             self._path.cancel()
+            if self.partial.closed:  # it was finished, and synced, while it was cancelled
+                return
             try:
                 await in_thread(self.partial.sync)
             except DlcoreError as error:  # nothing is claimed that was not synced
