@@ -72,9 +72,9 @@ class RunBytes:
         """How much of a package was verified on disk when it was last told."""
         return self._verified[package_id]
 
-    def reused_bytes(self, package_ids: Iterable[str]) -> int:
-        """How much of packages was verified on disk and not received for the run."""
-        return sum(max(0, self._verified[p] - self.fetched[p]) for p in package_ids)
+    def reused_bytes(self, package_ids: Iterable[str]) -> dict[str, int]:
+        """How much of each package was verified on disk and not received for the run."""
+        return {p: max(0, self._verified[p] - self.fetched[p]) for p in package_ids}
 
     def _note(self, package: PackageStatus, *, counts: bool) -> int:
         package_id, name = package.package_id, package.name

@@ -192,7 +192,7 @@ class Content:
             downloads.meter.busy_s(now_s),
             downloads.meter.received_bytes,
             downloads.wasted_bytes,
-            downloads.reused_bytes,
+            downloads.reused_bytes_by_package,
             downloads.figures(),
             0,
             downloads.meter.arrivals.since(now_s - elapsed_s),

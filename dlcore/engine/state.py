@@ -73,7 +73,7 @@ class LifeFigures(NamedTuple):
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
         wasted_bytes: Of those received, the ones that turned out not to be needed.
-        reused_bytes: Verified bytes found on disk.
+        reused_bytes: Verified bytes found on disk, by package.
         endpoints: What each endpoint did.
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when.
@@ -85,7 +85,7 @@ class LifeFigures(NamedTuple):
     busy_s: float
     fetched_bytes: Counter[str]
     wasted_bytes: int
-    reused_bytes: int
+    reused_bytes: Mapping[str, int]
     endpoints: dict[str, EndpointFigures]
     renewals: int
     arrivals: tuple[Arrived, ...] = ()
@@ -164,7 +164,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
             package.
         wasted_bytes: Of those received, the ones that turned out not to be needed.
         endpoints: What each endpoint did.
-        reused_bytes: Verified bytes found on disk when the run began.
+        reused_bytes: Verified bytes found on disk that the run had not received before.
+        found_bytes: The same by package, as far as this dlcore has counted them.
         patched_bytes: Verified bytes that patches made of older files.
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when, without the time between restarts.
@@ -195,6 +196,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     wasted_bytes: Count = 0
     endpoints: dict[str, EndpointFigures] = msgspec.field(default_factory=dict)
     reused_bytes: Count = 0
+    found_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
     patched_bytes: Count = 0
     renewals: Count = 0
     arrivals: tuple[Arrived, ...] = ()
@@ -334,8 +336,12 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.endpoints = added(earlier.endpoints, life.endpoints)
         self.renewals = earlier.renewals + life.renewals
         self.arrivals = joined(earlier.arrivals, life.arrivals, earlier.elapsed_s)
-        if not self.restarts:
-            self.reused_bytes = life.reused_bytes
+        self.found_bytes = dict(earlier.found_bytes)
+        for package, on_disk_bytes in life.reused_bytes.items():
+            found_bytes = on_disk_bytes - earlier.fetched_bytes.get(package, 0)
+            if found_bytes > self.found_bytes.get(package, 0):
+                self.found_bytes[package] = found_bytes
+        self.reused_bytes = max(earlier.reused_bytes, sum(self.found_bytes.values()))
 
 
 def _is_rising(arrivals: Sequence[Arrived]) -> bool:

@@ -62,6 +62,6 @@ def test_another_version_of_a_package_is_not_the_runs() -> None:
 def test_what_was_verified_and_not_received_was_there() -> None:
     ready = told(30, verified_bytes=100, state=PackageState.READY)
     found = counted(("one", told(0)), ("one", ready))
-    assert found.reused_bytes(["ABC00001"]) == 70
+    assert found.reused_bytes(["ABC00001"]) == {"ABC00001": 70}
     assert found.ready == {"ABC00001"}
     assert (found.busy_s, found.arrivals.since(0.0)[-1].total_bytes) == (1.0, 30)

@@ -261,6 +261,8 @@ async def test_a_run_that_has_lost_its_agent_goes_on_without_one_and_back(
         last = Steps()
         report = await run(published, state, last)
     assert (last.ran, report.outcome) == (["extra"], RunOutcome.SUCCEEDED)
+    all_bytes = sum(sum(files.values()) for files in TREES.values())
+    assert report.bytes_fetched + report.bytes_reused >= all_bytes
 
 
 async def test_a_catalog_that_is_not_in_the_state_directory_pins_nothing(

@@ -94,16 +94,26 @@ def test_what_the_first_process_of_a_run_missed_counts() -> None:
     """A later one finds on disk what an earlier one has fetched."""
     earlier, later = a_run(), a_run()
     earlier.missing_bytes = {"A": 100}
-    life = LifeFigures(1.0, 1.0, Counter({"A": 60}), 0, 0, {}, 0, (), {"A": 40, "E": 5})
+    life = LifeFigures(1.0, 1.0, Counter({"A": 60}), 0, {}, {}, 0, (), {"A": 40, "E": 5})
     later.measure(earlier, life)
     assert later.missing_bytes == {"A": 100, "E": 5}
     assert later.useful_bytes["A"] == 100
 
 
+def test_what_a_later_process_finds_on_disk_counts_unless_the_run_had_received_it() -> None:
+    """Fault: a run is killed, and goes on. What is on disk then and it did not fetch counts."""
+    earlier, later = a_run(), a_run()
+    earlier.reused_bytes, earlier.found_bytes = 50, {"A": 50}
+    on_disk = {"A": 250, "B": 290, "C": 130, "F": 7}  # of A 200 came, of B 300, of C 100
+    later.measure(earlier, LifeFigures(1.0, 1.0, Counter(), 0, on_disk, {}, 0))
+    assert later.found_bytes == {"A": 50, "C": 30, "F": 7}
+    assert make_report(later, RunOutcome.SUCCEEDED, 0).bytes_reused == 87
+
+
 def test_what_patches_made_in_every_process_of_a_run_is_told() -> None:
     earlier, later = a_run(), a_run()
     earlier.patched_bytes = 100
-    later.measure(earlier, LifeFigures(1.0, 1.0, Counter(), 0, 0, {}, 0, patched_bytes=11))
+    later.measure(earlier, LifeFigures(1.0, 1.0, Counter(), 0, {}, {}, 0, patched_bytes=11))
     assert make_report(later, RunOutcome.SUCCEEDED, 0).bytes_patched == 111
 
 

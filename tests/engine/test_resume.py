@@ -246,7 +246,7 @@ def a_keeper(folder: Path) -> RunKeeper:
     """Keeps a run of three steps."""
     tree = parsed(step("1"), step("2"))
     run = RunState(identify(tree), Download.WHEN_NEEDED, Pin("00"), {})
-    return RunKeeper(folder, run, lambda s: LifeFigures(s, 0.0, Counter(), 0, 0, {}, 0), 10.0)
+    return RunKeeper(folder, run, lambda s: LifeFigures(s, 0.0, Counter(), 0, {}, {}, 0), 10.0)
 
 
 def test_a_first_save_that_failed_is_made_up_for(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Elsewhere:
         return Progress(0, 0, 0.0)
 
     def measured(self, elapsed_s: float) -> LifeFigures:
-        return LifeFigures(elapsed_s, 0.0, Counter(), 0, 7, {}, 0)
+        return LifeFigures(elapsed_s, 0.0, Counter(), 0, {"A": 7}, {}, 0)
 
     async def end(self) -> None:
         self.ends += 1

@@ -263,7 +263,7 @@ def _since_told(facts: Sequence[Fact]) -> list[Fact]:
     return list(facts[told[-1] + 1 :] if told else facts)
 
 
-_NO_FIGURES = LifeFigures(0.0, 0.0, Counter(), 0, 0, {}, 0)
+_NO_FIGURES = LifeFigures(0.0, 0.0, Counter(), 0, {}, {}, 0)
 
 
 def _digest(text: str) -> str:

@@ -263,6 +263,11 @@ class Downloads:
         """Verified bytes that were on disk when their packages were begun."""
         return sum(self._packages.reused_bytes.values())
 
+    @property
+    def reused_bytes_by_package(self) -> Mapping[str, int]:
+        """The same by package."""
+        return self._packages.reused_bytes
+
     def reused_bytes_of(self, package_id: str) -> int:
         """The same of one package; 0 if it was not begun."""
         return self._packages.reused_bytes.get(package_id, 0)
