@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from dlcore.engine.documents.manifests import load_manifest as load_manifest
     from dlcore.engine.documents.republished import Republication as Republication
     from dlcore.engine.download.packages import Retry as Retry
+    from dlcore.engine.events import AgentReturned as AgentReturned
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import DigestFromServer as DigestFromServer
     from dlcore.engine.events import DownloadRetried as DownloadRetried
@@ -269,7 +270,7 @@ _PUBLIC = {
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy "
+        "AgentReturned BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy "
         "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event FetchEnded "
         "PackageFailed PackagePatched PackageProgress PackageReady PackageRepublished "
         "PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded RunSimulated "

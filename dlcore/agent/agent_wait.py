@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dlcore.agent.patience import AgentAwayError
-from dlcore.engine.events import Event, WaitingForAgent
+from dlcore.engine.events import AgentReturned, Event, WaitingForAgent
 from dlcore.engine.policy import EnginePolicy
+from dlcore.engine.units import duration
 from dlcore.errors import AgentError
 
 T = TypeVar("T")
@@ -48,23 +49,31 @@ class AgentWait:
             DlcoreError: What ``ask`` raised otherwise.
         """
         waited_s = tells_after_s = 0.0
+        is_missed = False
         while True:
             try:
-                return await ask()
+                answer = await ask()
             except AgentAwayError as error:
                 # If it took longer, the machine was suspended meanwhile.
                 waited_s += min(error.away_s, _MAX_AWAY_S)
-                if waited_s >= self.policy.max_network_wait_s:
-                    raise self._given_up(error) from error
-                if waited_s >= tells_after_s:
+                is_over = waited_s >= self.policy.max_network_wait_s
+                if is_over or waited_s >= tells_after_s:
                     self._tell(WaitingForAgent(tuple(packages), waited_s, error.message))
                     tells_after_s = 2 * waited_s
+                if is_over:
+                    raise self._given_up(error, waited_s) from error
+                is_missed = True
+            else:
+                if is_missed:
+                    self._tell(AgentReturned(tuple(packages), waited_s))
+                return answer
             await asyncio.sleep(self.policy.lock_retry_s)
             waited_s += self.policy.lock_retry_s
 
-    def _given_up(self, error: AgentError) -> AgentError:
+    def _given_up(self, error: AgentError, waited_s: float) -> AgentError:
         return AgentError(
-            f"the run has stopped where it is, as its agent does not come back: {error.message}",
+            "the run has stopped where it is, as its agent does not come back, for which it has"
+            f" waited {duration(waited_s)}: {error.message}",
             remedy=f"Start the agent ('dlcore agent run --config FILE --state {self._state}') and"
             " run the same command again: the run goes on at this step. It also goes on without an"
             " agent, with --no-agent, once none holds the state directory.",

@@ -14,6 +14,7 @@ import msgspec
 from dlcore.engine.outcomes import RateOrigin
 from dlcore.engine.units import amount, counted, duration, moment
 from dlcore.errors import Fault
+from dlcore.timeline.agent_waits import away_in_words
 from dlcore.timeline.bandwidth import (
     Sample,
     came_between,
@@ -247,6 +248,8 @@ def _waits(timeline: Timeline) -> Iterator[Reason]:
     if timeline.network_wait_s:
         text = f"No endpoint could be reached: {duration(timeline.network_wait_s)} of waiting."
         yield Reason(ReasonKind.WAIT, text)
+    if away := away_in_words(timeline.agent_waits, timeline.length_s):
+        yield Reason(ReasonKind.WAIT, f"{away[0].upper()}{away[1:]}.")
 
 
 def _link(timeline: Timeline) -> Iterator[Reason]:

@@ -9,6 +9,7 @@ import msgspec
 from dlcore.engine import events
 from dlcore.engine.listeners.lines import EventLines
 from dlcore.schedule import StepLoad, lower_bound_of_arrivals_s, lower_bound_s
+from dlcore.timeline.agent_waits import AgentWait, AgentWaitsSoFar
 from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, arrived_s, best_bytes_per_s
 from dlcore.timeline.endpoints import EndpointsSoFar, EndpointTimes
 from dlcore.timeline.packages import PackagesSoFar, PackageTimes
@@ -33,6 +34,7 @@ class Timeline(msgspec.Struct, frozen=True):
         endpoints: All endpoints, in the order of the settings.
         samples: What came when.
         network_wait_s: Seconds of waiting because no endpoint could be reached.
+        agent_waits: When the agent was away that had the content, and for how long.
         cap_bytes_per_s: The lowest cap on all endpoints together; 0.0 if there was none.
         ending: The figures of a run that has ended.
         fetched: The figures of a fetch that has ended.
@@ -51,6 +53,7 @@ class Timeline(msgspec.Struct, frozen=True):
     endpoints: tuple[EndpointTimes, ...]
     samples: tuple[Sample, ...]
     network_wait_s: float
+    agent_waits: tuple[AgentWait, ...]
     cap_bytes_per_s: float
     ending: events.RunEnded | None
     fetched: events.FetchEnded | None
@@ -138,6 +141,7 @@ def timeline_of(lines: EventLines) -> Timeline:
     run = _RunSoFar()
     clock, steps, packages = RunClock(), StepsSoFar(), PackagesSoFar()
     endpoints, bandwidth = EndpointsSoFar(), BandwidthSoFar()
+    agent_waits = AgentWaitsSoFar()
     for stamped in lines.events:
         before_s = clock.now_s
         if clock.is_new_process(stamped):
@@ -146,7 +150,7 @@ def timeline_of(lines: EventLines) -> Timeline:
             bandwidth.begin_process(clock.now_s)
         event, now_s = stamped.event, clock.now_s
         run.hear(event)
-        for part in (steps, packages, endpoints):
+        for part in (steps, packages, endpoints, agent_waits):
             part.hear(event, now_s)
         if isinstance(event, events.Progress):
             bandwidth.hear(event, now_s)
@@ -166,6 +170,7 @@ def timeline_of(lines: EventLines) -> Timeline:
         endpoints=endpoints.all(samples),
         samples=samples,
         network_wait_s=run.network_wait_s,
+        agent_waits=agent_waits.all(),
         cap_bytes_per_s=run.cap_bytes_per_s,
         ending=run.ending,
         fetched=run.fetched,

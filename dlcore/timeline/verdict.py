@@ -13,6 +13,7 @@ import msgspec
 
 from dlcore.engine.units import amount, counted, duration, moment
 from dlcore.errors import Fault
+from dlcore.timeline.agent_waits import away_in_words
 from dlcore.timeline.bandwidth import came_between
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.faults import in_words
@@ -132,6 +133,8 @@ def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
             f"no endpoint could be reached for {duration(timeline.network_wait_s)}",
             "Check the network of this computer; dlcore doctor tries each endpoint.",
         )
+    if away := away_in_words(timeline.agent_waits, timeline.length_s):
+        yield _Cause(away, "Find out from the agent's log why it ended or did not answer.")
     yield from _failures_of_endpoints(timeline, MIN_FAILURES)
     best = fastest(timeline)
     for own in timeline.endpoints:

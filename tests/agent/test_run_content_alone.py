@@ -20,7 +20,7 @@ from dlcore.agent.patience import AgentAwayError
 from dlcore.agent.run_content import AgentRunContent
 from dlcore.agent.run_want import NAME
 from dlcore.engine.download.library import Library
-from dlcore.engine.events import Event, PackageReady, PackageStarted, TrafficChanged
+from dlcore.engine.events import AgentReturned, Event, PackageReady, PackageStarted, TrafficChanged
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.state import Pin
@@ -214,6 +214,8 @@ def test_an_agent_that_is_away_is_waited_for_as_long_as_a_network(tmp_path: Path
             scene.agent.is_away = False
             await waiting
             assert 1 < len(scene.told) < 12
+            (back,) = (each for each in scene.told if isinstance(each, AgentReturned))
+            assert 29.0 < back.waited_s < 31.0
             scene.agent.is_away = True
             began_s = now_s()
             with pytest.raises(AgentError, match="does not come back") as caught:

@@ -70,6 +70,10 @@ def test_a_run_that_waits_for_nothing_is_told_to_be_slow_by_itself() -> None:
             events.WaitingForNetwork(("A",), 60.0, "gone"),
             "No endpoint could be reached: 1 min 00 s",
         ),
+        (
+            events.WaitingForAgent(("A",), 0.5, "gone"),
+            "The agent was away for 0.5 s, from 0.5 s on.",
+        ),
         (progress(cap=2.0 * MIB), "Downloads were capped at 2.0 MiB/s by a setting."),
         (events.PackageFailed("A", "gone"), "Package A could not be fetched: gone."),
         (

@@ -68,6 +68,11 @@ def test_a_stranger_is_told_who_is_to_blame_and_what_to_do() -> None:
             "no endpoint could be reached for 9.0 s",
             "Check the network",
         ),
+        (
+            [events.WaitingForAgent(("A",), 2.0, "gone"), events.AgentReturned(("A",), 9.0)],
+            "the agent was away for 9.0 s, from 0:03.0 on",
+            "the agent's log",
+        ),
         ([progress(dp=0.0, cap=MIB)], "a setting caps downloads at 1.0 MiB/s", "Raise the cap"),
         ([], "1.0 MiB/s came from all endpoints together", "Only faster endpoints"),
     ],

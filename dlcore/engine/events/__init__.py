@@ -29,6 +29,7 @@ from dlcore.engine.events.endpoints import (
 from dlcore.engine.events.event import Event, encode
 from dlcore.engine.events.progress import EndpointProgress, PackageProgress, Progress
 from dlcore.engine.events.runs import (
+    AgentReturned,
     FetchEnded,
     RunBegan,
     RunEnded,
@@ -48,6 +49,7 @@ from dlcore.engine.events.steps import (
 )
 
 __all__ = [
+    "AgentReturned",
     "BlockRejected",
     "DigestFromServer",
     "DownloadRetried",

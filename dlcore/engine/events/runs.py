@@ -114,6 +114,18 @@ class WaitingForAgent(Event, frozen=True):
     message: str
 
 
+class AgentReturned(Event, frozen=True):
+    """The agent that a run has waited for is back, and the run goes on.
+
+    Attributes:
+        packages: What the step needs.
+        waited_s: Seconds that it was waited for.
+    """
+
+    packages: tuple[str, ...]
+    waited_s: float
+
+
 class WaitingForNetwork(Event, frozen=True):
     """What a step needs is not on disk, and no endpoint can be reached; tried again in a while.
 

@@ -26,6 +26,7 @@ _WITHOUT_END = (
     events.DownloadRetried,
     events.EndpointAwaited,
     events.WaitingForAgent,
+    events.AgentReturned,
     events.WaitingForNetwork,
     events.TrafficChanged,
 )

@@ -84,6 +84,8 @@ def _of_step(event: events.Event) -> str:
         case events.WaitingForAgent(packages, waited_s, message):
             wanted = ", ".join(packages)
             return f"waiting for the agent to have {wanted}: {waited_s:.0f} s so far ({message})"
+        case events.AgentReturned(packages, waited_s):
+            return f"the agent is back after {waited_s:.0f} s, and asked for {', '.join(packages)}"
         case events.WaitingForNetwork(packages, delay_s, message):
             wanted = ", ".join(packages)
             return (
