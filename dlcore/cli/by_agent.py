@@ -128,18 +128,27 @@ def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:
     )
 
 
-async def told_of_agent(error: LockedError, state: Path) -> LockedError:
-    """The same error; if it is an agent that holds the state directory, it says how to end it."""
+async def told_of_agent(error: LockedError, state: Path, config: Path | None = None) -> LockedError:
+    """The same error; if an agent holds the state directory, with its settings and what to do.
+
+    Args:
+        error: Tells that the state directory is held.
+        state: The state directory.
+        config: The deployment file of a run, which an agent that has the same one would serve.
+    """
     from dlcore.agent.client import running_agent_of
 
     with contextlib.suppress(DlcoreError):  # then it is not known
         async with running_agent_of(state) as agent:
             if agent:
+                agents_config = (await agent.status()).config
+                join = f"Run with --config {agents_config}, and it has the content. "
+                is_another = config is not None and not _is_same(config, agents_config)
                 return LockedError(
-                    error.message,
+                    f"{error.message}; it is an agent with the deployment file {agents_config}",
                     path=error.path,
-                    remedy=f"An agent holds it: 'dlcore agent stop --state {state}' ends it. Or"
-                    " choose another state directory.",
+                    remedy=f"{join if is_another else ''}'dlcore agent stop --state {state}' ends"
+                    " the agent. Or choose another state directory.",
                     holder=error.holder,
                 )
     return error

@@ -92,7 +92,10 @@ class LoggedCommand(ConfiguredCommand):
 
             from dlcore.cli.by_agent import told_of_agent
 
-            raise asyncio.run(told_of_agent(error, state)) from error
+            config = (
+                ctx.params.get("config") if ctx.params.get("is_without_agent") is False else None
+            )
+            raise asyncio.run(told_of_agent(error, state, config)) from error
 
 
 def is_verbose() -> bool:

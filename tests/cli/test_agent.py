@@ -142,7 +142,7 @@ def test_a_second_agent_is_refused(with_agent: Path, here: Here) -> None:
     for words in (("agent", "run", "--config", config), ("cache", "pin", PACKAGE)):
         ended = here(*words, "--state", state, "--json")
         assert ended.error["code"] == "locked"
-        assert f"'dlcore agent stop --state {state}' ends it" in ended.error["remedy"]
+        assert f"'dlcore agent stop --state {state}' ends the agent" in ended.error["remedy"]
         assert "Wait" not in ended.error["remedy"]
 
 
