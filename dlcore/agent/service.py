@@ -97,6 +97,7 @@ class AgentService:
         self._readers = 0
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._first_look: asyncio.Task[None] | None = None
         spread = (rng or random.Random()).random  # noqa: S311  # spreads waits, guards nothing
         self._wanted = WantedPackages(
             self._content.get, self._heard_of_package, spread, self.policy
@@ -132,7 +133,7 @@ class AgentService:
     async def aclose(self) -> None:
         """Stop everything; what is verified stays. The client is closed by its owner."""
         await self.end_calls()
-        await cancel_and_wait(self._tasks)
+        await cancel_and_wait([*self._tasks, *filter(None, (self._first_look,))])
         await self._site.stop()
         await self._wanted.stop()
         await self._pacer.stop()
@@ -218,7 +219,12 @@ class AgentService:
 
         What came of it is told with each package.
         """
-        await self._site.look_again()
+        if self._known.catalog:
+            await self._site.look_again()
+            return
+        if self._first_look is None or self._first_look.done():
+            self._first_look = asyncio.ensure_future(self._read_first_catalog())
+        await asyncio.wait({self._first_look}, timeout=self.policy.look_s)
 
     async def obtain(self, package_id: str, terms: ObtainTerms = _ANY) -> PackageStatus:
         """Wait for a package, before all others, and prove it.
@@ -262,6 +268,10 @@ class AgentService:
         self._order = order = self._wants.order()
         content.need(order.kept)
         content.order(order.needed, order.maybe_needed)
+
+    async def _read_first_catalog(self) -> None:
+        with contextlib.suppress(DlcoreError):  # `Site` knows why, and tells it with each package
+            await self._content.get()
 
     async def _keep_up(self) -> None:
         """Pass on what is wanted whenever that changes."""
