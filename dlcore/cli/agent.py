@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dlcore.cli.agent_install import install, uninstall
-from dlcore.cli.agent_wants import forget, wants
+from dlcore.cli.agent_wants import forget, want, wants
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table, tell
@@ -149,6 +149,7 @@ async def _stop(state: Path) -> int:
     return process_id
 
 
+command.add_command(want)
 command.add_command(wants)
 command.add_command(forget)
 command.add_command(install)

@@ -1,8 +1,9 @@
-"""``dlcore agent wants`` and ``forget``: what the agent was asked to have, and no longer."""
+"""``dlcore agent want``, ``wants`` and ``forget``: what the agent is asked to have."""
 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ import click
 
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.moments import moment_of
+from dlcore.cli.output import json_option, say, show_json, show_table, tell
+from dlcore.cli.package_argument import asked_package
 from dlcore.cli.state import state_option
 from dlcore.errors import NotFoundError
 from dlcore.printable import quoted
@@ -19,6 +22,85 @@ from dlcore.spelling import hint
 
 if TYPE_CHECKING:
     from dlcore.agent.interface import AgentStatus, Want
+
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_NAME_OF_RUNS = "dlcore-run"
+
+
+def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    if text is None or (_NAME.fullmatch(text) and text != _NAME_OF_RUNS):
+        return text
+    why = "runs use this name" if text == _NAME_OF_RUNS else "no name of a want"
+    raise click.BadParameter(
+        f"{quoted(text)}: {why}. Write up to 128 letters, digits and . _ : - without blanks."
+    )
+
+
+@click.command(cls=LoggedCommand)
+@click.argument("packages", nargs=-1, required=True, metavar="PACKAGE...")
+@click.option(
+    "--name",
+    callback=_checked_name,
+    metavar="NAME",
+    help="What the want is called; it replaces an earlier one of this name. By default the ids of "
+    "its packages, with dots between them.",
+)
+@click.option(
+    "--by",
+    callback=moment_of,
+    metavar="TIME",
+    help="When all is to be there, in local time: 06:00 (the next one), 2026-12-01T06:00, or +8h. "
+    "Until it is near, only bandwidth is used that other traffic leaves over. By default it is "
+    "fetched at once.",
+)
+@click.option(
+    "--background",
+    "is_background",
+    is_flag=True,
+    help="Only use bandwidth that other traffic leaves over, however long that takes.",
+)
+@state_option
+@json_option
+def want(
+    packages: tuple[str, ...],
+    name: str | None,
+    by: datetime.datetime | None,
+    is_background: bool,
+    state: Path,
+    as_json: bool,
+) -> None:
+    """Ask the agent to have each PACKAGE, the one that is needed first in front.
+
+    The command does not wait for them: `dlcore agent status` shows how far they are. The agent goes
+    on after a restart of the machine, and fetches new versions as well, until
+    `dlcore agent forget NAME`. Status 20 if the agent does not run.
+    """
+    from dlcore.agent.interface import Priority, Want
+
+    wanted = tuple(dict.fromkeys(map(asked_package, packages)))
+    found = Want(
+        name or _name_of(wanted),
+        wanted,
+        priority=Priority.BACKGROUND if by or is_background else Priority.FOREGROUND,
+        by_s=by.timestamp() if by else None,
+    )
+    unknown = run_async(_want(state, found))
+    for each in unknown:
+        tell(
+            f": package {each} is not in the site's catalog; it is fetched as soon as it is there",
+            label="warning",
+        )
+    if as_json:
+        show_json({"want": _told(found), "unknown": unknown})
+    else:
+        say(f"wanted: {found.name}")
+
+
+def _name_of(packages: Sequence[str]) -> str:
+    name = ".".join(packages)
+    if not _NAME.fullmatch(name):
+        raise click.UsageError("so many packages need a name: --name NAME")
+    return name
 
 
 @click.command(cls=LoggedCommand)
@@ -56,6 +138,17 @@ def forget(names: tuple[str, ...], is_all: bool, state: Path, as_json: bool) -> 
         say(f"forgotten: {name}")
     if not forgotten:
         say("nobody wants anything")
+
+
+async def _want(state: Path, want: Want) -> list[str]:
+    """Tell the agent; returns the packages that the site's catalog does not know."""
+    from dlcore.agent.client import AgentClient
+
+    async with AgentClient(state, patience_s=0.0) as agent:
+        await agent.want(want)
+        await agent.look()
+        found = [await agent.package(each) for each in want.packages]
+    return [each.package_id for each in found if not (each.version or each.catalog_trouble)]
 
 
 async def _status(state: Path) -> AgentStatus:

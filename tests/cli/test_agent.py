@@ -119,7 +119,53 @@ def test_what_it_wants_is_listed_and_forgotten(site: Path, here: Here) -> None:
         refused(run("forget", "--json"), 2, "config")
 
 
-@pytest.mark.parametrize("command", ["status", "stop", "wants", "forget --all"])
+def test_packages_are_wanted_by_a_command(site: Path, here: Here) -> None:
+    def run(*words: object) -> Ended:
+        return here("agent", *words, "--state", site / "state", "--json")
+
+    with agent_at(site):
+        ended = run("want", PACKAGE.lower())
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.document["unknown"] == []
+        assert run("wants").document["wants"] == [
+            {
+                "name": PACKAGE,
+                "priority": "foreground",
+                "by": None,
+                "packages": [PACKAGE],
+                "position": None,
+            }
+        ]
+        later = run("want", PACKAGE, "ABC99999", "--name", "tonight", "--by", "2126-01-02T00:00Z")
+        assert later.document["want"]["by"] == "2126-01-02T00:00:00Z"
+        assert later.document["want"]["priority"] == "background"
+        assert later.document["unknown"] == ["ABC99999"]
+        assert "package ABC99999 is not in the site's catalog" in later.err
+        assert run("want", PACKAGE, "--background").document["want"]["priority"] == "background"
+        names = [each["name"] for each in run("wants").document["wants"]]
+        assert names == ["tonight", PACKAGE]
+        state = run("status").document["packages"]
+        assert {each["package_id"] for each in state} == {PACKAGE, "ABC99999"}
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("nothing",), 4),
+        ((PACKAGE, "--name", "a b"), 2),
+        ((PACKAGE, "--name", "dlcore-run"), 2),
+        ((PACKAGE, "--by", "2001-01-01"), 2),
+        (tuple(f"ABC{number:05}" for number in range(20)), 2),
+        ((), 2),
+    ],
+)
+def test_a_want_that_cannot_be_told_is_refused(
+    tmp_path: Path, here: Here, words: tuple[str, ...], status: int
+) -> None:
+    assert here("agent", "want", *words, "--state", tmp_path, "--json").status == status
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "wants", "forget --all", f"want {PACKAGE}"])
 def test_no_agent_is_status_20(tmp_path: Path, here: Here, command: str) -> None:
     ended = here("agent", *command.split(), "--state", tmp_path, "--json")
     assert (ended.status, ended.error["code"]) == (20, "agent")
