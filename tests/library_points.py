@@ -1,0 +1,71 @@
+"""Distribution points that serve a content library over HTTP, for tests of several rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from dlcore.emulator import Counters
+from dlcore.emulator.library_point import LibraryPoint
+from dlcore.emulator.sender import Sender
+
+FOLDER = "/SMS_DP_SMSPKG$"
+
+
+class Asked:
+    """What a server was asked for.
+
+    Attributes:
+        requests: Method, path and query of each request.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+
+    def of(self, part: str) -> list[str]:
+        """The requests with a text in them."""
+        return [request for request in self.requests if part in request]
+
+
+def point(
+    library: Path,
+    *,
+    has_propfind: bool = True,
+    lists_contents: bool = True,
+    hidden_endings: Collection[str] = (),
+) -> LibraryPoint:
+    return LibraryPoint(
+        library,
+        Sender(None, time.monotonic, asyncio.sleep),
+        Counters(),
+        has_propfind=has_propfind,
+        lists_contents=lists_contents,
+        hidden_endings=hidden_endings,
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving_point(point: LibraryPoint, asked: Asked | None = None) -> AsyncIterator[str]:
+    """Serve it; gives the URL of its virtual folder."""
+
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if asked:
+            asked.requests.append(f"{request.method} {request.raw_path}")
+        return await handler(request)
+
+    app = web.Application(middlewares=[note])
+    app.add_routes(point.routes())
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}{FOLDER}"
+    finally:
+        await runner.cleanup()
