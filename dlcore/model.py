@@ -77,8 +77,16 @@ class EndpointKind(enum.StrEnum):
     CONTENT_LIBRARY = "content-library"
 
 
-FOLDER_KINDS = frozenset({EndpointKind.FILE, EndpointKind.CONTENT_LIBRARY})
-"""Kinds whose place is a folder, local or UNC, and not a URL."""
+def is_folder_place(kind: EndpointKind, place: str) -> bool:
+    """Whether the place of an endpoint is a folder, local or UNC, and not a URL.
+
+    Args:
+        kind: Its kind. A content library is in a folder, or on a web server.
+        place: The folder or the URL.
+    """
+    if kind is EndpointKind.CONTENT_LIBRARY:
+        return not place.lower().startswith(("http://", "https://"))
+    return kind is EndpointKind.FILE
 
 
 class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -353,10 +361,10 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     Attributes:
         name: Unique among the endpoints in use; appears in logs, errors and reports.
         kind: What sort of source it is.
-        url: Base URL, for the kind ``bucket`` one of `BUCKET_SCHEMES`; or for the kinds of
-            `FOLDER_KINDS` a folder, local or UNC.
+        url: Base URL, for the kind ``bucket`` one of `BUCKET_SCHEMES`; or a folder, local or UNC
+            (`is_folder`).
         token_file: File with the registration token of a ``cmg`` or ``cloud-dp``, or with the token
-            that a ``dp`` takes in place of a login.
+            that a distribution point (``dp``, ``content-library``) takes in place of a login.
         token_env: Environment variable with that token, in place of a file.
         sas_file: File with the shared access signature of a ``blob``; re-read when it is rejected.
         sas_env: Environment variable with that signature, in place of a file.
@@ -368,7 +376,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         cost: Of using it; an endpoint that costs more than another is spared where that will do.
         cap_bytes_per_s: Most bytes per second to read from it; 0 for no cap.
         serves_content: Whether the service was set up to serve content; only ``cmg`` may not be.
-        web: What its server is shown, and the proxy on the way; not of `FOLDER_KINDS`.
+        web: What its server is shown, and the proxy on the way; not of a folder.
     """
 
     name: str
@@ -385,3 +393,8 @@ class EndpointSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     cap_bytes_per_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     serves_content: bool = True
     web: WebAccess = WebAccess()
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether its place is a folder, local or UNC, and not a URL."""
+        return is_folder_place(self.kind, self.url)

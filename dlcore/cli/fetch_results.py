@@ -14,12 +14,17 @@ from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import FORGEABLE, SHA_256, title
 from dlcore.engine.delivery.target import told
+from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.fetch_many import FetchResult
 from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.units import amount, counted
 from dlcore.package_ids import LOCAL_ID
 
+_CONTRADICTION: Final = (
+    "the content library contradicts itself: its files do not have the content hash that it states;"
+    " validate the content on the distribution point"
+)
 MAX_LISTED: Final = 10  # more lines than that push what was said before off the screen
 
 
@@ -129,5 +134,7 @@ def _say(fetched: Fetched, name: str) -> None:
     name += told_part(fetched.selection)
     came = told_amounts(fetched.bytes_fetched, fetched.bytes_reused, fetched.bytes_patched)
     say(f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} ({came})")
+    if fetched.stated_hash is StatedHash.DIFFERENT:
+        say(_CONTRADICTION)
     if fetched.repaired:
         say(f"was different before: {told(fetched.repaired)}")

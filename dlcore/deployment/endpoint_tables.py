@@ -29,10 +29,10 @@ from dlcore.deployment.web_tables import (
 from dlcore.errors import ConfigError
 from dlcore.model import (
     BUCKET_SCHEMES,
-    FOLDER_KINDS,
     Authentication,
     EndpointKind,
     EndpointSettings,
+    is_folder_place,
 )
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
@@ -45,8 +45,9 @@ KEYS = {
     EndpointKind.HTTP: (*_WEB, *LOGIN_KEYS),
     EndpointKind.FILE: (*_COMMON, "path"),
     EndpointKind.BUCKET: (*_COMMON, "url", "ca_file"),
-    EndpointKind.CONTENT_LIBRARY: (*_COMMON, "path"),
+    EndpointKind.CONTENT_LIBRARY: (*_COMMON, "path"),  # or `_LIBRARY_AT_URL`
 }
+_LIBRARY_AT_URL = KEYS[EndpointKind.DP]
 _PATHS = ("token_file", "sas_file", "ca_file")
 _SECRETS = ("token", "sas", *SECRETS)
 _CREDENTIALS = ("token", "sas", "token_file", "token_env", "sas_file", "sas_env")
@@ -99,7 +100,7 @@ def resolve(path: Path, text: str) -> str:
 
 def is_protected(endpoint: EndpointSettings) -> bool:
     """Whether what travels cannot be read or altered on the way: TLS, or never off this machine."""
-    if endpoint.kind in FOLDER_KINDS | {EndpointKind.BUCKET}:  # a bucket refuses all else
+    if endpoint.is_folder or endpoint.kind is EndpointKind.BUCKET:  # a bucket refuses all else
         return True
     parts = urlsplit(endpoint.url)
     return parts.scheme == "https" or _is_loopback(parts.hostname or "")
@@ -122,8 +123,10 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
     problems = Problems()
     table = _without_secrets(written, where, problems)
     table = with_rates(table, ("cap_bytes_per_s",), where, problems)
-    table = tables.only_known(table, KEYS[head.kind], f"{where} of kind {head.kind}", problems)
-    key = "path" if head.kind in FOLDER_KINDS else "url"
+    is_web_library = head.kind is EndpointKind.CONTENT_LIBRARY and "url" in table
+    known = _LIBRARY_AT_URL if is_web_library else KEYS[head.kind]
+    table = tables.only_known(table, known, f"{where} of kind {head.kind}", problems)
+    key = "path" if "path" in known else "url"
     place = table.pop(key, None)
     if not isinstance(place, str) or not place:
         problems.add(
@@ -131,11 +134,13 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
             f'An endpoint of kind {head.kind} needs {key} = "...".',
         )
         place = ""
+    if key == "path" and not is_folder_place(head.kind, place):
+        problems.add(f"{where}: path is a URL", 'Name a library on a web server with url = "...".')
     table = {"connections": connections, **table, "url": place}
     table, web = read_web(table, where, lambda text: resolve(path, text), problems)
     values = tables.values_of(EndpointSettings, table, where, problems)
     endpoint = EndpointSettings(**values, web=web)
-    if head.kind not in FOLDER_KINDS:
+    if key == "url":
         _check_web(endpoint, written, where, problems)
     problems.refuse()
     return _with_paths(endpoint, path)
@@ -157,7 +162,7 @@ def _check_web(
 
 def _with_paths(endpoint: EndpointSettings, path: Path) -> EndpointSettings:
     """The endpoint with its paths made absolute."""
-    keys = ("url",) if endpoint.kind in FOLDER_KINDS else _PATHS
+    keys = ("url",) if endpoint.is_folder else _PATHS
     named = {key: getattr(endpoint, key) for key in keys}
     return msgspec.structs.replace(
         endpoint, **{key: resolve(path, text) for key, text in named.items() if text}

@@ -26,7 +26,7 @@ from dlcore.engine.units import counted
 from dlcore.errors import ConfigError, DlcoreError, Fault, OwnershipError, TransferError
 from dlcore.long_path import long_path, rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
-from dlcore.model import CATALOG_KEY, FOLDER_KINDS, EndpointKind, EndpointSettings
+from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.store import Reserve, space_at
 from dlcore.transfer import authorities, contact_endpoint, open_endpoint, try_credentials
 from dlcore.waiting import in_thread
@@ -113,7 +113,7 @@ def _refusal(state: Path) -> DlcoreError | None:
 
 async def _endpoint(settings: EndpointSettings) -> tuple[Check, ...]:
     try:
-        if settings.kind in FOLDER_KINDS:
+        if settings.is_folder:
             return await _folder(settings)
         contact = await contact_endpoint(settings)
         if contact is None:

@@ -26,6 +26,7 @@ from dlcore.manifest.content_library import (
     decode_file_ini,
     decode_package_ini,
     manifest_of_library,
+    versions_in,
 )
 from dlcore.manifest.described import Described, read_any
 from dlcore.manifest.difference import Change, FileChange, content_identity, difference
@@ -83,5 +84,6 @@ __all__ = [
     "read_any",
     "refusing",
     "select",
+    "versions_in",
     "with_programs",
 ]

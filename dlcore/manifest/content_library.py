@@ -51,14 +51,22 @@ def decode_package_ini(data: bytes, *, source: str, package_id: str) -> int:
         ManifestError: The document is malformed, or lists no version.
     """
     with refusing(source, "content library's INI file"):
-        listed = re.compile(
-            re.escape(package_id) + r"\.([1-9][0-9]{0,8})", re.ASCII | re.IGNORECASE
-        )
-        found = [listed.fullmatch(key) for key in _section(data, "packages")]
-        versions = [int(match[1]) for match in found if match]
+        versions = versions_in(_section(data, "packages"), package_id)
         if not versions:
             raise ManifestError(f"[Packages] lists no content for {package_id}")
-        return max(versions)
+        return max(versions.values())
+
+
+def versions_in(names: Iterable[str], package_id: str) -> dict[str, int]:
+    """The contents of a package, with their versions.
+
+    Args:
+        names: Names of contents: keys of an INI file, or folders in ``DataLib``.
+        package_id: The package; its contents are named ``<package id>.<version>``.
+    """
+    content = re.compile(re.escape(package_id) + r"\.([1-9][0-9]{0,8})", re.ASCII | re.IGNORECASE)
+    found = {name: content.fullmatch(name) for name in names}
+    return {name: int(match[1]) for name, match in found.items() if match}
 
 
 def decode_file_ini(data: bytes, *, source: str) -> ContentFile:

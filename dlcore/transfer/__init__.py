@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from dlcore.redaction import redact, redact_named
 from dlcore.transfer.endpoints.contact import Contact
-from dlcore.transfer.endpoints.content_library import ContentLibraryEndpoint
+from dlcore.transfer.endpoints.content_library import ContentLibrary, ContentLibraryEndpoint
 from dlcore.transfer.endpoints.factory import (
+    as_content_library,
     contact_endpoint,
     open_endpoint,
     try_credentials,
@@ -57,6 +58,7 @@ __all__ = [
     "Beginning",
     "ConnectionPool",
     "Contact",
+    "ContentLibrary",
     "ContentLibraryEndpoint",
     "Endpoint",
     "Exchange",
@@ -73,6 +75,7 @@ __all__ = [
     "Sink",
     "SpooledFile",
     "TransferPolicy",
+    "as_content_library",
     "ask_for",
     "authorities",
     "begin_url",

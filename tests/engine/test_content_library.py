@@ -236,14 +236,6 @@ def test_the_hash_in_the_library_is_compared_too(
     assert ("content hash" in caplog.text) is not is_right
 
 
-def test_a_library_on_a_web_server_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError) as caught:
-        asyncio.run(
-            fetch(PACKAGE_ID, to=tmp_path / "to", endpoints=["content-library+https://dp1/lib"])
-        )
-    assert "not read" in caught.value.remedy
-
-
 def test_too_many_files_are_refused_before_they_are_read(library: Path) -> None:
     """Fault: a content library lists files without end. dlcore refuses it."""
 

@@ -17,6 +17,7 @@ import trustme
 
 from dlcore.emulator import Counters, Emulator, Settings
 from dlcore.emulator.distribution_point import DistributionPoint
+from dlcore.emulator.library_point import LibraryPoint
 from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.sender import Sender
 from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
@@ -190,7 +191,10 @@ def source(
         accounts = secret_file(tmp_path, "accounts", "CORP:svc-dl:Pa55\n")
         monkeypatch.setenv("NTLM_USER_FILE", accounts)
         password = secret_file(tmp_path, "password", "Pa55\n")
-        return lambda: _logged_in(published, password)
+        dp = DistributionPoint(
+            PublishedFolder(published), Sender(None, time.monotonic, asyncio.sleep), Counters()
+        )
+        return lambda: logged_in(dp, kind, password)
     if kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.DP}:
         return lambda: _emulated(kind, published, tmp_path / "state")
     return lambda: _still(_lasting(name, request, published, tmp_path))
@@ -229,16 +233,15 @@ async def _emulated(
 
 
 @asynccontextmanager
-async def _logged_in(published: Path, password_file: str) -> AsyncIterator[EndpointSettings]:
+async def logged_in(
+    point: DistributionPoint | LibraryPoint, kind: EndpointKind, password_file: str
+) -> AsyncIterator[EndpointSettings]:
     """A distribution point with Windows authentication: NTLM inside of Negotiate."""
-    point = DistributionPoint(
-        PublishedFolder(published), Sender(None, time.monotonic, asyncio.sleep), Counters()
-    )
     guard = WindowsGuard(lambda: NtlmAcceptor("negotiate"), schemes=("Negotiate",))
     async with serving(point.routes(), guard) as url:
         yield EndpointSettings(
             WITH_WINDOWS_LOGIN,
-            EndpointKind.DP,
+            kind,
             f"{url}/SMS_DP_SMSPKG$",
             web=WebAccess(
                 authentication=Authentication.NEGOTIATE,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.manifest import encode, encode_catalog
+from dlcore.manifest import ContentFile, encode, encode_catalog, manifest_of_library
 from dlcore.manifest.identity import object_name
 from dlcore.model import (
     CATALOG_KEY,
@@ -31,6 +31,7 @@ SMALL = {
     "a/b/d;e=f.cat": 4095,
     "a/web.config": 2048,
     "z/empty.txt": 0,
+    f"z/{'n' * 251}.txt": 10,  # the longest name that file systems take
 }
 LONG = {"large.wim": LARGE_BYTES + 17, "a/exact.bin": 16 * BLOCK_BYTES, MISSING: 5000}
 
@@ -59,6 +60,15 @@ class Package(msgspec.Struct, frozen=True):
         missing = self.manifest.objects[self.index_of(MISSING)].name
         objects = {object_key(o.name): data for o, data in named if o.name != missing}
         return self.documents() | objects
+
+    def files(self) -> dict[str, bytes]:
+        """What each file holds, by path."""
+        return {
+            file.path: self.contents[file.object][file.offset_bytes :][: file.length_bytes]
+            if file.length_bytes
+            else b""
+            for file in self.manifest.files
+        }
 
     def publish(self, folder: Path) -> Path:
         """Write what is served below a folder."""
@@ -91,6 +101,19 @@ def make_package() -> Package:
         ),
         tuple(contents),
     )
+
+
+def make_whole_package() -> Package:
+    """The same files, each an object of its own with one digest, as a content library has them."""
+    files = make_package().files()
+    # The INI file of a name has four characters more.
+    files = {path.replace("n" * 251, "n" * 247): data for path, data in files.items()}
+    stated = {
+        path: ContentFile(len(data), hashlib.sha256(data).digest()) for path, data in files.items()
+    }
+    manifest = manifest_of_library(PACKAGE_ID, 3, stated, (), source="the test")
+    contents = tuple(data for _, data in sorted(files.items()) if data)
+    return Package(msgspec.structs.replace(manifest, block_bytes=BLOCK_BYTES), contents)
 
 
 def _object(data: bytes) -> Object:

@@ -7,6 +7,7 @@ that nobody on the way can alter them, or compares the content hash.
 
 from __future__ import annotations
 
+import enum
 import logging
 import unicodedata
 from collections.abc import Sequence
@@ -25,11 +26,8 @@ from dlcore.manifest import MAX_INI_BYTES, ContentFile, FolderDigests
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID, content_version, package_id
 from dlcore.printable import quoted
-from dlcore.transfer import ContentLibraryEndpoint
+from dlcore.transfer import ContentLibrary
 from dlcore.waiting import side_by_side
-
-MAX_AT_ONCE = 16
-"""INI files. Enough to hide the round trips of a share."""
 
 MAX_ENTRIES = 1 << 20
 """Files and folders of a content: more than any package has, and less than memory."""
@@ -37,6 +35,31 @@ MAX_ENTRIES = 1 << 20
 _SUFFIX = ".INI"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
 _log = logging.getLogger(__name__)
+
+
+class StatedHash(enum.StrEnum):
+    """How the package content hash that is told compares with the files that a library lists."""
+
+    NOT_COMPARED = "not-compared"
+    """None is told."""
+
+    EQUAL = "equal"
+
+    DIFFERENT = "different"
+    """The library contradicts itself: each file is as its INI file says, and all of them together
+    are not what the library says of the whole."""
+
+
+class DescribedContent(NamedTuple):
+    """What a content library says of a content.
+
+    Attributes:
+        manifest: The content.
+        stated_hash: How the content hash that the user, else the library, tells compares with it.
+    """
+
+    manifest: Manifest
+    stated_hash: StatedHash
 
 
 class _Tree(NamedTuple):
@@ -86,13 +109,13 @@ class _Tree(NamedTuple):
 
 
 async def describe(
-    library: ContentLibraryEndpoint,
+    library: ContentLibrary,
     what: str,
     asking: Asking,
     told_hash: str = "",
     *,
     max_entries: int = MAX_ENTRIES,
-) -> Manifest:
+) -> DescribedContent:
     """Read what a package, an application's content or an update consists of.
 
     Args:
@@ -103,7 +126,7 @@ async def describe(
         max_entries: The most files and folders to accept.
 
     Returns:
-        The manifest. That of a content without a package has the package id ``LOCAL000``.
+        What it says. A content without a package has the package id ``LOCAL000``.
 
     Raises:
         NotFoundError: The library does not have it.
@@ -111,23 +134,23 @@ async def describe(
         ManifestError: The library's description is malformed.
         TransferError: The library cannot be read.
     """
-    return await _Description(library, asking, max_entries).manifest(what, told_hash)
+    return await _Description(library, asking, max_entries).read(what, told_hash)
 
 
 class _Description:
     """One library's."""
 
-    def __init__(self, library: ContentLibraryEndpoint, asking: Asking, max_entries: int) -> None:
+    def __init__(self, library: ContentLibrary, asking: Asking, max_entries: int) -> None:
         self._library = library
         self._asking = asking
         self._max_entries = max_entries
 
-    async def manifest(self, what: str, told_hash: str) -> Manifest:
+    async def read(self, what: str, told_hash: str) -> DescribedContent:
         content, version = await self._content(what)
         source = f"content {content} in {self._library.name}"
         tree = await self._tree(content, source)
         keys = list(tree.files)
-        found = await side_by_side(self._file, keys, MAX_AT_ONCE)
+        found = await side_by_side(self._file, keys, self._library.questions_at_once)
         stated = dict(zip(keys, found, strict=True))
         manifest = documents.manifest_of_library(
             package_id(what) or LOCAL_ID,
@@ -138,14 +161,16 @@ class _Description:
         )
         root = _root(content)
         digests = {key[len(root) : -len(_SUFFIX)]: stated[key].sha256 for key in keys}
-        await self._compare(content, FolderDigests(digests, tuple(tree.folders)), told_hash)
-        return manifest
+        all_of_it = FolderDigests(digests, tuple(tree.folders))
+        return DescribedContent(manifest, await self._compare(content, all_of_it, told_hash))
 
     async def _content(self, what: str) -> tuple[str, int]:
         """The content id, and its version."""
         if version := content_version(what):
             return what, version
         wanted = package_id(what) or what
+        if self._library.versions_are_listed:
+            return await self._latest_listed(wanted)
         key = f"PkgLib/{wanted}{_SUFFIX}"
         data = await self._read(key)
         if data is None:
@@ -157,6 +182,17 @@ class _Description:
         version = documents.decode_package_ini(data, source=key, package_id=wanted)
         return f"{wanted}.{version}", version
 
+    async def _latest_listed(self, wanted: str) -> tuple[str, int]:
+        """The latest content of a package among the folders in ``DataLib``."""
+        names = [name for name, is_folder in await self._entries("DataLib") if is_folder]
+        found = documents.versions_in(names, wanted)
+        if not found:
+            raise NotFoundError(
+                f"package {quoted(wanted)} is not in the content library {self._library.name}",
+                remedy="Distribute it to this distribution point.",
+            )
+        return max(found.items(), key=lambda item: item[1])
+
     async def _tree(self, content: str, source: str) -> _Tree:
         root = _root(content)
         tree = _Tree({}, [])
@@ -164,7 +200,9 @@ class _Description:
         level = [""]
         while level:
             listed = await side_by_side(
-                self._entries, [f"{root}{folder}".rstrip("/") for folder in level], MAX_AT_ONCE
+                self._entries,
+                [f"{root}{folder}".rstrip("/") for folder in level],
+                self._library.questions_at_once,
             )
             count += sum(map(len, listed))
             if count > self._max_entries:
@@ -194,7 +232,7 @@ class _Description:
             raise NotFoundError(f"{key} has gone from {self._library.name}", remedy=_REMEDY)
         return documents.decode_file_ini(data, source=key)
 
-    async def _compare(self, content: str, found: FolderDigests, told_hash: str) -> None:
+    async def _compare(self, content: str, found: FolderDigests, told_hash: str) -> StatedHash:
         """Compare all that is stated with the hash that the user, else the library, names."""
         if told_hash:
             if not documents.has_content_hash(found, told_hash):
@@ -203,17 +241,21 @@ class _Description:
                     f" {documents.content_hash(found)}, not {told_hash.upper()}",
                     remedy=f"Check that this is the hash of content {content}. {_REMEDY}",
                 )
-            return
+            return StatedHash.EQUAL
         key = f"DataLib/{content}{_SUFFIX}"
         data = await self._read(key)
         stated = documents.decode_content_ini(data, source=key) if data else ""
-        if stated and not documents.has_content_hash(found, stated):
-            _log.warning(
-                "%s: the files of %s do not have the content hash that it states; each file is"
-                " verified by its own digest",
-                self._library.name,
-                content,
-            )
+        if not stated:
+            return StatedHash.NOT_COMPARED
+        if documents.has_content_hash(found, stated):
+            return StatedHash.EQUAL
+        _log.warning(
+            "%s: the files of %s do not have the content hash that it states; each file is"
+            " verified by its own digest",
+            self._library.name,
+            content,
+        )
+        return StatedHash.DIFFERENT
 
     async def _read(self, key: str) -> bytes | None:
         """An INI file; None if there is none."""

@@ -32,7 +32,7 @@ async def manifest_of(
     async with AsyncExitStack() as stack:
         site = Site(NamedSite(endpoints), access or Access(), stack, lambda _: None)
         if (wanted_id or content_version(what)) and site.has_libraries:
-            return await site.describe(wanted_id or what)
+            return (await site.describe(wanted_id or what)).manifest
         if wanted_id is None:
             raise NotFoundError(
                 f"{quoted(what)} is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID

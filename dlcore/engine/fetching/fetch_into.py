@@ -18,6 +18,7 @@ from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Look, Standing, Target, told
+from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.truth import Truth
@@ -68,6 +69,8 @@ class Fetched(msgspec.Struct, frozen=True):
         kept_catalog: Why the version may not be the site's current one: its catalog could not be
             read, and the one that was used last counted. Empty: the current catalog was read.
         truth: What vouches for the content, and so how early each byte was known to be right.
+        stated_hash: How the package content hash that is told, by the user or else by the content
+            library, compares with what the library lists.
     """
 
     package: str
@@ -85,6 +88,7 @@ class Fetched(msgspec.Struct, frozen=True):
     kept_catalog: str = ""
     bytes_patched: int = 0
     truth: Truth = Truth.MANIFEST
+    stated_hash: StatedHash = StatedHash.NOT_COMPARED
 
     @property
     def is_forgeable(self) -> bool:

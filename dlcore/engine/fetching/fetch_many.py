@@ -166,6 +166,6 @@ async def _fetched(
     package = Package(found.manifest, found.document)
     try:
         fetched = await fetch_into(goal, package, joint, name, wait_s=wait_s)
-        return FetchResult(item, with_origin(fetched, selection, found.truth))
+        return FetchResult(item, with_origin(fetched, selection, found.origin))
     except DlcoreError as error:
         return FetchResult(item, error=without_frames(error))

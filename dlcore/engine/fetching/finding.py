@@ -20,7 +20,7 @@ from dlcore.engine.fetching.file_at_url import (
 from dlcore.engine.fetching.metalinked import Told, told_beside
 from dlcore.engine.fetching.plain_urls import PlainUrls, Server
 from dlcore.engine.fetching.site import Site
-from dlcore.engine.fetching.truth import Truth
+from dlcore.engine.fetching.truth import Origin, Truth
 from dlcore.engine.fetching.unknown_length import Measured, Stream, measure
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, digest_of_user, is_file
 from dlcore.errors import ConfigError, NotFoundError
@@ -42,7 +42,7 @@ class Found(NamedTuple):
         led_to: Those of the URLs that only its server named, and the URL at which it did.
         spooled: Has it, in place of the URLs; None if it is still to be received.
         modified_ns: When its server says that it was modified; None if it does not say.
-        truth: What vouches for it.
+        origin: What vouches for it.
         content_id: What it is called if it is a content without a package id; else empty.
     """
 
@@ -54,7 +54,7 @@ class Found(NamedTuple):
     led_to: Mapping[str, str] = MappingProxyType({})
     spooled: SpooledFile | None = None
     modified_ns: int | None = None
-    truth: Truth = Truth.MANIFEST
+    origin: Origin = Origin()
     content_id: str = ""
 
     @property
@@ -106,12 +106,12 @@ async def find(
         return _find_described(wanted)
     wanted_id = package_id(wanted.what)
     if _is_at_a_library(wanted, site):
-        manifest = await site.describe(wanted_id or wanted.what)
+        manifest, stated_hash = await site.describe(wanted_id or wanted.what)
         return Found(
             manifest,
             documents.encode(manifest),
             None,
-            truth=Truth.CONTENT_LIBRARY,
+            origin=Origin(Truth.CONTENT_LIBRARY, stated_hash),
             content_id="" if wanted_id else wanted.what,
         )
     if wanted_id:
@@ -157,7 +157,7 @@ async def _find_url(
         led_to=_led_to(wanted, told),
         spooled=measured.spooled,
         modified_ns=probed.modified_ns,
-        truth=Truth.DIGEST,
+        origin=Origin(Truth.DIGEST),
     )
 
 

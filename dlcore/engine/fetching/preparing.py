@@ -25,7 +25,7 @@ from dlcore.engine.fetching.selecting import name_of_selection, selected, select
 from dlcore.engine.fetching.short_files import MAX_HELD, ShortFiles
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Source, open_mirrors
-from dlcore.engine.fetching.truth import Truth
+from dlcore.engine.fetching.truth import Origin
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, check_sha256
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError, ManifestError
@@ -49,7 +49,7 @@ class Prepared(NamedTuple):
         sources: Where it comes from.
         selection: Which of its files are fetched; None for all.
         patch_digests: The only patch lists that may be used, if these are signed.
-        truth: What vouches for it.
+        origin: What vouches for it.
     """
 
     goal: Target
@@ -58,7 +58,7 @@ class Prepared(NamedTuple):
     sources: Sequence[Source]
     selection: Selection | None
     patch_digests: dict[str, str] | None
-    truth: Truth = Truth.MANIFEST
+    origin: Origin = Origin()
 
 
 async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitStack) -> Prepared:
@@ -102,7 +102,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     )
     name = found.label if found.urls is None else goal.path.name
     name = name_of_selection(name) if selection else name
-    return Prepared(goal, package, name, sources, selection, site.patch_digests, found.truth)
+    return Prepared(goal, package, name, sources, selection, site.patch_digests, found.origin)
 
 
 def _check_name(wanted: Wanted) -> None:

@@ -14,7 +14,7 @@ from dlcore import manifest as documents
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.sources import Source
-from dlcore.engine.fetching.truth import Truth
+from dlcore.engine.fetching.truth import Origin
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.manifest import Patterns, Selection
 from dlcore.model import EndpointKind, Manifest
@@ -78,9 +78,11 @@ def size_of(selection: Selection | None) -> SelectionSize | None:
     return SelectionSize(len(selection.manifest.files), len(package.files), package.content_bytes)
 
 
-def with_origin(fetched: Fetched, selection: Selection | None, truth: Truth) -> Fetched:
+def with_origin(fetched: Fetched, selection: Selection | None, origin: Origin) -> Fetched:
     """The result of a fetch, with how much of the package it is and what vouches for it."""
-    return msgspec.structs.replace(fetched, selection=size_of(selection), truth=truth)
+    return msgspec.structs.replace(
+        fetched, selection=size_of(selection), truth=origin.truth, stated_hash=origin.stated_hash
+    )
 
 
 def selected(found: Found, selection: Selection) -> Found:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dlcore.deployment import is_protected
 from dlcore.engine.documents.catalog import read_catalog
-from dlcore.engine.documents.content_library import describe
+from dlcore.engine.documents.content_library import DescribedContent, describe
 from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
@@ -24,8 +24,9 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.sources import Access, Source, open_sources, settings_of
 from dlcore.errors import ConfigError, NotFoundError
-from dlcore.model import EndpointSettings, Manifest
-from dlcore.transfer import ContentLibraryEndpoint, Endpoint
+from dlcore.model import EndpointSettings
+from dlcore.printable import quoted
+from dlcore.transfer import Endpoint, as_content_library
 from dlcore.waiting import cancel_and_wait
 
 
@@ -127,7 +128,7 @@ class Site:
         """
         if self._named.has_catalog or not self._named.endpoints:
             return False
-        return isinstance(self.sources()[0][0], ContentLibraryEndpoint)
+        return as_content_library(self.sources()[0][0]) is not None
 
     def check_has_no_hash(self, what: str) -> None:
         """Refuse a content hash with which nothing would be compared.
@@ -145,7 +146,7 @@ class Site:
                 " a content library as the first endpoint and without a catalog.",
             )
 
-    async def describe(self, what: str) -> Manifest:
+    async def describe(self, what: str) -> DescribedContent:
         """What its content libraries state of a package or a content.
 
         Args:
@@ -159,10 +160,18 @@ class Site:
         if told:
             check_told_hash(told)
         missing: NotFoundError | None = None
-        for endpoint, _ in self.sources():
+        for number, (endpoint, _) in enumerate(self.sources()):
+            library = as_content_library(endpoint)
+            if library is None:
+                continue
+            if not (told or self._is_protected(number)):
+                raise ConfigError(
+                    f"what {endpoint.name} says of {quoted(what)} is read without TLS, so anyone"
+                    " could alter it",
+                    remedy="Use https, or give the package's --content-hash.",
+                )
             try:
-                if isinstance(endpoint, ContentLibraryEndpoint):
-                    return await describe(endpoint, what, self.asking, told)
+                return await describe(library, what, self.asking, told)
             except NotFoundError as error:  # another drive may have PkgLib
                 missing = missing or error
         assert missing
@@ -180,12 +189,15 @@ class Site:
             self._stack.push_async_callback(cancel_and_wait, [self._reading])
         return await asyncio.shield(self._reading)
 
+    def _is_protected(self, number: int) -> bool:
+        """Whether nobody on the way can alter what one of the endpoints says."""
+        named = self._named.endpoints[number]
+        return is_protected(settings_of(named, number, self._access, self._servers))
+
     async def _read(self) -> Library:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
-        if not named.has_catalog and not is_protected(
-            settings_of(named.endpoints[0], 0, self._access, self._servers)
-        ):
+        if not (named.has_catalog or self._is_protected(0)):
             raise ConfigError(
                 f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
                 remedy="Use https, or give --trust-root, --catalog or --catalog-sha256.",

@@ -17,7 +17,7 @@ from dlcore.engine.fetching.access import NamedServers
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path
-from dlcore.model import FOLDER_KINDS, EndpointKind, EndpointSettings, WebAccess
+from dlcore.model import EndpointKind, EndpointSettings, WebAccess, is_folder_place
 from dlcore.printable import printable
 from dlcore.schedule import Terms
 from dlcore.spelling import hint
@@ -38,8 +38,8 @@ _TOKEN_KINDS: Final = (EndpointKind.CMG, EndpointKind.CLOUD_DP)
 
 _WHAT_TO_NAME: Final = {
     EndpointKind.FILE: "Name a folder that dlcore publish wrote, or a URL (dlcore fetch --help).",
-    EndpointKind.CONTENT_LIBRARY: "Name the folder SCCMContentLib, or the share SCCMContentLib$;"
-    " content libraries on web servers are not read.",
+    EndpointKind.CONTENT_LIBRARY: "Name the folder SCCMContentLib, the share SCCMContentLib$,"
+    " or the URL of a distribution point (http://dp1/SMS_DP_SMSPKG$).",
 }
 
 Source = tuple[Endpoint, Terms]
@@ -77,7 +77,7 @@ def open_sources(
     servers = servers or NamedServers(access, named)
     for number, item in enumerate(named):
         settings = settings_of(item, number, access, servers)
-        if settings.kind in FOLDER_KINDS and len(named) == 1:  # else others may serve
+        if settings.is_folder and len(named) == 1:  # else others may serve
             _check_folder(settings.url, settings.kind)
         endpoint = open_endpoint(settings, pool=pool)
         stack.push_async_callback(endpoint.aclose)
@@ -183,7 +183,8 @@ def settings_of(
         return source
     kind, url = _kind_and_url(source)
     servers = servers or NamedServers(access, [source])
-    if kind not in FOLDER_KINDS:
+    is_folder = is_folder_place(kind, url)
+    if not is_folder:
         url = servers.bare(url)
     is_blob, needs_token = kind is EndpointKind.BLOB, kind in _TOKEN_KINDS
     if needs_token and not access.token_file and TOKEN_ENV not in os.environ:
@@ -201,9 +202,9 @@ def settings_of(
         token_env=TOKEN_ENV if needs_token and not access.token_file else "",
         sas_file=access.sas_file if is_blob else "",
         sas_env=SAS_ENV if has_sas_env else "",
-        ca_file="" if kind in FOLDER_KINDS else access.ca_file,
+        ca_file="" if is_folder else access.ca_file,
         connections=access.connections,
-        web=WebAccess() if kind in FOLDER_KINDS else servers.keyring.settings_for(url),
+        web=WebAccess() if is_folder else servers.keyring.settings_for(url),
     )
 
 
@@ -243,7 +244,7 @@ def _name(host: str, number: int) -> str:
 
 def _told_apart_by(kind: EndpointKind, url: str) -> str:
     """What an endpoint is called: its host, its folder, or at least its kind."""
-    if kind in FOLDER_KINDS:
+    if is_folder_place(kind, url):
         return _folder_name(url)
     return (_host(url) if "://" in url else "") or kind.value
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
+
+from dlcore.engine.documents.content_library import StatedHash
 
 
 class Truth(enum.StrEnum):
@@ -17,3 +20,15 @@ class Truth(enum.StrEnum):
 
     DIGEST = "digest"
     """A digest of a single file: it is verified when its last byte has arrived."""
+
+
+class Origin(NamedTuple):
+    """What vouches for a fetch.
+
+    Attributes:
+        truth: By what its content is verified.
+        stated_hash: How the content hash that is told compares with what a content library lists.
+    """
+
+    truth: Truth = Truth.MANIFEST
+    stated_hash: StatedHash = StatedHash.NOT_COMPARED

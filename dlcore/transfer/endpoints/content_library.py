@@ -13,13 +13,43 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Protocol
 
 from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.placement import PackagePlacement, objects_named
+from dlcore.transfer.interface import Endpoint
 from dlcore.transfer.policy import TransferPolicy
 
 LOOKED_AT_ONCE = 256  # files; enough to hide the start of a thread, and few for a slow share
+
+
+class ContentLibrary(Endpoint, Protocol):
+    """A content library, wherever it lies: an endpoint that can be asked for its folders.
+
+    Its documents are INI files, by their paths in the library (``DataLib/ABC00012.3.INI``).
+    """
+
+    @property
+    def versions_are_listed(self) -> bool:
+        """Whether there is no ``PkgLib``, so that the names in ``DataLib`` tell the versions."""
+        ...
+
+    @property
+    def questions_at_once(self) -> int:
+        """How many folders and INI files to ask for at the same time."""
+        ...
+
+    async def entries(self, key: str) -> list[tuple[str, bool]]:
+        """List a folder of the library: names, and whether each is a folder itself (no link).
+
+        Args:
+            key: Its path in the library, ``DataLib/ABC00012.3``.
+
+        Raises:
+            TransferError: It cannot be listed; ``NOT_FOUND`` if there is none.
+        """
+        ...
 
 
 class ContentLibraryEndpoint:
@@ -33,6 +63,8 @@ class ContentLibraryEndpoint:
     """
 
     kind = EndpointKind.CONTENT_LIBRARY
+    versions_are_listed = False
+    questions_at_once = 16  # enough to hide the round trips of a share
 
     def __init__(
         self,

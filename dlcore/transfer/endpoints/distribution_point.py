@@ -10,7 +10,6 @@ mostly by Windows authentication.
 
 from __future__ import annotations
 
-import logging
 import unicodedata
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,16 +18,11 @@ from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Extent, Manifest
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.concurrent_reads import FileRead, ReadBudget, read_concurrently
+from dlcore.transfer.endpoints.listed_folders import ListedFolders
 from dlcore.transfer.endpoints.placement import PackagePlacement
-from dlcore.transfer.endpoints.propfind import Entry, parse_listing
 from dlcore.transfer.http.client import HttpClient
-from dlcore.transfer.http.readers import read_document, read_range
-from dlcore.transfer.http.shown_fields import with_fields
+from dlcore.transfer.http.readers import read_range
 from dlcore.transfer.sink import SinkWriter
-
-_log = logging.getLogger(__name__)
-
-MAX_LISTING_BYTES = 64 << 20  # of one folder; some 100,000 files
 
 
 class _ListedFile(NamedTuple):
@@ -65,6 +59,7 @@ class DistributionPointEndpoint:
         parts = urlsplit(base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._folder = parts.path
+        self._listed = ListedFolders(name, self._origin, client, authorization)
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Always ``NOT_FOUND``: a distribution point has no published documents."""
@@ -133,7 +128,7 @@ class DistributionPointEndpoint:
         found: dict[int, _ListedFile] = {}
         links = [root]
         while links:
-            for entry in await self._list_folder(links.pop(), root):
+            for entry in await self._listed.entries(links.pop(), root):
                 key = _case_key(entry.path)
                 if entry.is_folder and key in folders:
                     folders.discard(key)  # each folder once, or a false listing would go in circles
@@ -141,29 +136,6 @@ class DistributionPointEndpoint:
                 elif not entry.is_folder and key in wanted:
                     found[wanted[key]] = _ListedFile(entry.link, entry.length_bytes)
         return found
-
-    async def _list_folder(self, link: str, root: str) -> list[Entry]:
-        body = await self._authorization.use(
-            lambda headers: read_document(
-                self._client,
-                self._origin + link,
-                MAX_LISTING_BYTES,
-                method="PROPFIND",
-                expected_status=207,
-                headers=with_fields(headers, {"Depth": "1"}),
-            )
-        )
-        try:
-            return parse_listing(body, root)
-        except ValueError as error:
-            refused = TransferError(
-                f"the listing of {root} cannot be used: {error}",
-                fault=Fault.REFUSED,
-                endpoint=self.name,
-                remedy="Check that the URL is that of a distribution point's package folder.",
-            )
-        _log.warning("%s", refused)
-        raise refused
 
     def _not_found(self, message: str, *, remedy: str = "") -> TransferError:
         return TransferError(message, fault=Fault.NOT_FOUND, endpoint=self.name, remedy=remedy)

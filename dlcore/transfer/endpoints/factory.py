@@ -19,12 +19,13 @@ from dlcore.transfer.endpoints.blob import BlobEndpoint
 from dlcore.transfer.endpoints.bucket import BucketEndpoint
 from dlcore.transfer.endpoints.cmg import CmgEndpoint
 from dlcore.transfer.endpoints.contact import Contact, contact
-from dlcore.transfer.endpoints.content_library import ContentLibraryEndpoint
+from dlcore.transfer.endpoints.content_library import ContentLibrary, ContentLibraryEndpoint
 from dlcore.transfer.endpoints.credentials import password_of, secret_of
 from dlcore.transfer.endpoints.distribution_point import DistributionPointEndpoint
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.endpoints.keyring import Keyring
 from dlcore.transfer.endpoints.named_urls import checked_bucket_url, checked_url
+from dlcore.transfer.endpoints.web_content_library import WebContentLibraryEndpoint
 from dlcore.transfer.endpoints.web_server import WebServerEndpoint
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
@@ -32,8 +33,9 @@ from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
-_MAY_USE_PLAIN_HTTP = {EndpointKind.DP, EndpointKind.HTTP}  # without a credential
-_SHOWN_LOGINS = {EndpointKind.DP, EndpointKind.HTTP}
+_POINTS = {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
+_MAY_USE_PLAIN_HTTP = {*_POINTS, EndpointKind.HTTP}  # without a credential
+_SHOWN_LOGINS = {*_POINTS, EndpointKind.HTTP}
 
 
 def open_endpoint(
@@ -62,7 +64,7 @@ def open_endpoint(
             connections=settings.connections,
             policy=pool.policy,
         )
-    if settings.kind is EndpointKind.CONTENT_LIBRARY:
+    if settings.kind is EndpointKind.CONTENT_LIBRARY and settings.is_folder:
         return ContentLibraryEndpoint(
             settings.name,
             Path(settings.url),
@@ -84,16 +86,25 @@ def open_endpoint(
         case EndpointKind.BLOB:
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
-        case EndpointKind.DP:
+        case EndpointKind.DP | EndpointKind.CONTENT_LIBRARY:
             token = secret_of(
                 settings.name, "token", file=settings.token_file, env=settings.token_env
             )
             shown = keyring.authorization(settings.name, base_url, observer=observer, token=token)
+            if settings.kind is EndpointKind.CONTENT_LIBRARY:
+                return WebContentLibraryEndpoint(settings.name, base_url, client, shown)
             return DistributionPointEndpoint(
                 settings.name, base_url, client, shown, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
             return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)
+
+
+def as_content_library(endpoint: Endpoint) -> ContentLibrary | None:
+    """The endpoint as what can be asked for INI files; None if it is of another kind."""
+    if isinstance(endpoint, ContentLibraryEndpoint | WebContentLibraryEndpoint):
+        return endpoint
+    return None
 
 
 def try_credentials(settings: EndpointSettings) -> str:
@@ -112,7 +123,7 @@ def try_credentials(settings: EndpointSettings) -> str:
         what, file, env = "token", settings.token_file, settings.token_env
     elif settings.kind is EndpointKind.BLOB:
         what, file, env = "sas", settings.sas_file, settings.sas_env
-    elif settings.kind is EndpointKind.DP and (settings.token_file or settings.token_env):
+    elif settings.kind in _POINTS and (settings.token_file or settings.token_env):
         what, file, env = "token", settings.token_file, settings.token_env
     elif settings.kind in _SHOWN_LOGINS:
         what, file, env = "password", settings.web.password_file, settings.web.password_env
@@ -133,7 +144,7 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
         What became of it; None if only the library for object stores knows where a bucket is.
 
     Args:
-        settings: How to reach it; not of `FOLDER_KINDS`.
+        settings: How to reach it; not a folder.
 
     Raises:
         ConfigError: The settings cannot be used.
@@ -202,7 +213,8 @@ def _refuse_login(settings: EndpointSettings) -> None:
         raise ConfigError(
             f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
             f" kind {settings.kind}",
-            remedy="Leave it out: only kinds http and dp are shown logins and headers.",
+            remedy="Leave it out: only the kinds http, dp and content-library are shown logins and"
+            " headers.",
         )
 
 

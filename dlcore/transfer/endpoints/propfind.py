@@ -1,4 +1,6 @@
-"""A distribution point's reply to ``PROPFIND``: the files and folders it lists, and their links.
+"""What a distribution point lists: files and folders, and their links.
+
+It lists them as its reply to ``PROPFIND``, and as a page for people.
 
 Guarantees: pure, and linear in the length of the document, however it is nested: elements are
 looked for only where RFC 4918 puts them. At most `MAX_TAGS` tags are read. An entry's path is
@@ -8,11 +10,13 @@ used on the host that was asked: a distribution point has several names, and no 
 a host that the settings do not name.
 
 Source: the reply quoted in maurice-daly/DriverAutomationTool, issue 21: an empty ``getetag``, and
-``sccm?/`` before the last component of a collection, or between package and file.
+``sccm?/`` before the last component of a collection, or between package and file. For the page:
+badsectorlabs/sccm-http-looter, which reads a length or ``&lt;dir&gt`` before each link.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from typing import NamedTuple
@@ -30,6 +34,10 @@ _PROPERTIES = f"{_DAV}propstat/{_DAV}prop/{_DAV}"
 _SCCM_MARK = "sccm?/"
 _AUTHORITY = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+_ON_PAGE = re.compile(
+    r"""(?:\b([0-9]{1,18})|&lt;dir&gt;?)[ \t]{1,64}<a href="([^"<>]{1,8192})">""",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 class Entry(NamedTuple):
@@ -72,6 +80,28 @@ def parse_listing(document: bytes, root: str) -> list[Entry]:
     if tree.tag != f"{_DAV}multistatus":
         raise ValueError("it is not a WebDAV multistatus document")
     return [_entry(response, root) for response in tree.iterfind(f"{_DAV}response")]
+
+
+def parse_page(document: bytes, root: str) -> list[Entry]:
+    """Read a page for people: a length, or ``<dir>``, and a link on each line.
+
+    Args:
+        document: The body of the reply.
+        root: Path of the package on the server.
+
+    Raises:
+        ValueError: A link leads out of the package, or the page has none, and is not empty.
+    """
+    if document.count(b"<") > MAX_TAGS:
+        raise ValueError(f"it has more than {MAX_TAGS} tags")
+    text = document.decode("utf-8", "replace")
+    found = []
+    for length, href in _ON_PAGE.findall(text):
+        link = quote_unsafe(_AUTHORITY.sub("", html.unescape(href), count=1))
+        found.append(Entry(_relative_path(link, root), link, not length, int(length or 0)))
+    if not found and "<a " in text.lower():
+        raise ValueError("it is not a page of a distribution point")
+    return found
 
 
 def _entry(response: Element, root: str) -> Entry:

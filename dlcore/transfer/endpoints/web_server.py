@@ -58,7 +58,7 @@ class WebServerEndpoint:
             return join_key(self._base_url, object_key(name))
 
         held = all_objects(manifest)
-        return _placement(self._client, self._authorization, manifest, held, url_of)
+        return placement_at_urls(self._client, self._authorization, manifest, held, url_of)
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
@@ -105,7 +105,7 @@ class UrlEndpoint:
     async def locate(self, manifest: Manifest) -> PackagePlacement:
         """The objects that have a URL here."""
         held = objects_named(manifest, self._urls, self.name)
-        return _placement(
+        return placement_at_urls(
             self._client,
             self._authorization,
             manifest,
@@ -120,7 +120,7 @@ class UrlEndpoint:
         await self._client.aclose()
 
 
-def _placement(
+def placement_at_urls(
     client: HttpClient,
     authorization: Authorization,
     manifest: Manifest,
@@ -129,7 +129,16 @@ def _placement(
     *,
     sends_ranges: bool = True,
 ) -> PackagePlacement:
-    """Objects at URLs, each given by its object's name."""
+    """Objects at URLs.
+
+    Args:
+        client: Sends the requests.
+        authorization: What the server is shown.
+        manifest: The package.
+        held: Indices of those of its objects that are there.
+        url_of: URL of an object, by its name.
+        sends_ranges: Whether the server sends parts of them, as far as is known.
+    """
     one_digest = (i for i in held if not manifest.objects[i].digests)
     versions = {i: Version(manifest.objects[i].sha256) for i in one_digest}
 
