@@ -19,14 +19,27 @@ FOLDER = "/SMS_DP_SMSPKG$"
 
 
 class Asked:
-    """What a server was asked for.
+    """What a server was asked for, and what it refuses.
 
     Attributes:
         requests: Method, path and query of each request.
+        refused: What has one of these texts in its path or query is not found.
+        breaks_at: A part of a path, and the offset from which on no range of it is sent.
     """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.refused: tuple[str, ...] = ()
+        self.breaks_at: tuple[str, int] | None = None
+
+    def is_refused(self, request: web.Request) -> bool:
+        """Whether a request is not answered as it should be."""
+        if request.method != "GET":
+            return any(part in request.raw_path for part in self.refused if "/" in part)
+        if any(part in request.raw_path for part in self.refused):
+            return True
+        part, offset = self.breaks_at or ("", 0)
+        return bool(part) and part in request.raw_path and (request.http_range.start or 0) >= offset
 
     def of(self, part: str) -> list[str]:
         """The requests with a text in them."""
@@ -58,6 +71,8 @@ async def serving_point(point: LibraryPoint, asked: Asked | None = None) -> Asyn
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
         if asked:
             asked.requests.append(f"{request.method} {request.raw_path}")
+            if asked.is_refused(request):
+                raise web.HTTPNotFound
         return await handler(request)
 
     app = web.Application(middlewares=[note])

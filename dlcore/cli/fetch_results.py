@@ -21,6 +21,10 @@ from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.units import amount, counted
 from dlcore.package_ids import LOCAL_ID
 
+_TOLD_TRUTHS: Final = {
+    Truth.CONTENT_LIBRARY: " by the content library",
+    Truth.CONTENT_HASH: " by the content hash of the whole",
+}
 _CONTRADICTION: Final = (
     "the content library contradicts itself: its files do not have the content hash that it states;"
     " validate the content on the distribution point"
@@ -101,7 +105,7 @@ def told_proof(algorithm: str) -> str:
 
 def _told_truth(truth: Truth) -> str:
     """What vouches for content, if it is not what it usually is."""
-    return " by the content library" if truth is Truth.CONTENT_LIBRARY else ""
+    return _TOLD_TRUTHS.get(truth, "")
 
 
 def _result_for_programs(result: FetchResult) -> dict[str, object]:

@@ -14,6 +14,7 @@ from dlcore.store.room import Reserve as Reserve
 from dlcore.store.room import Space as Space
 from dlcore.store.room import space_at as space_at
 from dlcore.store.store import Store as Store
+from dlcore.store.unproven import Unproven as Unproven
 from dlcore.store.verify import Bad as Bad
 from dlcore.store.verify import Reason as Reason
 from dlcore.store.verify import verify_tree as verify_tree
@@ -29,6 +30,7 @@ __all__ = [
     "Space",
     "Stay",
     "Store",
+    "Unproven",
     "folder_digests",
     "space_at",
     "verify_tree",

@@ -42,9 +42,11 @@ from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.state_directory import make_state_folder, translated_in
 from dlcore.store.tree import ensure_folder
+from dlcore.store.unproven import UNPROVEN, Unproven
 from dlcore.store.verify import Bad, verify_tree
 
 PACKAGES = "packages"  # below the state directory: what is finished
+PARTIALS = "partial"
 
 
 class Store:
@@ -64,7 +66,7 @@ class Store:
         self._files = files
         self._lock = lock
         self._packages = state / PACKAGES
-        self._partials = state / "partial"
+        self._partials = state / PARTIALS
         self._removed = state / "removed"
         self._begun: dict[str, Partial] = {}
         self._cache: Cache | None = None
@@ -466,6 +468,16 @@ class Store:
                 space.prepare()
             self._patches = space
         return self._patches
+
+    def unproven(self) -> Unproven:
+        """Where content waits of which only the hash of all of it is known. The caller closes it.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        unproven = Unproven(self._files, self._state / UNPROVEN, self._translated)
+        unproven.prepare()
+        return unproven
 
     def _keep_manifest(self, key: str, manifest_digest: str, document: bytes) -> None:
         folder = self._partials / key

@@ -15,10 +15,15 @@ from __future__ import annotations
 from dlcore.redaction import redact, redact_named
 from dlcore.transfer.endpoints.contact import Contact
 from dlcore.transfer.endpoints.content_library import ContentLibrary, ContentLibraryEndpoint
+from dlcore.transfer.endpoints.distribution_point import (
+    DistributionPointEndpoint,
+    ListedContent,
+)
 from dlcore.transfer.endpoints.factory import (
     as_content_library,
     contact_endpoint,
     open_endpoint,
+    open_files,
     try_credentials,
 )
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
@@ -60,9 +65,11 @@ __all__ = [
     "Contact",
     "ContentLibrary",
     "ContentLibraryEndpoint",
+    "DistributionPointEndpoint",
     "Endpoint",
     "Exchange",
     "Keyring",
+    "ListedContent",
     "Observe",
     "Observer",
     "Placement",
@@ -87,6 +94,7 @@ __all__ = [
     "may_lead_here",
     "observed",
     "open_endpoint",
+    "open_files",
     "open_urls",
     "probe_url",
     "read_url",

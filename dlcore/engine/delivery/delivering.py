@@ -92,18 +92,7 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         look = await in_thread(goal.look, package.manifest)
         if look.standing is Standing.RIGHT:
             return look
-    with guarded(f"make a folder for {goal.path}", goal.path):
-        make_folders(goal.state.parent)
-    try:
-        store = await hold(goal.state, wait_s, EnginePolicy().lock_retry_s)
-    except LockedError as error:  # its own words are about a folder that nobody has named
-        raise LockedError(
-            f"{error.holder or 'another process'} fetches into {shown(goal.path)} at present",
-            path=goal.path,
-            remedy="Wait for it to end (--wait does), and run this again if it was to fetch"
-            " something else; or choose another folder.",
-            holder=error.holder,
-        ) from error
+    store = await held(goal.path, goal.state, wait_s)
     try:
         return await _deliver_held(goal, package, source, store, look)
     except BaseException as error:
@@ -111,10 +100,37 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         await in_thread(_end_failed, goal, package, kept_bytes, error, is_new=is_new)
         raise
     finally:
-        await in_thread(_release, store, goal.state)
+        await in_thread(release, store, goal.state)
 
 
-def _release(store: Store, state: Path) -> None:
+async def held(path: Path, state: Path, wait_s: float) -> Store:
+    """Lock the state folder of a target; it is made if it is missing.
+
+    Args:
+        path: The target.
+        state: Its state folder.
+        wait_s: How long to wait while another process delivers to the same place.
+
+    Raises:
+        LockedError: It still does.
+        StorageError: The disk refused.
+    """
+    with guarded(f"make a folder for {path}", path):
+        make_folders(state.parent)
+    try:
+        return await hold(state, wait_s, EnginePolicy().lock_retry_s)
+    except LockedError as error:  # its own words are about a folder that nobody has named
+        raise LockedError(
+            f"{error.holder or 'another process'} fetches into {shown(path)} at present",
+            path=path,
+            remedy="Wait for it to end (--wait does), and run this again if it was to fetch"
+            " something else; or choose another folder.",
+            holder=error.holder,
+        ) from error
+
+
+def release(store: Store, state: Path) -> None:
+    """Give back what `held` has locked."""
     store.close()
     remove_released(state)
 

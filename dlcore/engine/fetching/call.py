@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
+from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.site import NamedSite
@@ -50,6 +51,9 @@ class Call(NamedTuple):
         patience: How patiently endpoints are asked for documents; None: as ever.
         is_dry_run: Whether it is only to be told what would be fetched.
         remote_time: Whether a file at a URL gets the time that its server says.
+        retry: What to do when no endpoint is left.
+        cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
+        wait_s: How long to wait while another process fetches into the same folder.
     """
 
     site: NamedSite
@@ -60,6 +64,9 @@ class Call(NamedTuple):
     patience: InquiryPolicy | None = None
     is_dry_run: bool = False
     remote_time: bool = False
+    retry: Retry | None = None
+    cap_bytes_per_s: float = 0.0
+    wait_s: float = 0.0
 
     def modified_ns(self, found: Found) -> int | None:
         """The time that a single file gets; None for that of its delivery."""

@@ -92,8 +92,10 @@ async def fetch(
             which nothing verifies. A file that is there already keeps its own.
         seeds: Folders whose files are taken over in place of fetching them, if they are right:
             older deliveries, say. They need not be known by their names.
-        content_hash: ConfigMgr's package content hash that what a content library states must have,
-            hex; empty for any. For a package from a ``content-library`` only.
+        content_hash: ConfigMgr's package content hash that the package must have, hex; empty for
+            any. For a package from a ``content-library``, or from a ``dp``: there it is all that
+            vouches for the package, unless the content library can be read at the same place, so
+            that all files are received before one of them is known to be right.
 
     Returns:
         Where it is, and what it took.
@@ -117,7 +119,13 @@ async def fetch(
     access = access or Access()
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access, to, records, patterns, asked, remote_time=remote_time)
+    call = Call(
+        *(site, access, to, records, patterns, asked),
+        remote_time=remote_time,
+        retry=retry,
+        cap_bytes_per_s=cap_bytes_per_s,
+        wait_s=wait_s,
+    )
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))

@@ -124,10 +124,22 @@ async def find(
     )
 
 
+def content_named(wanted: Wanted) -> str:
+    """The package or the content that is wanted, by its id; empty if it is something else.
+
+    Raises:
+        ConfigError: A digest is named, with which nothing would be compared.
+    """
+    if not wanted.is_package:
+        return ""
+    digest_of_user(wanted)
+    is_content = content_version(wanted.what) is not None
+    return package_id(wanted.what) or (wanted.what if is_content else "")
+
+
 def _is_at_a_library(wanted: Wanted, site: Site) -> bool:
     """Whether a content library says what is wanted."""
-    is_id = package_id(wanted.what) or content_version(wanted.what)
-    return bool(wanted.is_package and is_id and site.has_libraries)
+    return bool(content_named(wanted) and site.has_libraries)
 
 
 async def _find_url(

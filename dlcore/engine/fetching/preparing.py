@@ -14,11 +14,13 @@ from typing import Final, NamedTuple
 from dlcore import manifest as documents
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Target
+from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access, NamedServers
+from dlcore.engine.fetching.by_content_hash import HashedCall, find_by_content_hash
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.checksums import with_checksums
 from dlcore.engine.fetching.fetch_into import target_of
-from dlcore.engine.fetching.finding import Found, find
+from dlcore.engine.fetching.finding import Found, content_named, find
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
@@ -81,12 +83,20 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     _check_root(wanted, call.site.trust_root)
     site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
     urls = _plain_urls(call, servers, site, None)
-    found = await find(wanted, site, urls, bus.emit, call.to)
-    sources = (
-        site.sources()
-        if found.urls is None
-        else _mirrors(found, call.access, stack, servers.keyring)
-    )
+    sources: Sequence[Source]
+    if site.has_only_hash and (named := content_named(wanted)):
+        hashed = HashedCall(
+            *(call.to, call.site.content_hash, call.retry or Retry()),
+            *(call.cap_bytes_per_s, call.wait_s, call.is_dry_run),
+        )
+        found, sources = await find_by_content_hash(named, site, hashed, stack, bus.emit)
+    else:
+        found = await find(wanted, site, urls, bus.emit, call.to)
+        sources = (
+            site.sources()
+            if found.urls is None
+            else _mirrors(found, call.access, stack, servers.keyring)
+        )
     selection = selection_of(found, call.patterns, item.shown)
     if selection:
         found, sources = selected(found, selection), sources_of(sources, selection)

@@ -80,8 +80,18 @@ def size_of(selection: Selection | None) -> SelectionSize | None:
 
 def with_origin(fetched: Fetched, selection: Selection | None, origin: Origin) -> Fetched:
     """The result of a fetch, with how much of the package it is and what vouches for it."""
-    return msgspec.structs.replace(
+    told = msgspec.structs.replace(
         fetched, selection=size_of(selection), truth=origin.truth, stated_hash=origin.stated_hash
+    )
+    if origin.received is None:
+        return told
+    received_bytes = sum(origin.received.values())
+    return msgspec.structs.replace(
+        told,
+        endpoints={name: count for name, count in origin.received.items() if count},
+        bytes_fetched=received_bytes,
+        bytes_reused=max(0, told.content_bytes - received_bytes),
+        sources={},
     )
 
 

@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from dlcore.deployment import is_protected
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.content_library import DescribedContent, describe
@@ -24,9 +26,10 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.sources import Access, Source, open_sources, settings_of
 from dlcore.errors import ConfigError, NotFoundError
-from dlcore.model import EndpointSettings
+from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.printable import quoted
-from dlcore.transfer import Endpoint, as_content_library
+from dlcore.schedule import Terms
+from dlcore.transfer import ContentLibrary, Endpoint, as_content_library, open_endpoint
 from dlcore.waiting import cancel_and_wait
 
 
@@ -39,8 +42,7 @@ class NamedSite(NamedTuple):
         catalog_sha256: Digest that the catalog must have, hex; empty for any.
         trust_root: Root document that must vouch for the catalog; None if it need not be signed.
         keeps: Whether what the root vouches for is remembered, so that no older one is accepted.
-        content_hash: Package content hash that what a content library states must have, hex; empty
-            for any.
+        content_hash: Package content hash that a package must have, hex; empty for any.
     """
 
     endpoints: Sequence[str | EndpointSettings]
@@ -130,6 +132,36 @@ class Site:
             return False
         return as_content_library(self.sources()[0][0]) is not None
 
+    @property
+    def has_only_hash(self) -> bool:
+        """Whether only a content hash says what a package is: of the first endpoint, a ``dp``.
+
+        Raises:
+            ConfigError: As `sources`.
+        """
+        named = self._named
+        if named.has_catalog or not (named.content_hash and named.endpoints):
+            return False
+        return self.sources()[0][0].kind is EndpointKind.DP
+
+    def library_of_point(self) -> tuple[ContentLibrary, Terms]:
+        """The content library at the place of the first endpoint, a ``dp``."""
+        settings = settings_of(self._named.endpoints[0], 0, self._access, self._servers)
+        name = f"{settings.name} (content library)"
+        of_library = replace(settings, name=name, kind=EndpointKind.CONTENT_LIBRARY)
+        library = as_content_library(open_endpoint(of_library))
+        assert library
+        self.close_at_end(library)
+        return library, self.sources()[0][1]
+
+    async def describe_by(self, library: ContentLibrary, what: str) -> DescribedContent:
+        """What one content library states, compared with the content hash that is named.
+
+        Raises:
+            DlcoreError: As `content_library.describe`.
+        """
+        return await describe(library, what, self.asking, self._named.content_hash)
+
     def check_has_no_hash(self, what: str) -> None:
         """Refuse a content hash with which nothing would be compared.
 
@@ -141,9 +173,10 @@ class Site:
         """
         if self._named.content_hash:
             raise ConfigError(
-                f"a content hash was given, but no content library says what {what} is",
+                f"a content hash was given, but neither a content library nor a distribution point"
+                f" says what {what} is",
                 remedy="Leave --content-hash (content_hash) out, or fetch a package by its id, with"
-                " a content library as the first endpoint and without a catalog.",
+                " a content-library or a dp as the first endpoint and without a catalog.",
             )
 
     async def describe(self, what: str) -> DescribedContent:

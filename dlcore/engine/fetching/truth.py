@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dlcore.engine.documents.content_library import StatedHash
@@ -18,6 +19,10 @@ class Truth(enum.StrEnum):
     """The INI files of a content library: each file is verified by its SHA-256 when its last byte
     has arrived."""
 
+    CONTENT_HASH = "content-hash"
+    """The package content hash that the user names: nothing is known to be right before all files
+    have arrived, and then all are."""
+
     DIGEST = "digest"
     """A digest of a single file: it is verified when its last byte has arrived."""
 
@@ -27,8 +32,12 @@ class Origin(NamedTuple):
 
     Attributes:
         truth: By what its content is verified.
-        stated_hash: How the content hash that is told compares with what a content library lists.
+        stated_hash: How the content hash that is told compares with what a content library lists,
+            or with what has arrived.
+        received: What was received before the delivery began, in bytes by endpoint; None if the
+            delivery receives all of it.
     """
 
     truth: Truth = Truth.MANIFEST
     stated_hash: StatedHash = StatedHash.NOT_COMPARED
+    received: Mapping[str, int] | None = None

@@ -11,6 +11,7 @@ mostly by Windows authentication.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,12 +23,39 @@ from dlcore.transfer.endpoints.listed_folders import ListedFolders
 from dlcore.transfer.endpoints.placement import PackagePlacement
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
-from dlcore.transfer.sink import SinkWriter
+from dlcore.transfer.sink import Sink, SinkWriter
+from dlcore.waiting import side_by_side
+
+MAX_ENTRIES = 1 << 20  # of a content: more than any has, and less than memory
+_LISTED_AT_ONCE = 32  # folders; each costs a round trip
+_FILTERED = (
+    "The server lists it and does not send it: its request filtering may refuse names with this"
+    " ending (404.7 in the log of IIS). Allow it there, or use another endpoint."
+)
 
 
-class _ListedFile(NamedTuple):
+class ListedFile(NamedTuple):
+    """A file in a listing.
+
+    Attributes:
+        link: Path and query on the server, as it spells them.
+        length_bytes: As the server says.
+    """
+
     link: str
     length_bytes: int
+
+
+class ListedContent(NamedTuple):
+    """All that a distribution point lists of a content. Nothing of it is verified.
+
+    Attributes:
+        files: The files, by their paths.
+        folders: Paths of the folders with nothing in them.
+    """
+
+    files: Mapping[str, ListedFile]
+    folders: tuple[str, ...]
 
 
 class DistributionPointEndpoint:
@@ -73,15 +101,11 @@ class DistributionPointEndpoint:
         def file_read(extent: Extent) -> FileRead:
             return FileRead(
                 extent.length_bytes,
-                lambda writer: self._authorization.use(
-                    lambda headers: read_range(
-                        self._client,
-                        self._origin + listed[extent.file].link,
-                        (extent.offset_bytes, extent.offset_bytes + extent.length_bytes),
-                        manifest.files[extent.file].length_bytes,
-                        writer,
-                        headers=headers,
-                    )
+                lambda writer: self._read_file(
+                    manifest.files[extent.file].path,
+                    listed[extent.file],
+                    (extent.offset_bytes, extent.offset_bytes + extent.length_bytes),
+                    writer,
                 ),
             )
 
@@ -91,13 +115,88 @@ class DistributionPointEndpoint:
 
         return PackagePlacement(held, read)
 
+    async def list_content(self, name: str, *, max_entries: int = MAX_ENTRIES) -> ListedContent:
+        """List all of a content, of which nothing is known.
+
+        Args:
+            name: A package id, or a content id: its folder on the server.
+            max_entries: The most files and folders to accept.
+
+        Raises:
+            TransferError: It cannot be listed; ``NOT_FOUND`` if it is not there; ``REFUSED`` if it
+                has too many files and folders.
+        """
+        root = f"{self._folder}/{name}"
+        files: dict[str, ListedFile] = {}
+        folders: dict[str, str] = {"": root}
+        with_entries: set[str] = set()
+        level = [root]
+        while level:
+            listed = await side_by_side(
+                lambda link: self._listed.entries(link, root), level, _LISTED_AT_ONCE
+            )
+            level = []
+            for entry in (entry for entries in listed for entry in entries if entry.path):
+                with_entries.add(entry.path.rpartition("/")[0])
+                if not entry.is_folder:
+                    files[entry.path] = ListedFile(entry.link, entry.length_bytes)
+                elif entry.path not in folders:  # else a false listing would go in circles
+                    folders[entry.path] = entry.link
+                    level.append(entry.link)
+            if len(files) + len(folders) > max_entries:
+                raise TransferError(
+                    f"{name} has more than {max_entries} files and folders",
+                    fault=Fault.REFUSED,
+                    endpoint=self.name,
+                    remedy="Split the package.",
+                )
+        return ListedContent(files, tuple(sorted(folders.keys() - with_entries - {""})))
+
+    async def read_listed(
+        self, path: str, file: ListedFile, span: tuple[int, int], sink: Sink
+    ) -> None:
+        """Read a range of a listed file; what arrives is verified by nobody.
+
+        Args:
+            path: What messages call the file.
+            file: The file.
+            span: The range ``[start, end)``; at least one byte.
+            sink: Takes the bytes.
+
+        Raises:
+            TransferError: As `dlcore.transfer.interface.Placement.read_range`.
+        """
+        await self._read_file(path, file, span, SinkWriter(sink))
+
+    async def _read_file(
+        self, path: str, file: ListedFile, span: tuple[int, int], writer: SinkWriter
+    ) -> None:
+        async def attempt(headers: Mapping[str, str]) -> None:
+            await read_range(
+                self._client,
+                self._origin + file.link,
+                span,
+                file.length_bytes,
+                writer,
+                headers=headers,
+            )
+
+        try:
+            return await self._authorization.use(attempt)
+        except TransferError as error:
+            if error.fault is not Fault.NOT_FOUND:
+                raise
+            missing = error
+        told = missing.message.removeprefix(f"{self.name}: ")
+        raise self._not_found(f"{path} is listed, but {told}", remedy=_FILTERED)
+
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""
         await self._authorization.aclose()
         await self._client.aclose()
 
     def _complete_objects(
-        self, manifest: Manifest, listed: dict[int, _ListedFile]
+        self, manifest: Manifest, listed: dict[int, ListedFile]
     ) -> frozenset[int]:
         """The objects all of whose files are listed with the right length.
 
@@ -120,12 +219,12 @@ class DistributionPointEndpoint:
             )
         return held
 
-    async def _list_package(self, manifest: Manifest) -> dict[int, _ListedFile]:
+    async def _list_package(self, manifest: Manifest) -> dict[int, ListedFile]:
         """The listed files, by index in the manifest; only folders that it needs are listed."""
         wanted = {_case_key(file.path): index for index, file in enumerate(manifest.files)}
         folders = {_case_key(parent) for file in manifest.files for parent in _parents(file.path)}
         root = f"{self._folder}/{manifest.package_id}"
-        found: dict[int, _ListedFile] = {}
+        found: dict[int, ListedFile] = {}
         links = [root]
         while links:
             for entry in await self._listed.entries(links.pop(), root):
@@ -134,7 +233,7 @@ class DistributionPointEndpoint:
                     folders.discard(key)  # each folder once, or a false listing would go in circles
                     links.append(entry.link)
                 elif not entry.is_folder and key in wanted:
-                    found[wanted[key]] = _ListedFile(entry.link, entry.length_bytes)
+                    found[wanted[key]] = ListedFile(entry.link, entry.length_bytes)
         return found
 
     def _not_found(self, message: str, *, remedy: str = "") -> TransferError:
