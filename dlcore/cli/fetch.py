@@ -71,7 +71,8 @@ T = TypeVar("T")
     metavar="ENDPOINT",
     help="Where from; may be repeated, all are used at once. A published folder, "
     "http(s)://..., az://..., s3://..., gs://..., file://..., cmg+https://..., "
-    "cloud-dp+https://..., blob+https://..., dp+http://... or content-library+FOLDER; "
+    "cloud-dp+https://..., blob+https://..., dp+http://..., content-library+FOLDER or "
+    "content-library+http://...; "
     "for a URL or foreign manifest, URLs of the same file elsewhere.",
 )
 @click.option(
@@ -120,7 +121,8 @@ T = TypeVar("T")
     "--content-hash",
     default="",
     metavar="HEX",
-    help="ConfigMgr's package content hash that what a content library states must have.",
+    help="ConfigMgr's package content hash that the package must have: what a content library "
+    "states, or all files of a distribution point together.",
 )
 @trust_root_option
 @access_options
@@ -191,8 +193,9 @@ def command(
     A URL is http(s)://..., az://..., s3://..., gs://... or file://...
 
     If the first ENDPOINT is a content library, and no catalog is named, its INI files say what a
-    package is. Then an ID may also be that of an application's content or an update,
-    Content_<guid>.<version> or <guid>.
+    package is. If it is a distribution point (dp), and --content-hash is given, that hash does.
+    Then an ID may also be that of an application's content or an update, Content_<guid>.<version>
+    or <guid>.
 
     MANIFEST is a file: a native manifest, a Metalink 4 or a Delivery Optimization piece hash file.
 

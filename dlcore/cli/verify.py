@@ -55,7 +55,8 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
     "sources",
     multiple=True,
     metavar="ENDPOINT",
-    help="What says what the package is: a published site, or content-library+FOLDER. Repeatable.",
+    help="What says what the package is: a published site, content-library+FOLDER or "
+    "content-library+http(s)://... Repeatable.",
 )
 @click.option(
     "--content-hash",

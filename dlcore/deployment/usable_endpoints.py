@@ -41,7 +41,9 @@ def _obstacles(endpoint: EndpointSettings, client: ClientSettings) -> list[str]:
         f"{SERVE_CONTENT} is off": is_cmg and not endpoint.serves_content,
         f"{ALLOW_CLOUD_DP} is off": endpoint.kind in CLOUD_KINDS and not client.allow_cloud_dp,
         "an on-premises distribution point cannot be reached from the internet": (
-            endpoint.kind is EndpointKind.DP and client.on_internet
+            endpoint.kind in {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
+            and not endpoint.is_folder
+            and client.on_internet
         ),
     }
     return [reason for reason, applies in reasons.items() if applies]

@@ -57,7 +57,8 @@ class LibraryPoint:
         sender: Sends bodies.
         counters: Count what is served.
         has_propfind: Whether folders are listed by ``PROPFIND``; else only as pages.
-        lists_contents: Whether the folders in ``Datalib`` are listed, not only ``Datalib`` itself.
+        lists_contents: Whether the folders in ``Datalib`` are listed, not only ``Datalib`` itself;
+            else its links lead to the contents, outside of ``Datalib``.
         hidden_endings: Endings of names that request filtering answers with 404 (``.config``);
             what comes after ``sccm?/`` is not filtered.
     """
@@ -197,7 +198,9 @@ class LibraryPoint:
     def _page(
         self, request: web.Request, root: str, parts: list[str], entries: list[_Listed]
     ) -> web.Response:
-        above = f"http://{request.host}/{root}/{quote('/'.join(parts))}"
+        above = f"http://{request.host}/{root}"
+        if self._lists_contents or parts[0].lower() != _DATA_LIB.lower():
+            above += f"/{quote('/'.join(parts))}"
         lines = [
             f"{'&lt;dir&gt' if entry.length_bytes is None else entry.length_bytes}"
             f' <a href="{html.escape(f"{above}/{quote(entry.name)}")}">'

@@ -41,7 +41,7 @@ from dlcore.tasksequence import (
     variables_written,
 )
 from dlcore.tasksequence.archive import MAX_TOTAL_BYTES, read_documents
-from dlcore.transfer.endpoints.propfind import parse_listing
+from dlcore.transfer.endpoints.propfind import parse_listing, parse_page
 from dlcore.transfer.http.headers import (
     MAX_RETRY_AFTER_S,
     parse_content_range,
@@ -164,6 +164,15 @@ def journal_file(data: bytes) -> None:
 @target(ValueError)
 def distribution_point_listing(data: bytes) -> None:
     for entry in parse_listing(data, ROOT):
+        assert not {"..", "."} & set(entry.path.split("/"))
+        assert not entry.path.startswith("/")
+        assert entry.length_bytes >= 0
+        assert entry.link.isascii()
+
+
+@target(ValueError)
+def distribution_point_page(data: bytes) -> None:
+    for entry in parse_page(data, ROOT):
         assert not {"..", "."} & set(entry.path.split("/"))
         assert not entry.path.startswith("/")
         assert entry.length_bytes >= 0

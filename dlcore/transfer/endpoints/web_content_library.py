@@ -136,17 +136,21 @@ class WebContentLibraryEndpoint:
 
     async def _entries(self, path: str) -> list[Entry]:
         """What is in a folder below the virtual folder; not the folder itself."""
-        root = f"{self._folder}/{quote(path)}"
+        link = f"{self._folder}/{quote(path)}"
+        # What a server lists in Datalib may lead to the content itself, outside of Datalib.
+        root = self._folder if path == _SERVED_AS else link
         found: list[Entry] | None = None
         if self._has_propfind:
             try:
-                found = await self._listed.entries(root, root)
+                found = await self._listed.entries(link, root)
             except TransferError as error:
                 if error.fault not in _NO_PROPFIND:
                     raise
         if found is None:
-            found = await self._listed.entries_of_page(f"{root}/", root)
+            found = await self._listed.entries_of_page(f"{link}/", root)
             self._has_propfind = False
+        if root == self._folder:
+            return [entry._replace(path=entry.path.rpartition("/")[2]) for entry in found]
         return [entry for entry in found if entry.path and "/" not in entry.path]
 
 

@@ -38,7 +38,7 @@ async def test_plain_http_to_this_machine_is_allowed(kind: EndpointKind) -> None
     await open_endpoint(settings(kind, "http://127.0.0.1:8080")).aclose()
 
 
-@pytest.mark.parametrize("kind", [EndpointKind.DP, EndpointKind.HTTP])
+@pytest.mark.parametrize("kind", [EndpointKind.DP, EndpointKind.HTTP, EndpointKind.CONTENT_LIBRARY])
 async def test_plain_http_is_allowed_where_no_credential_is_sent(kind: EndpointKind) -> None:
     await open_endpoint(settings(kind, "http://host.example/x")).aclose()
 

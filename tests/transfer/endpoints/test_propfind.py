@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.endpoints.propfind import MAX_TAGS, Entry, parse_listing
+from dlcore.transfer.endpoints.propfind import MAX_TAGS, Entry, parse_listing, parse_page
 
 ROOT = "/SMS_DP_SMSPKG$/ABC00012"
 NAMES = st.text(
@@ -50,6 +50,43 @@ def test_the_observed_forms_of_links_are_understood() -> None:
         Entry("a", "/sms_dp_smspkg$/ABC00012/sccm?/a/", True, 0),
         Entry("run me.ps1", "/SMS_DP_SMSPKG$/ABC00012/sccm?/run%20me.ps1", False, 97400),
     ]
+
+
+def page(*lines: tuple[str, str]) -> bytes:
+    """A page of (length or ``&lt;dir&gt``, href) in the shape that was observed."""
+    body = "".join(
+        f'5/4/2020 11:55 AM {what} <a href="{escape(href)}">x</a><br>' for what, href in lines
+    )
+    return f"<html><pre>{body}</pre></html>".encode()
+
+
+def test_a_page_lists_what_propfind_lists() -> None:
+    document = page(
+        ("&lt;dir&gt", f"http://dp{ROOT}/a"),
+        ("&lt;dir&gt;", f"{ROOT}/b&c"),
+        ("97400", f"http://dp:80{ROOT}/sccm?/run%20me.ps1"),
+    )
+    assert parse_page(document, ROOT) == [
+        Entry("a", f"{ROOT}/a", True, 0),
+        Entry("b&c", f"{ROOT}/b&c", True, 0),
+        Entry("run me.ps1", f"{ROOT}/sccm?/run%20me.ps1", False, 97400),
+    ]
+    assert parse_page(page(), ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        page(("5", "http://dp/SMS_DP_SMSPKG$/ABC00013/x")),
+        page(("5", f"http://dp{ROOT}/../x")),
+        b'<a href="/login">Log in</a>',
+        b"<" * (MAX_TAGS + 1),
+    ],
+    ids=["another package", "outside", "another page", "too long"],
+)
+def test_a_page_that_is_none_or_leads_out_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError, match=r"it |link"):
+        parse_page(document, ROOT)
 
 
 @given(st.lists(NAMES, min_size=1, max_size=4), st.data())
