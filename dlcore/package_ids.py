@@ -39,6 +39,21 @@ def package_id(text: str) -> str | None:
     return wanted if _ID.fullmatch(wanted) and wanted != NO_PACKAGE else None
 
 
+def published_id(text: str) -> str | None:
+    """The id under which something is published; None if ``text`` is none.
+
+    That of a package; or that of the content of an application or an update, without its version.
+
+    Args:
+        text: In any case, perhaps with blanks around it, as people write it.
+    """
+    if own := package_id(text):
+        return own
+    if not _CONTENT_ID.fullmatch(text.strip()):
+        return None
+    return text.strip().lower().partition(".")[0].replace("content_", "Content_")
+
+
 def content_version(text: str) -> int | None:
     """The version of the content of an application or an update, by its id; None if it is no id.
 

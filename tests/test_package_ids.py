@@ -14,7 +14,7 @@ import dlcore
 from dlcore.errors import ConfigError, ManifestError, NotFoundError
 from dlcore.manifest import encode_catalog
 from dlcore.model import Catalog, CatalogEntry
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, package_id
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, content_version, package_id, published_id
 from dlcore.tasksequence import needs, read
 from tests.engine.scene import sequence, step
 
@@ -32,6 +32,36 @@ def test_any_site_code_and_any_hexadecimal_number_make_an_id(text: str) -> None:
 def test_the_rule_is_three_letters_or_digits_and_five_hexadecimal_digits(text: str) -> None:
     is_id = re.fullmatch("[A-Z0-9]{3}[A-F0-9]{5}", text) and text != "00000000"
     assert (package_id(text) == text) is bool(is_id)
+
+
+GUID = "a0b1c2d3-0000-4000-8000-00000000000f"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (" abc00012 ", "ABC00012"),
+        (f"CONTENT_{GUID.upper()}.12", f"Content_{GUID}"),
+        (f"Content_{GUID}", f"Content_{GUID}"),
+        (GUID.upper(), GUID),
+        (f"{GUID}.1", GUID),
+        (f"{GUID}.0", None),
+        (f"Content_{GUID[1:]}", None),
+        ("00000000", None),
+        ("", None),
+    ],
+)
+def test_packages_and_contents_are_published_under_one_spelling(
+    text: str, wanted: str | None
+) -> None:
+    assert published_id(text) == wanted
+    if wanted:
+        assert published_id(wanted) == wanted
+        encode_catalog(Catalog(1, {wanted: CatalogEntry(1, "0" * 64, 1, 1)}))
+        assert package_id(text) or content_version(text)
+    if wanted != text:
+        with pytest.raises(ManifestError):
+            encode_catalog(Catalog(1, {text: CatalogEntry(1, "0" * 64, 1, 1)}))
 
 
 def publish(text: str, folder: Path) -> None:

@@ -10,7 +10,7 @@ from dlcore.manifest.names import check_path, check_together
 from dlcore.manifest.programs import check_stated
 from dlcore.manifest.refusal import printable
 from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, File, Manifest, Object
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, package_id
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, published_id
 
 MIN_BLOCK_BYTES = 4 << 10
 MAX_BLOCK_BYTES = 16 << 20
@@ -23,12 +23,12 @@ object that has a single digest could claim any number of them at no cost."""
 
 
 def check_package_id(written: str) -> None:
-    """Check a package id in a document of dlcore's, which has them in upper case.
+    """Check the id of something published, as documents of dlcore's spell it (`published_id`).
 
     Raises:
         ManifestError: It is not one.
     """
-    if package_id(written) != written:
+    if published_id(written) != written:
         raise ManifestError(
             f"'{printable(written)}' is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID
         )
