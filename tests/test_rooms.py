@@ -45,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "trust": {"long_path", "errors", "model", "printable", "disk"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
-        *("trust", "buckets", "file_urls", "redaction", "patches"),
+        *("trust", "buckets", "file_urls", "redaction", "patches", "package_ids"),
     },
     "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
     "engine": {
@@ -87,7 +87,8 @@ ONLY_IN = {
     "aiohttp": {"transfer/http", "emulator", "cli/live_page", "agent"},
     "comtypes": {"hook"},
     "zstandard": {"patches"},
-    "sqlite3": {"store/cache"},
+    "sqlite3": {"store/cache", "publish/known_digests"},
+    "distributed": {"publish/on_dask"},
     "aiohttp_socks": {"transfer/http/socks"},
     "python_socks": {"transfer/http/socks"},
     "xxhash": {"native"},

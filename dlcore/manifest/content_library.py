@@ -69,6 +69,25 @@ def versions_in(names: Iterable[str], package_id: str) -> dict[str, int]:
     return {name: int(match[1]) for name, match in found.items() if match}
 
 
+def decode_contents_ini(data: bytes, *, source: str) -> tuple[str, ...]:
+    """Read the content ids that ``PkgLib/<package id>.INI`` lists, in lower case.
+
+    Those of a package are its versions; those of an application or of updates are several contents.
+
+    Args:
+        data: The document.
+        source: Where it came from, for messages.
+
+    Raises:
+        ManifestError: The document is malformed, or lists no content.
+    """
+    with refusing(source, "content library's INI file"):
+        listed = tuple(_section(data, "packages"))
+        if not listed:
+            raise ManifestError("[Packages] lists no content")
+        return listed
+
+
 def decode_file_ini(data: bytes, *, source: str) -> ContentFile:
     """Read the INI file that describes one file in ``DataLib``.
 

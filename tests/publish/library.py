@@ -24,20 +24,41 @@ def write_library(
         versions: Of the package.
         encoding: Of the INI files.
     """
-    contents = [f"{PACKAGE_ID}.{version}" for version in versions]
-    listed = "".join(f"{content}=\r\n" for content in contents)
-    _write(root / "PkgLib" / f"{PACKAGE_ID}.INI", f"[Packages]\r\n{listed}", encoding)
-    (root / "FileLib").mkdir(exist_ok=True)
-    for content in contents:
-        _write(root / "DataLib" / f"{content}.INI", "[Info]\r\nHash=00\r\n", encoding)
-        (root / "DataLib" / content).mkdir()
-        for path, data in tree.items():
-            place = root / "DataLib" / content / path
-            if data is None:
-                place.mkdir(parents=True)
-            else:
-                _write(place.with_name(f"{place.name}.INI"), ini(data), encoding)
-                _write_once(file_of(root, data), data)
+    for version in versions:
+        write_content(root, f"{PACKAGE_ID}.{version}", tree, encoding=encoding)
+    return root
+
+
+def write_content(
+    root: Path,
+    content_id: str,
+    tree: Mapping[str, bytes | None],
+    *,
+    package_id: str = "",
+    encoding: str = "latin-1",
+) -> Path:
+    """Write a content, listed as one more of a package.
+
+    Args:
+        root: The library; may exist.
+        content_id: Of the content; of a package ``ABC00012.3``.
+        tree: As of `write_library`.
+        package_id: The package that lists it; by default its own.
+        encoding: Of the INI files.
+    """
+    (root / "FileLib").mkdir(parents=True, exist_ok=True)
+    place = root / "PkgLib" / f"{package_id or content_id.partition('.')[0]}.INI"
+    listed = place.read_bytes().decode(encoding) if place.exists() else "[Packages]\r\n"
+    _write(place, f"{listed}{content_id}=\r\n", encoding)
+    folder = root / "DataLib" / content_id
+    _write(folder.with_name(f"{content_id}.INI"), "[Info]\r\nHash=00\r\n", encoding)
+    folder.mkdir()
+    for path, data in tree.items():
+        if data is None:
+            (folder / path).mkdir(parents=True)
+        else:
+            _write((folder / path).with_name(f"{Path(path).name}.INI"), ini(data), encoding)
+            _write_once(file_of(root, data), data)
     return root
 
 
