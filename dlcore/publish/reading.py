@@ -78,11 +78,16 @@ def _check_file(file: SourceFile, span_bytes: int, advance: Advance) -> None:
         digest.update(data)
         advance(len(data))
     if digest.digest() != file.sha256:
-        raise IntegrityError(
-            f"{file.location} does not match the SHA-256 digest in its name",
-            path=file.path,
-            remedy="Validate the content on the distribution point, or distribute it again.",
-        )
+        raise unlike_its_name(file)
+
+
+def unlike_its_name(file: SourceFile) -> IntegrityError:
+    """The error if a file of a content library is not what its name says."""
+    return IntegrityError(
+        f"{file.location} does not match the SHA-256 digest in its name",
+        path=file.path,
+        remedy="Validate the content on the distribution point, or distribute it again.",
+    )
 
 
 def digest_objects(
@@ -107,7 +112,7 @@ def digest_objects(
     files = list(manifest.files)
 
     def digest(span: ObjectSpan) -> _Digests:
-        data = _read(source, manifest, span)
+        data = read_span(source, manifest, span)
         blocks = block_digests(data, manifest.block_bytes)
         return _Digests(span, blocks, dict(_packed_digests(source, manifest, span, data)))
 
@@ -162,7 +167,7 @@ def verified_spans(
     size = manifest.block_bytes
     digests = manifest.objects[object_index].digests
     for span in spans(manifest, object_index, span_bytes):
-        data = _read(source, manifest, span)
+        data = read_span(source, manifest, span)
         first, last = span.start // size, -(-span.end // size)
         expected = digests[first * DIGEST_BYTES : last * DIGEST_BYTES]
         if bad := verify_blocks(data, size, expected):
@@ -196,7 +201,8 @@ def sha256_of(file: SourceFile, span_bytes: int) -> bytes:
     return digest.digest()
 
 
-def _read(source: Source, manifest: Manifest, span: ObjectSpan) -> memoryview:
+def read_span(source: Source, manifest: Manifest, span: ObjectSpan) -> memoryview:
+    """The bytes of a span; raises as `read_file`."""
     data = memoryview(bytearray(span.end - span.start))
     at = 0
     for extent in manifest.extents(span.object, span.start, span.end):
