@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from dlcore.errors import ConfigError
@@ -22,7 +24,18 @@ def refuse_older(current: bytes | None, package_id: str, version: int, *, source
         ConfigError: The catalog states a later version; the caller's fault.
         ManifestError: The catalog is malformed.
     """
-    known = _read(current, source).packages.get(package_id)
+    check_not_older(_read(current, source).packages.get(package_id), package_id, version, source)
+
+
+def check_not_older(known: CatalogEntry | None, package_id: str, version: int, source: str) -> None:
+    """As `refuse_older`, of a catalog that was read.
+
+    Args:
+        known: What the catalog states of the package; None if it does not.
+        package_id: As there.
+        version: As there.
+        source: As there.
+    """
     if known is not None and version < known.version:
         raise ConfigError(
             f"{source}: {package_id} is already at version {known.version}, later than {version}",
@@ -54,15 +67,63 @@ def with_entry(
     known = catalog.packages.get(package_id)
     if known == entry:
         return None
-    if known is not None and not replace:
-        refuse_older(current, package_id, entry.version, source=source)
-        if known.version == entry.version:
-            raise ConfigError(
-                f"{source}: {package_id} version {entry.version} already has other content",
-                remedy="Publish it as a later version, or replace the old content (--replace).",
-            )
+    if not replace:
+        check_replaceable(known, package_id, entry, source)
     packages = catalog.packages | {package_id: entry}
     return encode_catalog(msgspec.structs.replace(catalog, packages=packages))
+
+
+def check_replaceable(
+    known: CatalogEntry | None, package_id: str, entry: CatalogEntry, source: str
+) -> None:
+    """Refuse an entry that may only be replaced on purpose.
+
+    Args:
+        known: What the catalog states of the package; None if it does not.
+        package_id: As of `with_entry`.
+        entry: As there.
+        source: As there.
+
+    Raises:
+        ConfigError: The entry is of an older version, or of the same with other content.
+    """
+    check_not_older(known, package_id, entry.version, source)
+    if known is not None and known != entry and known.version == entry.version:
+        raise ConfigError(
+            f"{source}: {package_id} version {entry.version} already has other content",
+            remedy="Publish it as a later version, or replace the old content (--replace).",
+        )
+
+
+def with_entries(
+    current: bytes | None, entries: Mapping[str, CatalogEntry], *, replace: bool, source: str
+) -> tuple[bytes | None, dict[str, ConfigError]]:
+    """Put several packages into a catalog document, apart from those that are refused.
+
+    Args:
+        current: As of `with_entry`.
+        entries: The catalog's new statements, by package id.
+        replace: As there.
+        source: As there.
+
+    Returns:
+        The new document, None if nothing changes; and why packages are refused.
+
+    Raises:
+        ManifestError: The catalog is malformed.
+    """
+    catalog = _read(current, source)
+    packages, refused = dict(catalog.packages), dict[str, ConfigError]()
+    for package_id, entry in entries.items():
+        try:
+            if not replace:
+                check_replaceable(packages.get(package_id), package_id, entry, source)
+            packages[package_id] = entry
+        except ConfigError as error:
+            refused[package_id] = error
+    if packages == catalog.packages:
+        return None, refused
+    return encode_catalog(msgspec.structs.replace(catalog, packages=packages)), refused
 
 
 def _read(current: bytes | None, source: str) -> Catalog:

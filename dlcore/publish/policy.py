@@ -17,6 +17,10 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
         bucket_workers: Objects that are read from or uploaded to an object store at the same time.
         library_readers: INI files of a content library that are read at the same time. Each takes
             a few round trips on a share, so many are read at once.
+        contents_at_once: Contents of a content library that are published at the same time, so that
+            the syncs and round trips of small ones overlap.
+        contents_per_change: Contents after which the catalog is changed: so often that clients see
+            them soon, and a catalog of megabytes is not written for each of them.
         max_catalog_attempts: Attempts to replace the catalog of an object store while other
             publishers replace it too.
         max_document_bytes: Length of a document of the destination: twice that of the longest
@@ -38,6 +42,8 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     max_requests_per_object: int = 4
     bucket_workers: int = 4
     library_readers: int = 16
+    contents_at_once: int = 4
+    contents_per_change: int = 500
     max_catalog_attempts: int = 20
     max_document_bytes: int = 32 << 20
     lock_timeout_s: float = 60.0

@@ -59,11 +59,7 @@ def check_options(options: PublishOptions) -> None:
             f"version {options.version} cannot be used",
             remedy="Choose a version from 1 to 2147483647.",
         )
-    if not is_block_length(options.block_bytes):
-        raise ConfigError(
-            f"blocks of {options.block_bytes} bytes cannot be used",
-            remedy="Choose a power of two from 4096 to 16777216.",
-        )
+    check_block_bytes(options.block_bytes)
     if options.documents_only and not options.content_library:
         raise ConfigError(
             "only a content library has digests to publish documents of without content",
@@ -74,6 +70,19 @@ def check_options(options: PublishOptions) -> None:
         raise ConfigError(
             "documents without content have no patches",
             remedy="Leave --patch-from (patch_from) or --documents-only (documents_only) out.",
+        )
+
+
+def check_block_bytes(block_bytes: int) -> None:
+    """Refuse a length that blocks cannot have.
+
+    Raises:
+        ConfigError: It is none; the user's fault.
+    """
+    if not is_block_length(block_bytes):
+        raise ConfigError(
+            f"blocks of {block_bytes} bytes cannot be used",
+            remedy="Choose a power of two from 4096 to 16777216.",
         )
 
 

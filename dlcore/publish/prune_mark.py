@@ -125,6 +125,11 @@ class PruneWatch:
         self._now = now
         self._mark = self._read()
 
+    @property
+    def changed_by(self) -> str:
+        """Which beginning or end of a pruning was seen last; empty if there never was one."""
+        return self._mark.changed_by if self._mark else ""
+
     def change_unless_pruned(
         self, change_catalog: Callable[[Change], None], change: Change
     ) -> bool:

@@ -9,7 +9,8 @@ from typing import Final, Protocol, TypeAlias
 
 from dlcore.errors import ConfigError
 from dlcore.extras import require
-from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
+from dlcore.manifest import decode_catalog
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY, CatalogEntry
 from dlcore.publish.destination import Change, Destination
 
 PatchLists: TypeAlias = Mapping[str, bytes]
@@ -124,3 +125,14 @@ def read_trusted(
     from dlcore.trust.pinned_root import read_root
 
     return verify_signatures(target, read_root(root), allow_expired=True).catalog
+
+
+def packages_of(document: bytes | None, target: Destination) -> Mapping[str, CatalogEntry]:
+    """What the catalog document of a destination states; nothing if there is none.
+
+    Raises:
+        ManifestError: It is malformed.
+    """
+    if document is None:
+        return {}
+    return decode_catalog(document, source=f"{target.name}/{CATALOG_KEY}").packages

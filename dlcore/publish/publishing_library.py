@@ -1,0 +1,129 @@
+"""Publishes a whole content library: opens what is needed for it.
+
+Guarantees: as of `whole_library`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from dlcore.extras import require
+from dlcore.long_path import long_path
+from dlcore.model import CATALOG_KEY, DEFAULT_BLOCK_BYTES
+from dlcore.publish.destination import Destination
+from dlcore.publish.entering import Entering, IntoCatalog, IntoPart
+from dlcore.publish.known_digests import KnownDigests
+from dlcore.publish.library_contents import list_contents
+from dlcore.publish.library_work import ContentPublisher, LibraryOptions
+from dlcore.publish.opening import open_destination
+from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
+from dlcore.publish.preparing import check_block_bytes, refuse_own_source
+from dlcore.publish.prune_mark import now_utc
+from dlcore.publish.reading import map_ahead
+from dlcore.publish.shards import ALL, Shard
+from dlcore.publish.site_catalog import catalog_of, packages_of, read_trusted
+from dlcore.publish.whole_library import PublishedLibrary, Tell, WholeLibrary
+
+
+def publish_library(
+    roots: Sequence[Path],
+    *,
+    destination: str,
+    block_bytes: int = DEFAULT_BLOCK_BYTES,
+    pack: bool = True,
+    replace: bool = False,
+    documents_only: bool = False,
+    shard: Shard = ALL,
+    parts: str = "",
+    dask: str | None = None,
+    sign_with: Sequence[Path] = (),
+    trust_root: Path | None = None,
+    passphrase: bytes | None = None,
+    dry_run: bool = False,
+    tell: Tell | None = None,
+    memory: Path | None = None,
+    policy: PublishPolicy = DEFAULT_POLICY,
+) -> PublishedLibrary:
+    """Publish everything that a content library has, or one shard of it.
+
+    Args:
+        roots: The folders ``SCCMContentLib`` of all drives of the library.
+        destination: As of `publish`.
+        block_bytes: As of `publish`.
+        pack: As of `publish`.
+        replace: As of `publish`, for each content.
+        documents_only: As of `publish`.
+        shard: Which shard. Its entries go into its part; `join_shards` puts them into the catalog.
+        parts: Where parts are kept: a folder or an object store; empty for the destination.
+        dask: Address of a Dask scheduler whose workers publish, or ``local`` for processes of this
+            machine; None for threads of this process. Workers reach library and destination by the
+            same paths and URLs, and have the credentials in their own environment.
+        sign_with: As of `publish`; not needed for a shard.
+        trust_root: As of `publish`.
+        passphrase: As of `publish`.
+        dry_run: Whether to find out only what would be done, and to write nothing. Content is read
+            only where nothing else can tell whether it has changed.
+        tell: Told of the progress.
+        memory: Folder that keeps which digests objects have, so that files that are known are not
+            read again; None for one with the user's state. Dask's workers use that in any case.
+        policy: Sizes and limits; Dask's workers use the usual ones.
+
+    After an error the site is valid; what was stored is not sent again.
+
+    Raises:
+        ConfigError: An argument, or the catalog, forbids it; the user's fault.
+        ManifestError: The catalog, or the part of the shard, is malformed.
+        TrustError: The site's signatures are not what was signed last.
+        StorageError: The disk of the site failed, or the library cannot be listed.
+        TransferError: The object store failed.
+        LockedError: The site is being pruned.
+    """
+    check_block_bytes(block_bytes)
+    own = tuple(long_path(root.absolute()) for root in roots)
+    options = LibraryOptions(own, block_bytes, pack, replace, documents_only)
+    target = open_destination(destination, policy)
+    for root in own:
+        refuse_own_source(target, root)
+    entering: Entering
+    if shard == ALL:
+        catalog = catalog_of(target, sign_with, trust_root, passphrase, keeps=not dry_run)
+        published = packages_of(catalog.read(), target)
+        entering = IntoCatalog(
+            target, catalog, published, replace=replace, policy=policy, now=now_utc
+        )
+    else:
+        published = packages_of(
+            _read_without_keys(target, sign_with, trust_root, passphrase), target
+        )
+        kept = open_destination(parts, policy) if parts else target
+        entering = IntoPart(
+            target, kept, shard, published, replace=replace, policy=policy, now=now_utc
+        )
+    contents = list_contents(own, policy.library_readers)
+    whole = WholeLibrary(contents, published, entering, shard, policy, tell or (lambda *_: None))
+    with contextlib.ExitStack() as opened:
+        if dask is not None and not dry_run:
+            require("dask")
+            from dlcore.publish.on_dask import dask_workers
+
+            return whole.run(opened.enter_context(dask_workers(dask, destination, options)))
+        digests = opened.enter_context(contextlib.closing(KnownDigests(memory, keeps=not dry_run)))
+        publisher = ContentPublisher(target, options, policy, digests)
+        work = publisher.foresee if dry_run else publisher.publish
+        doing = partial(map_ahead, work, workers=policy.contents_at_once)
+        return whole.foresee(doing) if dry_run else whole.run(doing)
+
+
+def _read_without_keys(
+    target: Destination, keys: Sequence[Path], root: Path | None, passphrase: bytes | None
+) -> bytes | None:
+    """The catalog for a shard, which compares with it and writes nothing that is based on it.
+
+    So that of a signed site is used as it is, if neither keys nor a root are at hand.
+    """
+    if keys or root:
+        return read_trusted(target, keys, root, passphrase)
+    return target.read_whole(CATALOG_KEY)
