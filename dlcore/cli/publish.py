@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -14,6 +15,7 @@ from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_optio
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
+from dlcore.cli.publish_library import LibraryAsked, join, library_options, publish_everything
 from dlcore.cli.views import open_view
 from dlcore.engine.units import amount, counted
 from dlcore.model import DEFAULT_BLOCK_BYTES
@@ -41,10 +43,8 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
 
 
 @click.command(cls=LoggedCommand)
-@click.argument("folder", type=EXISTING_FOLDER)
-@click.option(
-    "--package-id", required=True, metavar="ID", help="Id of the package, such as ABC00012."
-)
+@click.argument("folders", type=EXISTING_FOLDER, nargs=-1, metavar="FOLDER...")
+@click.option("--package-id", metavar="ID", help="Id of the package, such as ABC00012.")
 @click.option(
     "--version",
     type=int,
@@ -80,6 +80,7 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     help="With --content-library: publish catalog and manifest, and no content. Clients fetch that "
     "from the content library or the distribution point.",
 )
+@library_options
 @click.option(
     "--program",
     "programs",
@@ -114,15 +115,22 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
 @passphrase_option
 @quiet_option
 @json_option
+@click.pass_context
 def command(
-    folder: Path,
-    package_id: str,
+    context: click.Context,
+    folders: tuple[Path, ...],
+    package_id: str | None,
     version: int | None,
     destination: str,
     block_bytes: int,
     no_pack: bool,
     content_library: bool,
     documents_only: bool,
+    everything: bool,
+    shard: str | None,
+    shards: int | None,
+    parts: str,
+    dask: str | None,
     programs: dict[str, str],
     patch_from: tuple[str, ...],
     is_repair: bool,
@@ -133,8 +141,8 @@ def command(
     passphrase: bytes | None,
     quiet: bool,
     as_json: bool,
-) -> None:
-    """Publish FOLDER as a version of a package.
+) -> int | None:
+    """Publish FOLDER as a version of a package, or all that a content library has.
 
     Objects that are there already are compared with their digests, and written again only if they
     are wrong; clients see the new version only when everything of it is in place.
@@ -147,6 +155,37 @@ def command(
         raise click.UsageError("--repair has no --patch-from: publish again to mend patches")
     if is_repair and documents_only:
         raise click.UsageError("--repair and --documents-only exclude each other")
+    asked = LibraryAsked(everything, shard, shards, parts, dask)
+    asked.check(
+        content_library=content_library,
+        of_one_package={
+            "--package-id": package_id,
+            "--version": version,
+            "--program": programs,
+            "--patch-from": patch_from,
+            "--repair": is_repair,
+        },
+    )
+    keys: dict[str, Any] = {"sign_with": sign_with, "trust_root": root, "passphrase": passphrase}
+    if shards is not None:
+        return join(asked, destination=destination, as_json=as_json, **keys)
+    if not folders:
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+    if asked.everything:
+        how: dict[str, Any] = {
+            "destination": destination,
+            "block_bytes": block_bytes,
+            "pack": not no_pack,
+            "replace": replace,
+            "documents_only": documents_only,
+            "dry_run": is_dry_run,
+        }
+        return publish_everything(folders, asked, quiet=quiet, as_json=as_json, **how, **keys)
+    if len(folders) > 1:
+        raise click.UsageError("a package is published from one FOLDER; several go with --all")
+    if package_id is None:
+        raise click.MissingParameter(ctx=context, param=context.command.params[1])
+    folder = folders[0]
     with contextlib.closing(open_view(quiet=quiet)) as view:
         patched = partial(publish, patch_from=patch_from, documents_only=documents_only)
         work = repair if is_repair else partial(patched, replace=replace, dry_run=is_dry_run)
@@ -159,9 +198,7 @@ def command(
             pack=not no_pack,
             content_library=content_library,
             programs=programs,
-            sign_with=sign_with,
-            trust_root=root,
-            passphrase=passphrase,
+            **keys,
             progress=lambda p: view.progress(DONE[p.stage], p.done_bytes, p.total_bytes),
         )
     if as_json:
@@ -174,6 +211,7 @@ def command(
         )
         for line in lines:
             say(line)
+    return None
 
 
 def _published(done: Published, *, is_dry_run: bool) -> list[str]:

@@ -12,7 +12,19 @@ from tests.cli.conftest import Site
 from tests.cli.helpers import Here, refused
 
 WRONG = [
-    ("publish", 2, "the argument FOLDER is missing"),
+    ("publish", 2, "the option --to is missing"),
+    ("publish --to out", 2, "the argument FOLDER... is missing"),
+    ("publish SITE --to out", 2, "the option --package-id is missing"),
+    ("publish SITE SITE --package-id ABC00001 --to out", 2, "several go with --all"),
+    ("publish SITE --all --to out", 2, "--all goes with --content-library"),
+    ("publish SITE --package-id ABC00001 --shard 1/2 --to out", 2, "--shard goes with --all"),
+    ("publish SITE --all --content-library --shard 3/2 --to out", 2, "'3/2' is not a shard"),
+    ("publish --join 2 --all --to out", 2, "--join goes without --all"),
+    (
+        "publish SITE --all --content-library --version 2 --to out",
+        2,
+        "--all and --version exclude each other",
+    ),
     ("fetch", 2, "the option -o / --output is missing"),
     ("completion", 2, "is missing: one of bash, zsh, fish, powershell"),
     ("list --jsno SITE", 2, "there is no option --jsno (did you mean --json?)"),
