@@ -8,13 +8,23 @@ from typing import Final, Literal
 from dlcore.errors import ConfigError
 
 Extra = Literal[
-    "buckets", "cli", "metrics", "otel", "patches", "serve", "socks", "trust", "windows-auth"
+    "buckets",
+    "cli",
+    "dask",
+    "metrics",
+    "otel",
+    "patches",
+    "serve",
+    "socks",
+    "trust",
+    "windows-auth",
 ]
 """Name of an extra, as in ``pip install 'dlcore-engine[buckets]'``."""
 
 _MODULES: Final[dict[Extra, str]] = {
     "buckets": "obstore",
     "cli": "rich",
+    "dask": "distributed",
     "metrics": "prometheus_client",
     "otel": "opentelemetry.sdk",
     "patches": "zstandard",
@@ -26,6 +36,7 @@ _MODULES: Final[dict[Extra, str]] = {
 _PURPOSES: Final[dict[Extra, str]] = {
     "buckets": "object stores: az://, s3://, gs://",
     "cli": "live progress",
+    "dask": "publishing by the workers of Dask",
     "metrics": "metrics for Prometheus",
     "otel": "spans of OpenTelemetry",
     "patches": "patches between versions",
