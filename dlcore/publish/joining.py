@@ -82,7 +82,7 @@ def join_shards(
     """
     target = open_destination(destination, policy)
     kept = open_destination(parts, policy) if parts else target
-    if sign_with and kept.name == target.name:
+    if sign_with and _lies_in(kept, target):
         raise ConfigError(
             f"{target.name} is signed, and the parts of its shards are kept there: whoever can"
             " write to the site could choose what is signed",
@@ -119,6 +119,13 @@ def join_shards(
         raise _pruned(target, found[0].shard)
     kept.remove([part.shard.key for part in found])
     return _joined(found, published, refused)
+
+
+def _lies_in(parts: Destination, target: Destination) -> bool:
+    """Whether parts are kept at the site itself."""
+    if parts.folder is not None and target.folder is not None:
+        return parts.folder.resolve().is_relative_to(target.folder.resolve())
+    return f"{parts.name.rstrip('/')}/".startswith(f"{target.name.rstrip('/')}/")
 
 
 def _finished(parts: Destination, shard: Shard) -> Part:

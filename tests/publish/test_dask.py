@@ -1,0 +1,60 @@
+"""Publishing by the workers of Dask: the same site as by this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlcore.errors import ConfigError
+from dlcore.publish import publish_library
+from tests.publish.helpers import BLOCK, files_below
+from tests.publish.library import file_of
+from tests.publish.whole import copied, package, published, write_whole
+
+distributed = pytest.importorskip("distributed")
+
+PACKAGES = 6
+
+
+def test_workers_publish_what_this_process_would(tmp_path: Path) -> None:
+    """One worker in this process: to start processes would take seconds (`bench.site_publish`)."""
+    library = write_whole(tmp_path / "library", PACKAGES)
+    rotten = copied(library, tmp_path / "rotten")
+    file_of(rotten, b"app").write_bytes(b"xxx")
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        dashboard_address=None,
+        protocol="tcp",
+        host="127.0.0.1",
+    ) as cluster:
+        done = [
+            publish_library(
+                [folder],
+                destination=str(tmp_path / "site"),
+                block_bytes=BLOCK,
+                dask=cluster.scheduler_address,
+            )
+            for folder in (rotten, library, library)
+        ]
+    assert [(len(each.new), len(each.refused)) for each in done] == [
+        (PACKAGES + 1, 1),
+        (1, 0),
+        (0, 0),
+    ]
+    assert (done[2].unchanged, done[2].objects_written, done[2].documents_written) == (
+        PACKAGES + 2,
+        0,
+        0,
+    )
+    published(library, tmp_path / "plain")
+    assert files_below(tmp_path / "site") == files_below(tmp_path / "plain")
+
+
+def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path) -> None:
+    library = write_whole(tmp_path / "library", 1)
+    with pytest.raises(ConfigError, match="no Dask scheduler at nonsense"):
+        publish_library([library], destination=str(tmp_path / "site"), dask="nonsense://x")
+    assert package(0) not in files_below(tmp_path)

@@ -1,0 +1,223 @@
+"""Shards of a library, published apart, killed and joined: the same site as by one publishing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.errors import ConfigError, IntegrityError, LockedError, ManifestError, NotFoundError
+from dlcore.publish import JoinedShards, Shard, join_shards, parse_shard
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.policy import DEFAULT_POLICY
+from dlcore.publish.prune_mark import Marking, now_utc
+from tests.publish.helpers import KILL, KILLED_STATUS, files_below
+from tests.publish.library import file_of, write_content
+from tests.publish.whole import copied, package, published, write_whole
+
+PACKAGES = 16
+SHARDS = 4
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that no test changes."""
+    return write_whole(tmp_path_factory.mktemp("sharded") / "library", PACKAGES)
+
+
+@pytest.fixture(scope="session")
+def plain(whole: Path) -> dict[str, bytes]:
+    """The site that one publishing gives."""
+    site = whole.with_name("plain")
+    published(whole, site)
+    return files_below(site)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return tmp_path / "site"
+
+
+def publish_shards(library: Path, site: Path, *numbers: int, of: int = SHARDS) -> None:
+    for number in numbers or range(1, of + 1):
+        published(library, site, shard=Shard(number, of))
+
+
+def joined(site: Path, shards: int = SHARDS) -> JoinedShards:
+    return join_shards(shards, destination=str(site))
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from dlcore.publish import Shard, publish_library
+from dlcore.publish.policy import PublishPolicy
+def tell(count, of):
+    if count >= 2:
+        os.kill(os.getpid(), int(sys.argv[4]))
+publish_library([Path(sys.argv[1])], destination=sys.argv[2], block_bytes=4096, shard=Shard(4, 4),
+                memory=Path(sys.argv[3]), policy=PublishPolicy(contents_per_change=2), tell=tell)
+"""
+
+
+def test_shards_of_which_one_is_killed_give_the_same_site_as_one_publishing(
+    whole: Path, plain: dict[str, bytes], site: Path, tmp_path: Path
+) -> None:
+    """Fault P1: a machine that publishes a shard of a library is killed. dlcore goes on from what
+    the shard has noted, and the joined site is the same.
+    """
+    command = [sys.executable, "-c", KILLED, str(whole), str(site), str(tmp_path / "memory"), KILL]
+    assert subprocess.run(command, check=False).returncode in KILLED_STATUS
+    publish_shards(whole, site, 1, 3, 2)  # the third one has nothing to publish
+    assert not (site / "catalog.json").exists()
+    with pytest.raises(ConfigError, match="shard 4/4 has not finished"):
+        joined(site)
+    again = published(whole, site, shard=Shard(4, 4), memory=tmp_path / "memory")
+    assert again.objects_written < again.contents
+    done = joined(site)
+    assert (done.entered, done.unchanged, done.refused) == (PACKAGES + 2, 0, ())
+    found = files_below(site)
+    assert {path: data for path, data in found.items() if not path.endswith(".tmp")} == plain
+
+
+def test_a_shard_that_is_published_again_writes_nothing(whole: Path, site: Path) -> None:
+    first = published(whole, site, shard=Shard(2, 4))
+    again = published(whole, site, shard=Shard(2, 4))
+    assert (first.contents, again.contents) == (again.unchanged + len(again.new), first.contents)
+    assert (again.objects_written, again.documents_written) == (0, 0)
+
+
+def test_joining_again_after_shards_that_found_nothing_new_changes_nothing(
+    whole: Path, plain: dict[str, bytes], site: Path
+) -> None:
+    for entered in (PACKAGES + 2, 0):
+        publish_shards(whole, site)
+        done = joined(site)
+        assert (done.entered, done.unchanged) == (entered, PACKAGES + 2 - entered)
+        assert files_below(site) == plain
+
+
+@given(st.text(max_size=12), st.integers(2, 50))
+def test_each_content_is_in_exactly_one_shard(package_id: str, of: int) -> None:
+    assert sum(Shard(number, of).holds(package_id) for number in range(1, of + 1)) == 1
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1/1", "1", "a/b", "1/1001", "-1/4", "1/4/4", ""])
+def test_what_is_no_shard_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a shard"):
+        parse_shard(text)
+
+
+def test_a_shard_is_written_as_it_is_read() -> None:
+    assert str(parse_shard("3/12")) == "3/12"
+
+
+def test_what_shards_did_not_publish_and_what_is_gone_is_told_when_they_are_joined(
+    whole: Path, site: Path, tmp_path: Path
+) -> None:
+    library = copied(whole, tmp_path / "library")
+    write_content(library, "ABC00777.1", {"file": b"soon gone"})
+    published(library, site)
+    (library / "PkgLib" / "ABC00777.INI").unlink()
+    write_content(library, f"{package(7)}.2", {"file": b"rotten"})
+    file_of(library, b"rotten").write_bytes(b"rotteN")
+    publish_shards(library, site)
+    done = joined(site)
+    assert done.gone == ("ABC00777",)
+    assert [(each.package_id, each.code) for each in done.refused] == [(package(7), "integrity")]
+    assert (done.entered, done.unchanged) == (0, PACKAGES + 1)
+
+
+def test_a_shard_that_is_missing_is_named(whole: Path, site: Path) -> None:
+    publish_shards(whole, site, 1, 3, 4)
+    with pytest.raises(NotFoundError, match="shard 2/4"):
+        joined(site)
+
+
+def test_a_part_that_is_damaged_is_named(whole: Path, site: Path) -> None:
+    publish_shards(whole, site)
+    (site / "shards" / "2-of-4.json").write_bytes(b"{}")
+    with pytest.raises(ManifestError, match=r"2-of-4\.json"):
+        joined(site)
+
+
+def test_a_manifest_that_the_site_has_lost_is_not_entered(whole: Path, site: Path) -> None:
+    """Fault: a manifest that a shard has published is damaged before the shards are joined. dlcore
+    names it, and leaves the catalog alone.
+    """
+    publish_shards(whole, site)
+    max((site / "manifests").iterdir()).write_bytes(b"damaged")
+    with pytest.raises(IntegrityError, match="manifests"):
+        joined(site)
+    assert not (site / "catalog.json").exists()
+    publish_shards(whole, site)
+    assert joined(site).entered == PACKAGES + 2
+
+
+def test_shards_that_began_before_a_pruning_are_not_joined(whole: Path, site: Path) -> None:
+    """Fault: a site is pruned between its shards and their joining. dlcore does not join them until
+    they have looked at their objects again.
+    """
+    publish_shards(whole, site)
+    marking = Marking(FolderDestination(site), DEFAULT_POLICY, now_utc)
+    marking.hold()
+    with pytest.raises(LockedError, match="is being pruned"):
+        joined(site)
+    lost = max((site / "objects").iterdir())
+    lost.unlink()
+    marking.end()
+    with pytest.raises(LockedError, match="was pruned since shard 1/4 began"):
+        joined(site)
+    publish_shards(whole, site)
+    assert joined(site).entered == PACKAGES + 2
+    assert lost.exists()
+
+
+def test_only_who_joins_needs_the_keys_of_a_signed_site(
+    whole: Path, plain: dict[str, bytes], site: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tuf")
+    from dlcore.publish.first_signing import sign_for_the_first_time
+    from dlcore.publish.site import verify_site
+    from dlcore.trust.policy import Lifetimes
+
+    keys, parts = tmp_path / "keys", tmp_path / "parts"
+    root = sign_for_the_first_time(FolderDestination(site), keys, None, Lifetimes())
+    for number in range(1, SHARDS + 1):
+        published(whole, site, shard=Shard(number, SHARDS), parts=str(parts))
+    done = join_shards(SHARDS, destination=str(site), parts=str(parts), sign_with=[keys])
+    assert done.entered == PACKAGES + 2
+    assert files_below(site).items() >= plain.items()
+    assert not verify_site(str(site), trust_root=root).faults
+    assert not list((parts / "shards").iterdir())
+
+
+@pytest.mark.parametrize("below", ["", "parts"])
+def test_parts_at_a_signed_site_are_not_signed(
+    whole: Path, site: Path, tmp_path: Path, below: str
+) -> None:
+    """Fault: someone who can write to a signed site writes a part of a shard there. dlcore signs no
+    part that comes from the site.
+    """
+    publish_shards(whole, site)
+    with pytest.raises(ConfigError, match="could choose what is signed"):
+        join_shards(
+            SHARDS,
+            destination=str(site),
+            parts=str(site / below) if below else "",
+            sign_with=[tmp_path / "keys"],
+        )
+
+
+def test_a_killed_joining_is_finished_by_the_next_one(whole: Path, site: Path) -> None:
+    publish_shards(whole, site)
+    kept = {path: path.read_bytes() for path in (site / "shards").iterdir()}
+    joined(site)
+    for path, document in kept.items():
+        path.write_bytes(document)  # as if it had been killed before it removed them
+    assert joined(site).unchanged == PACKAGES + 2
+    assert not list((site / "shards").iterdir())
