@@ -17,11 +17,11 @@ from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.log import HookLog
 from dlcore.hook.obtaining import Obtained, Obtaining, OpenOwnFetch, Reach
 from dlcore.hook.own_fetch import own_fetch
-from dlcore.hook.package_hash import told_hash
 from dlcore.hook.placing import Placed, place
 from dlcore.hook.position import sequence_point
 from dlcore.hook.reach import reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
+from dlcore.hook.told_package import told_content_hash, told_version
 from dlcore.manifest import content_hash, has_content_hash
 from dlcore.store import folder_digests
 from dlcore.waiting import in_thread
@@ -102,10 +102,9 @@ class Serving:
             found = sequence_point(self._environment, package_id)
             point = found.point
             self._log.write(f"{'Look-ahead' if point else 'No look-ahead'}: {found.note}.")
-        version = self._environment.get(f"_SMSTSSourceVersion{package_id}").strip()
         return Obtaining(
             Want(WANT, (package_id,), point),
-            int(version) if version.isascii() and version.isdigit() else None,
+            told_version(self._environment, package_id),
             self._settings,
             self._policy,
             self._log,
@@ -114,8 +113,9 @@ class Serving:
         )
 
     async def _check_hash(self, obtained: Obtained) -> None:
-        value = self._environment.get(f"_SMSTSPkgHash{self._call.package_id}")
-        told = told_hash(value) if self._settings.checks_hash else ""
+        if not self._settings.checks_hash:
+            return
+        told = told_content_hash(self._environment, self._call.package_id)
         if not told:
             return
         found = await in_thread(folder_digests, obtained.folder)
