@@ -70,6 +70,7 @@ ALLOWED: dict[str, set[str]] = {
         *("tasksequence", "deployment", "engine", "agent", "cmtrace"),
         *("package_ids", "long_path", "printable", "text_files"),
     },
+    "locations": {"errors", "hook", "model", "package_ids", "printable", "tasksequence"},
     "patches": {"errors", "extras", "model", "disk", "long_path", "manifest", "printable"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
@@ -145,6 +146,7 @@ PURE = {
     "schedule",
     "tasksequence",
     "deployment",
+    "locations",
     "model",
     "errors",
     "digests",

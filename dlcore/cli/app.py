@@ -36,6 +36,7 @@ COMMANDS = {
     "cache": "Look after the packages that the state directory keeps.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
     "help": "Show a page of the manual, or what a code means.",
+    "locations": "Write a deployment file from what a ConfigMgr site tells of locations.",
     "config": "Show the options that are set, and where.",
     "completion": "Let a shell complete commands, options and paths.",
 }

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dlcore import digests
 from dlcore.deployment import parse_deployment
-from dlcore.errors import ConfigError, ManifestError, TaskSequenceError
+from dlcore.errors import ConfigError, DocumentError, ManifestError, TaskSequenceError
+from dlcore.locations import deployment_file, endpoints_of, read_told
 from dlcore.manifest import (
     check_path,
     decode,
@@ -246,3 +247,14 @@ def redacted_url(data: bytes) -> None:
 def deployment(data: bytes) -> None:
     parsed = parse_deployment(data, Path("/etc/dlcore/deployment.toml").absolute())
     assert all(Path(e.token_file).is_absolute() for e in parsed.endpoints if e.token_file)
+
+
+@target(DocumentError)
+def site_locations(data: bytes) -> None:
+    """Whatever a site tells: what is written of it can be read, and holds no secret."""
+    told = read_told(data, SOURCE)
+    text = deployment_file([told], catalog="catalog.json")
+    assert "s3cr3t" not in text
+    parsed = parse_deployment(text.encode(), Path("/etc/dlcore/deployment.toml").absolute())
+    found = [(endpoint.name, endpoint.url) for endpoint in endpoints_of(told.locations)]
+    assert [(endpoint.name, endpoint.url) for endpoint in parsed.endpoints] == found

@@ -1,0 +1,121 @@
+"""``dlcore locations``: write a deployment file from what a ConfigMgr site tells of locations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.output import json_option, say, show_json, tell
+from dlcore.cli.paths import EXISTING_FILE, FILE
+from dlcore.disk.faults import guarded
+from dlcore.errors import ConfigError, NotFoundError, StorageError
+from dlcore.long_path import long_path
+
+if TYPE_CHECKING:
+    from dlcore.locations import Told
+
+_NO_LOCATION = "0x80040102"  # what ConfigMgr's own logs say then
+
+
+@click.command(cls=LoggedCommand)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=EXISTING_FILE)
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="FILE",
+    help="Write the deployment file there; it must not exist. By default it is printed.",
+)
+@click.option(
+    "--catalog",
+    default="catalog.json",
+    show_default=True,
+    metavar="FILE",
+    help="The catalog that the deployment file names.",
+)
+@json_option
+def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json: bool) -> None:
+    """Write a deployment file with the endpoints that a ConfigMgr site tells.
+
+    FILE has the variables of a task sequence (lines NAME=VALUE, JSON, or ts.env), or the
+    ContentLocationReply of a management point. What cannot be used is told on standard error. No
+    secret is copied. Nothing is asked over the network.
+    """
+    from dlcore.deployment import parse_deployment
+    from dlcore.locations import deployment_file, endpoints_of
+
+    told = [_read(file) for file in files]
+    endpoints = endpoints_of(each for one in told for each in one.locations)
+    _tell_notes(told)
+    if not endpoints:
+        raise _nothing_told(told)
+    text = deployment_file(told, catalog=catalog)
+    parse_deployment(text.encode(), (output or Path("deployment.toml")).absolute())
+    if output:
+        _write(output, text)
+    if as_json:
+        found = {"output": str(output) if output else None, "endpoints": endpoints, "told": told}
+        show_json(msgspec.to_builtins(found))
+    elif output:
+        say(f"{output}: {len(endpoints)} endpoint{'s' if len(endpoints) > 1 else ''} written")
+    else:
+        for line in text.splitlines():
+            say(line)
+
+
+def _read(file: Path) -> Told:
+    from dlcore.locations import MAX_BYTES, read_told
+
+    with guarded("read what a site tells", file), long_path(file).open("rb") as opened:
+        data = opened.read(MAX_BYTES + 1)
+    return read_told(data, str(file))
+
+
+def _tell_notes(told: list[Told]) -> None:
+    for one in told:
+        for note in one.notes:
+            tell(note)
+        if one.is_without_locations and any(other.locations for other in told):
+            tell(f"{one.source}: names no location ({_NO_LOCATION})")
+        if one.secrets:
+            tell(
+                f"{one.source}: holds secrets ({', '.join(one.secrets)}). None was copied. Give"
+                " what an endpoint needs with token_file, token_env, password_file or password_env,"
+                " and delete the file."
+            )
+
+
+def _nothing_told(told: list[Told]) -> NotFoundError:
+    empty = [one.source for one in told if one.is_without_locations]
+    if empty:
+        return NotFoundError(
+            f"{', '.join(empty)}: the management point names no location for this content, which"
+            f" ConfigMgr calls {_NO_LOCATION}",
+            remedy="Distribute the content to a distribution point of the client's boundary group,"
+            " or to a CMG that serves content; and let the deployment use the neighbouring or the"
+            " default boundary group.",
+        )
+    return NotFoundError(
+        f"{', '.join(one.source for one in told)}: no location in it can be used",
+        remedy="Save the variables while the task sequence runs and has just asked for the package"
+        " (_SMSTSHTTP... has its locations then), or save the management point's reply.",
+    )
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        with (
+            guarded("write the deployment file", output),
+            long_path(output).open("x", encoding="utf-8", newline="\n") as opened,
+        ):
+            opened.write(text)
+    except StorageError as error:
+        if isinstance(error.__cause__, FileExistsError):
+            raise ConfigError(
+                f"{output}: is there already", remedy="Name another file with -o, or remove it."
+            ) from None
+        raise

@@ -1,0 +1,130 @@
+"""Writes a deployment file with the endpoints that a site told.
+
+Guarantees: the text is a deployment file that dlcore reads. It holds no secret: what a server asks
+for is named by the key that says where it lies. What was not told is a comment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from dlcore.locations.endpoints import FoundEndpoint, endpoints_of
+from dlcore.locations.environment_dump import TOKEN_OF_DISTRIBUTION_POINTS
+from dlcore.locations.told import MAX_SHOWN_CHARACTERS, Access, Package, Told
+from dlcore.model import EndpointKind
+from dlcore.printable import printable
+
+_WITHOUT_TLS: Final = (
+    "# It asks for a token, which would travel without TLS: use an https URL, and",
+    '# token_env = "DLCORE_DP_TOKEN"',
+)
+_GATEWAY: Final = (
+    'token_env = "DLCORE_CMG_TOKEN"  # has the registration token; or name a file with token_file',
+    "# Whether it is a CMG or a cloud-dp was not told. How a real gateway lists content is not",
+    "# public: dlcore speaks the protocol of its own emulator.",
+)
+
+
+def deployment_file(told: Sequence[Told], *, catalog: str) -> str:
+    """The text of the file.
+
+    Args:
+        told: What the documents of one site tell.
+        catalog: Path of the catalog, which no site tells.
+    """
+    endpoints = endpoints_of(each for one in told for each in one.locations)
+    packages = _packages(told)
+    has_token = any(TOKEN_OF_DISTRIBUTION_POINTS in one.secrets for one in told)
+    lines = [
+        f"# Written by `dlcore locations` from {_comment(', '.join(one.source for one in told))}.",
+        "# What was not told, or is not known to dlcore, stands in comments: look through them.",
+        "",
+        *_client(endpoints),
+        "",
+        "[catalog]",
+        f"path = {_string(catalog)}  # no site tells it: the catalog of `dlcore publish`",
+        "",
+        *_comments_on_packages(packages),
+    ]
+    for endpoint in endpoints:
+        lines += ["", *_endpoint(endpoint, len(packages), has_token=has_token)]
+    return "\n".join(lines) + "\n"
+
+
+def _client(endpoints: Iterable[FoundEndpoint]) -> Iterator[str]:
+    kinds = {endpoint.kind for endpoint in endpoints}
+    yield "[client]"
+    if EndpointKind.DP in kinds:
+        yield "on_internet = false  # a distribution point was told"
+    if EndpointKind.CMG in kinds:
+        yield "allow_cloud_dp = true  # a CMG was told"
+
+
+def _packages(told: Iterable[Told]) -> dict[str, list[Package]]:
+    """The statements about each content, by its id."""
+    found: dict[str, list[Package]] = {}
+    for package in (package for one in told for package in one.packages):
+        found.setdefault(package.content, []).append(package)
+    return {content: found[content] for content in sorted(found)}
+
+
+def _comments_on_packages(packages: Mapping[str, list[Package]]) -> Iterator[str]:
+    yield "# The contents that were told. `dlcore verify FOLDER --content-hash HASH` compares."
+    for content, told in packages.items():
+        versions = _stated(str(each.version) for each in told if each.version is not None)
+        hashes = _stated(each.content_hash for each in told if each.content_hash)
+        yield f"# {_comment(content)}: version {versions}, content hash {hashes}"
+
+
+def _stated(values: Iterable[str]) -> str:
+    """What the documents state, also if they contradict each other."""
+    return " or ".join(dict.fromkeys(values)) or "not told"
+
+
+def _endpoint(endpoint: FoundEndpoint, packages: int, *, has_token: bool) -> Iterator[str]:
+    yield "[[endpoint]]"
+    yield f"name = {_string(endpoint.name)}"
+    yield f"kind = {_string(endpoint.kind.value)}"
+    yield f"url = {_string(endpoint.url)}"
+    yield from _access(endpoint, has_token=has_token)
+    if endpoint.cost:
+        yield f"cost = {endpoint.cost}"
+    if endpoint.localities:
+        yield f"# locality: {_comment(', '.join(endpoint.localities))}"
+    if len(endpoint.contents) < packages:
+        yield f"# told for {_comment(', '.join(endpoint.contents))} only"
+    if endpoint.also:
+        yield f"# also told: {_comment(endpoint.also)}"
+    for remark in endpoint.remarks:
+        yield f"# not understood: {_comment(remark)}"
+
+
+def _access(endpoint: FoundEndpoint, *, has_token: bool) -> Iterator[str]:
+    has_tls = endpoint.url.startswith("https:")
+    match endpoint.access:
+        case Access.REGISTRATION:
+            yield from _GATEWAY
+        case Access.TOKEN if has_tls:
+            yield 'token_env = "DLCORE_DP_TOKEN"  # has the token; or name a file with token_file'
+        case Access.TOKEN:
+            yield from _WITHOUT_TLS
+        case Access.NO_CERTIFICATE:
+            yield "# It asks for nothing, or for the network access account: user, password_file."
+        case Access.WINDOWS:
+            yield '# authentication = "negotiate"  # unless it lets anonymous clients in'
+            if not has_tls:
+                yield "# logs_in_without_tls = true"
+            if has_token and has_tls:
+                yield '# token_env = "DLCORE_DP_TOKEN"  # the variables had a token'
+
+
+def _string(text: str) -> str:
+    """A basic string of TOML: JSON's escapes are among those of TOML."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    """A foreign text as a part of a comment: it cannot begin a line of its own."""
+    return printable(text, max_characters=10 * MAX_SHOWN_CHARACTERS)
