@@ -66,7 +66,7 @@ def connection_login(
         require("windows-auth")
         make_context = SecurityContexts().make
     return ConnectionLogin(
-        endpoint, origin_of(url), schemes, _account_finder(endpoint, find), make_context, policy
+        origin_of(url), schemes, _account_finder(endpoint, find), make_context, policy
     )
 
 

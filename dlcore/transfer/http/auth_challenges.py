@@ -1,6 +1,6 @@
-"""Which authentication a server offers with a 401, and the token that it sends along. Pure.
+"""Which authentication a 401 or 407 offers, and the token that is sent along. Pure.
 
-Source: RFC 9110, section 11.6.1, "WWW-Authenticate"; RFC 4559, section 4, for ``Negotiate``.
+Source: RFC 9110, sections 11.6.1 and 11.7.1; RFC 4559, section 4, for ``Negotiate``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def offered_schemes(fields: Iterable[str]) -> Mapping[str, str]:
     """The schemes that a server offers, in its order.
 
     Args:
-        fields: The value of each ``WWW-Authenticate``; untrusted.
+        fields: The value of each ``WWW-Authenticate`` or ``Proxy-Authenticate``; untrusted.
 
     Returns:
         By the scheme in small letters: what follows it, up to the next comma.
@@ -36,12 +36,16 @@ def offered_schemes(fields: Iterable[str]) -> Mapping[str, str]:
     return found
 
 
-def offers_of(headers: Mapping[str, str]) -> tuple[str, ...]:
+def offers_of(headers: Mapping[str, str], field: str = "WWW-Authenticate") -> tuple[str, ...]:
     """The schemes that a response offers, by the names that are known here.
 
     A server could put anything into the others.
+
+    Args:
+        headers: Those of the response; untrusted.
+        field: The name of the field; that of a proxy is another one.
     """
-    name = "www-authenticate"
+    name = field.lower()
     offered = offered_schemes(text for key, text in headers.items() if key.lower() == name)
     return tuple(scheme for scheme in _KNOWN if scheme.lower() in offered)
 
@@ -57,5 +61,5 @@ def token_of(text: str) -> bytes | None:
 
 
 def credential_of(scheme: str, token: bytes) -> str:
-    """The value of ``Authorization`` that carries a token."""
+    """The value of ``Authorization`` or ``Proxy-Authorization`` that carries a token."""
     return f"{scheme} {base64.b64encode(token).decode()}"

@@ -156,7 +156,8 @@ class HttpClient:
             else:
                 is_shared = proxy is not None and not proxy.is_socks and target.scheme == "http"
                 raw, free = await login.send(
-                    f"{method} {route}", send, self._pool.accounts, is_shared=is_shared
+                    *(self.endpoint, f"{method} {route}", send, self._pool.accounts),
+                    is_shared=is_shared,
                 )
         except BaseException as error:
             if exchange:

@@ -1,8 +1,8 @@
-"""Who is shown to a server that wants a login by Negotiate or NTLM, and when.
+"""Who is shown to a server or a proxy that wants a login by Negotiate or NTLM, and when.
 
-A request is sent as it is first. If it is answered 401, the handshake follows. Shown is this
-process's own login, if it has one; if the server does not accept that, the account that the
-settings name.
+A request is sent as it is first. If it is answered 401 (by a proxy 407), the handshake follows.
+Shown is this process's own login, if it has one; if the server does not accept that, the account
+that the settings name.
 
 Guarantees:
 
@@ -23,15 +23,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from dlcore.abandonable import AbandonableThreads
-from dlcore.errors import AuthError, Fault, TransferError
+from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.faults import REMEDIES
-from dlcore.transfer.http.handshake import UNAUTHORIZED, Handshake, Send
-from dlcore.transfer.http.pinned_connections import Pins, holding
+from dlcore.transfer.http.handshake import A, Handshake, Send
+from dlcore.transfer.http.login_side import SERVER, LoginSide
+from dlcore.transfer.http.pinned_connections import Pin, Pins, holding
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
@@ -65,32 +65,33 @@ class _Shown(msgspec.Struct, frozen=True):
 
 
 class ConnectionLogin:
-    """For one endpoint and one origin.
+    """For one origin: a server or a proxy.
 
     Args:
-        endpoint: Name of the endpoint, for errors.
         origin: The only server that anything is shown to.
         schemes: What may be used, the best first.
         find_account: Reads the account that the settings name.
         make_context: Makes the tokens.
         policy: Times and limits.
+        side: Whether it is a server or a proxy.
 
     Attributes:
         origin: The same.
+        side: The same.
     """
 
     def __init__(
         self,
-        endpoint: str,
         origin: Origin,
         schemes: tuple[Scheme, ...],
         find_account: FindAccount,
         make_context: MakeContext,
         policy: TransferPolicy,
+        side: LoginSide = SERVER,
     ) -> None:
         self.origin = origin
+        self.side = side
         self._host = origin[1]
-        self._endpoint = endpoint
         self._schemes = schemes
         self._find_account = find_account
         self._make_context = make_context
@@ -105,29 +106,39 @@ class ConnectionLogin:
         self._is_for_each_request = False
 
     async def send(
-        self, request: str, send: Send, accounts: ShownAccounts, *, is_shared: bool
-    ) -> tuple[aiohttp.ClientResponse, Callable[[], None]]:
+        self,
+        endpoint: str,
+        request: str,
+        send: Send[A],
+        accounts: ShownAccounts,
+        *,
+        is_shared: bool,
+        pin: Pin | None = None,
+    ) -> tuple[A, Callable[[], None]]:
         """Send a request, and log in if the server wants that.
 
         Args:
+            endpoint: Name of the endpoint, for errors.
             request: Method and redacted URL, for errors.
             send: Sends it.
             accounts: What other servers have said of accounts.
             is_shared: Whether a proxy may send requests of several clients over one connection.
+            pin: The connection, if ``send`` keeps to one by itself; None: one is taken.
 
         Returns:
             The response, and what to call when its connection is not used any more.
 
         Raises:
             AuthError: The server does not accept this client.
+            ProxyAuthError: The proxy does not.
             TransferError: What ``send`` raised.
             ConfigError: The account cannot be read, or pyspnego is not installed.
         """
+        if pin is not None:
+            handshake = self._handshake(endpoint, request, pin, send)
+            return await self._response(handshake, accounts, is_shared=is_shared), _nothing
         pin = self._pins.take()
-        handshake = Handshake(
-            *(self._endpoint, request, self._host, pin, send),
-            *(self._make_context, self._threads, self._policy),
-        )
+        handshake = self._handshake(endpoint, request, pin, send)
         try:
             with holding(pin):
                 response = await self._response(handshake, accounts, is_shared=is_shared)
@@ -136,20 +147,26 @@ class ConnectionLogin:
             raise
         return response, lambda: self._pins.give_back(pin)
 
+    def _handshake(self, endpoint: str, request: str, pin: Pin, send: Send[A]) -> Handshake[A]:
+        return Handshake(
+            *(self.side, endpoint, request, self._host, pin, send),
+            *(self._make_context, self._threads, self._policy),
+        )
+
     async def _response(
-        self, handshake: Handshake, accounts: ShownAccounts, *, is_shared: bool
-    ) -> aiohttp.ClientResponse:
+        self, handshake: Handshake[A], accounts: ShownAccounts, *, is_shared: bool
+    ) -> A:
         accepted = self._accepted
         is_bindable = self.origin[0] == "http" or handshake.pin.certificate is not None
         if self._is_for_each_request and accepted and is_bindable:
             return await self._log_in(handshake, accepted.scheme, accounts)
         response = await handshake.without_login()
-        if response.status != UNAUTHORIZED:
+        if response.status != self.side.status:
             if handshake.pin.is_authenticated:
                 self._repeated = 0
             return response
         was_authenticated = handshake.pin.is_authenticated
-        scheme = self._scheme(handshake.request, response, is_shared=is_shared)
+        scheme = self._scheme(handshake, response, is_shared=is_shared)
         await handshake.drain(response)
         response = await self._log_in(handshake, scheme, accounts)
         keeps = response.headers.get("Persistent-Auth", "").strip().lower()
@@ -158,10 +175,10 @@ class ConnectionLogin:
         return response
 
     async def _log_in(
-        self, handshake: Handshake, scheme: Scheme, accounts: ShownAccounts
-    ) -> aiohttp.ClientResponse:
+        self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts
+    ) -> A:
         if self._accepted is None:
-            await self._wait_for_turn(handshake.request, self._alone)
+            await self._wait_for_turn(handshake, self._alone)
             try:
                 if self._accepted is None:
                     return await self._try_all(handshake, scheme, accounts)
@@ -174,35 +191,37 @@ class ConnectionLogin:
             self._accepted = None
             reasons = [str(error)]
         else:
-            if response.status != UNAUTHORIZED:
+            if response.status != self.side.status:
                 return response
             response.close()
             self._accepted = None
             if account:
                 accounts.doubted(account, self._host)
-            raise self._refusal(handshake.request, scheme, account)
-        raise self._nothing_to_show(handshake.request, scheme, reasons)
+            raise self._refusal(handshake, scheme, account)
+        raise self._nothing_to_show(handshake, scheme, reasons)
 
-    async def _wait_for_turn(self, request: str, turn: asyncio.Lock) -> None:
+    async def _wait_for_turn(self, handshake: Handshake[A], turn: asyncio.Lock) -> None:
         """Wait for the login under way, but not for those of all others that wait for it."""
         try:
             async with asyncio.timeout(self._policy.stall_s):
                 await turn.acquire()
         except TimeoutError:
-            where = "at this server" if turn is self._alone else "of this user at another server"
+            is_here = turn is self._alone
+            where = f"at {self.side.who}" if is_here else "of this user at another server"
             raise TransferError(
-                f"{request}: another login {where} has not ended within {self._policy.stall_s:g} s",
+                f"{handshake.request}: another login {where} has not ended within"
+                f" {self._policy.stall_s:g} s",
                 fault=Fault.STALL,
-                endpoint=self._endpoint,
+                endpoint=handshake.endpoint,
                 remedy=REMEDIES[Fault.STALL],
             ) from None
 
     async def _try_all(
-        self, handshake: Handshake, scheme: Scheme, accounts: ShownAccounts
-    ) -> aiohttp.ClientResponse:
+        self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts
+    ) -> A:
         """Show who this process runs as, then the named account, until one is accepted."""
         reasons = []
-        refusal: AuthError | None = None
+        refusal: TransferError | None = None
         named = await self._find_account()
         for account in (None, named) if named else (None,):
             try:
@@ -210,28 +229,28 @@ class ConnectionLogin:
             except ContextError as error:
                 reasons.append(str(error))
                 continue
-            if response.status != UNAUTHORIZED:
+            if response.status != self.side.status:
                 if _tells_of_login(response.status):
                     self._accepted = _Shown(scheme, account)
                 return response
             response.close()
-            refusal = self._refusal(handshake.request, scheme, account)
-        raise refusal or self._nothing_to_show(handshake.request, scheme, reasons)
+            refusal = self._refusal(handshake, scheme, account)
+        raise refusal or self._nothing_to_show(handshake, scheme, reasons)
 
     async def _try(
         self,
-        handshake: Handshake,
+        handshake: Handshake[A],
         scheme: Scheme,
         account: AccountPassword | None,
         accounts: ShownAccounts,
-    ) -> aiohttp.ClientResponse:
+    ) -> A:
         """Show an account that this server has not accepted yet, while no other server sees it."""
         if account is None:
             return await handshake.run(scheme, None)
         if accounts.is_accepted(account, self._host):
             return await self._show(handshake, scheme, account, accounts)
         turn = accounts.turn(account, self._host)
-        await self._wait_for_turn(handshake.request, turn)
+        await self._wait_for_turn(handshake, turn)
         try:
             return await self._show(handshake, scheme, account, accounts)
         finally:
@@ -239,34 +258,34 @@ class ConnectionLogin:
 
     async def _show(
         self,
-        handshake: Handshake,
+        handshake: Handshake[A],
         scheme: Scheme,
         account: AccountPassword,
         accounts: ShownAccounts,
-    ) -> aiohttp.ClientResponse:
+    ) -> A:
         """Show an account, unless it was refused already."""
         if account == self._refused:
-            raise self._refusal(handshake.request, scheme, account)
+            raise self._refusal(handshake, scheme, account)
         refused_by = accounts.refused_by(account, self._host)
         if refused_by:
-            raise self._not_shown(handshake.request, account, refused_by)
+            raise self._not_shown(handshake, account, refused_by)
         try:
             response = await handshake.run(scheme, account)
         except WrongPasswordError:
             self._note_refusal(account, accounts)
-            raise self._refusal(handshake.request, scheme, account) from None
+            raise self._refusal(handshake, scheme, account) from None
         except ContextError:
             if not handshake.has_answered_challenge:
                 raise
             # It was shown, and the server's last token is no success.
             self._note_refusal(account, accounts)
-            raise self._refusal(handshake.request, scheme, account) from None
+            raise self._refusal(handshake, scheme, account) from None
         except (TransferError, asyncio.CancelledError):
             self._unanswered += handshake.has_answered_challenge
             if self._unanswered >= MAX_UNANSWERED:
                 self._refused = account
             raise
-        if response.status == UNAUTHORIZED:
+        if response.status == self.side.status:
             self._note_refusal(account, accounts)
         elif _tells_of_login(response.status):
             accounts.accepted(account, self._host)
@@ -278,13 +297,14 @@ class ConnectionLogin:
         self._refused = account
         accounts.refused(account, self._host)
 
-    def _scheme(self, request: str, response: aiohttp.ClientResponse, *, is_shared: bool) -> Scheme:
+    def _scheme(self, handshake: Handshake[A], response: A, *, is_shared: bool) -> Scheme:
         """The best scheme that the server offers.
 
         Raises:
             AuthError: It offers none of ours, or what stands before it mixes up connections.
+            ProxyAuthError: The proxy offers none of ours.
         """
-        offered = offers_of(response.headers)
+        offered = offers_of(response.headers, self.side.challenge_field)
         support = response.headers.get("Proxy-Support", "").strip().lower()
         found = next((each for each in self._schemes if each in offered), None)
         if found and not (is_shared and support != "session-based-authentication"):
@@ -292,48 +312,53 @@ class ConnectionLogin:
         response.close()
         if found:
             raise self._error(
-                f"{request}: the proxy does not say that it keeps the connections of clients apart,"
-                f" which {found} needs",
+                handshake,
+                "the proxy does not say that it keeps the connections of clients apart, which"
+                f" {found} needs",
                 "Reach this server without the proxy (NO_PROXY), or by https.",
             )
+        what = "this proxy (proxy_authentication)" if self.side.is_proxy else "this endpoint"
         raise self._error(
-            f"{request}: the server offers {' and '.join(offered) or 'no login'}, and not"
+            handshake,
+            f"{self.side.who} offers {' and '.join(offered) or 'no login'}, and not"
             f" {' or '.join(self._schemes)}",
-            "Switch Windows authentication on at the server, or set another authentication for"
-            " this endpoint; basic sends the password itself.",
+            f"Switch Windows authentication on there, or set another authentication for {what};"
+            " basic sends the password itself.",
         )
 
-    def _refusal(self, request: str, scheme: Scheme, account: AccountPassword | None) -> AuthError:
-        if account is None:
-            return self._error(
-                f"{request}: the server does not accept the login of this process ({scheme})",
-                "Name an account that may read there, with user and password_file of this"
-                " endpoint, or allow this one.",
-            )
+    def _refusal(
+        self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword | None
+    ) -> TransferError:
+        user = account.user if account else ""
+        return self.side.refusal(handshake.endpoint, handshake.request, scheme, user)
+
+    def _not_shown(
+        self, handshake: Handshake[A], account: AccountPassword, refused_by: str
+    ) -> TransferError:
         return self._error(
-            f"{request}: the server does not accept the user {account.user} ({scheme})",
-            "Correct user (DOMAIN\\USER or USER@REALM) and password of this endpoint, or allow this"
-            " user to read there. The same password is not shown again, for that could lock the"
-            " account.",
+            handshake,
+            f"the user {account.user} is not shown to {self.side.who}, as {refused_by} did not"
+            " accept the same password",
+            "Correct user (DOMAIN\\USER or USER@REALM) and password of both, or allow this user"
+            f" at {refused_by}. Another wrong attempt could lock the account.",
         )
 
-    def _not_shown(self, request: str, account: AccountPassword, refused_by: str) -> AuthError:
+    def _nothing_to_show(
+        self, handshake: Handshake[A], scheme: Scheme, reasons: list[str]
+    ) -> TransferError:
+        why = "; ".join(reasons)
         return self._error(
-            f"{request}: the user {account.user} is not shown to this server, as {refused_by} did"
-            " not accept the same password",
-            "Correct user (DOMAIN\\USER or USER@REALM) and password of both endpoints, or allow"
-            f" this user to read at {refused_by}. Another wrong attempt could lock the account.",
+            handshake,
+            f"{self.side.who} wants a login ({scheme}), and there is none: {why}",
+            f"Name an account with {self.side.settings}.",
         )
 
-    def _nothing_to_show(self, request: str, scheme: Scheme, reasons: list[str]) -> AuthError:
-        return self._error(
-            f"{request}: the server wants a login ({scheme}), and there is none:"
-            f" {'; '.join(reasons)}",
-            "Name an account with user and password_file of this endpoint.",
-        )
+    def _error(self, handshake: Handshake[A], what: str, remedy: str) -> TransferError:
+        return self.side.error(handshake.endpoint, f"{handshake.request}: {what}", remedy)
 
-    def _error(self, what: str, remedy: str) -> AuthError:
-        return AuthError(what, fault=Fault.AUTH, endpoint=self._endpoint, remedy=remedy)
+
+def _nothing() -> None:
+    """What there is to do for a connection that its owner gives back."""
 
 
 def _tells_of_login(status: int) -> bool:

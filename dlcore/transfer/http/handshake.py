@@ -2,7 +2,7 @@
 
 Guarantees: all of it but the first token goes over one connection, to which it is bound if that is
 protected by TLS. It ends after `MAX_STEPS` tokens. Whether the server has accepted the login is for
-the caller to see: the response is a 401 or another one.
+the caller to see: the response is a 401 (of a proxy 407) or another one.
 
 Source: RFC 4559, section 5; MS-NTHT, section 1.3.
 """
@@ -14,15 +14,16 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-import aiohttp
+from multidict import CIMultiDictProxy
 
 from dlcore.abandonable import TooManyHangError
-from dlcore.errors import AuthError, Fault
+from dlcore.errors import TransferError
 from dlcore.transfer.http.auth_challenges import credential_of, offered_schemes, token_of
 from dlcore.transfer.http.channel_binding import server_end_point
 from dlcore.transfer.http.faults import NETWORK_ERRORS
+from dlcore.transfer.http.login_side import LoginSide
 from dlcore.transfer.http.pinned_connections import Pin
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
@@ -35,19 +36,47 @@ from dlcore.transfer.policy import TransferPolicy
 
 T = TypeVar("T")
 
-Send = Callable[[Mapping[str, str]], Awaitable[aiohttp.ClientResponse]]
+
+class Body(Protocol):
+    """What follows the headers of an answer."""
+
+    async def readany(self) -> bytes:
+        """Some bytes of it; empty at its end."""
+
+
+class Answer(Protocol):
+    """What a login needs of a response; that of aiohttp has it."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """Untrusted."""
+
+    @property
+    def content(self) -> Body:
+        """What follows them."""
+
+    def close(self) -> None:
+        """Read no more of it. If it is not at its end, this costs the connection."""
+
+
+A = TypeVar("A", bound=Answer)
+
+Send = Callable[[Mapping[str, str]], Awaitable[A]]
 """Sends the request with these header fields as well; raises `TransferError`."""
 
 MAX_STEPS: Final = 5
 """Tokens that this client sends in one handshake. NTLM takes two, Kerberos one or two."""
 
-UNAUTHORIZED: Final = 401
 
-
-class Handshake:
+class Handshake(Generic[A]):
     """A request that needs a login.
 
     Args:
+        side: Who wants it.
         endpoint: Name of the endpoint, for errors.
         request: Method and redacted URL, for errors.
         host: Whom the login is for.
@@ -58,6 +87,7 @@ class Handshake:
         policy: Times and limits.
 
     Attributes:
+        endpoint: The same.
         request: The same.
         pin: The same.
         has_answered_challenge: Whether a token was sent that proves the password.
@@ -65,26 +95,28 @@ class Handshake:
 
     def __init__(
         self,
+        side: LoginSide,
         endpoint: str,
         request: str,
         host: str,
         pin: Pin,
-        send: Send,
+        send: Send[A],
         make_context: MakeContext,
         threads: Executor,
         policy: TransferPolicy,
     ) -> None:
+        self.endpoint = endpoint
         self.request = request
         self.pin = pin
         self.has_answered_challenge = False
-        self._endpoint = endpoint
+        self._side = side
         self._host = host
         self._send = send
         self._make_context = make_context
         self._threads = threads
         self._policy = policy
 
-    async def without_login(self) -> aiohttp.ClientResponse:
+    async def without_login(self) -> A:
         """Send the request as it is.
 
         Raises:
@@ -92,7 +124,7 @@ class Handshake:
         """
         return await self._send({})
 
-    async def run(self, scheme: Scheme, account: AccountPassword | None) -> aiohttp.ClientResponse:
+    async def run(self, scheme: Scheme, account: AccountPassword | None) -> A:
         """Log in, and send the request.
 
         Args:
@@ -100,24 +132,25 @@ class Handshake:
             account: Who logs in; None for whoever this process runs as.
 
         Returns:
-            The response; a 401 if the server does not accept the login.
+            The response; a 401 (of a proxy 407) if the login is not accepted.
 
         Raises:
             ContextError: There is nothing to log in with.
             AuthError: It does not end, or the server cannot prove that it knows the login.
+            ProxyAuthError: The same of a proxy.
             TransferError: What ``send`` raised.
         """
         is_authenticated = False
         self.has_answered_challenge = False
         try:
             response = await self._exchange(scheme, account)
-            is_authenticated = response.status != UNAUTHORIZED
+            is_authenticated = response.status != self._side.status
             return response
         finally:
             self.pin.end(is_authenticated=is_authenticated)
 
-    async def drain(self, response: aiohttp.ClientResponse) -> None:
-        """Read the page of a 401 to its end, so that its connection goes on with the login."""
+    async def drain(self, response: A) -> None:
+        """Read the page of a refusal to its end, so that its connection goes on with the login."""
         left_bytes = self._policy.max_drained_bytes
         with contextlib.suppress(*NETWORK_ERRORS):
             async with asyncio.timeout(self._policy.stall_s):
@@ -125,9 +158,7 @@ class Handshake:
                     left_bytes -= len(data)
         response.close()
 
-    async def _exchange(
-        self, scheme: Scheme, account: AccountPassword | None
-    ) -> aiohttp.ClientResponse:
+    async def _exchange(self, scheme: Scheme, account: AccountPassword | None) -> A:
         certificate = self.pin.certificate
         binding = server_end_point(certificate) if certificate else None
         context = await self._in_time(self._make_context, scheme, self._host, account, binding)
@@ -135,9 +166,9 @@ class Handshake:
         for _ in range(MAX_STEPS):
             if not token:
                 raise ContextError("there is nothing more to show")
-            response = await self._send({"Authorization": credential_of(scheme, token)})
-            challenge = _challenge(response, scheme)
-            if response.status != UNAUTHORIZED:
+            response = await self._send({self._side.credential_field: credential_of(scheme, token)})
+            challenge = self._challenge(response, scheme)
+            if response.status != self._side.status:
                 await self._check_server(response, context, challenge)
                 return response
             if challenge is None:
@@ -149,7 +180,7 @@ class Handshake:
         raise self._error(f"the login does not end: {MAX_STEPS} tokens were sent")
 
     async def _check_server(
-        self, response: aiohttp.ClientResponse, context: SecurityContext, token: bytes | None
+        self, response: A, context: SecurityContext, token: bytes | None
     ) -> None:
         """With its last token, the server proves that it knows the login as well."""
         if token is None:
@@ -160,7 +191,12 @@ class Handshake:
             response.close()
         else:
             return
-        raise self._error("the server cannot prove that it belongs to the domain")
+        raise self._error(f"{self._side.who} cannot prove that it belongs to the domain")
+
+    def _challenge(self, response: A, scheme: Scheme) -> bytes | None:
+        """The server's token; None if it sends none, or one that cannot be read."""
+        offered = offered_schemes(response.headers.getall(self._side.challenge_field, []))
+        return token_of(offered.get(scheme.lower(), ""))
 
     async def _in_time(self, function: Callable[..., T], *arguments: object) -> T:
         """Run what may ask a domain controller in a thread, which is left behind if that hangs."""
@@ -171,16 +207,9 @@ class Handshake:
         except (TimeoutError, TooManyHangError):
             raise ContextError("no domain controller answers in time") from None
 
-    def _error(self, what: str) -> AuthError:
-        return AuthError(
+    def _error(self, what: str) -> TransferError:
+        return self._side.error(
+            self.endpoint,
             f"{self.request}: {what}",
-            fault=Fault.AUTH,
-            endpoint=self._endpoint,
-            remedy="Check the Windows authentication of this server, and what stands before it.",
+            f"Check the Windows authentication of {self._side.who}, and what stands before it.",
         )
-
-
-def _challenge(response: aiohttp.ClientResponse, scheme: Scheme) -> bytes | None:
-    """The server's token; None if it sends none, or one that cannot be read."""
-    offered = offered_schemes(response.headers.getall("WWW-Authenticate", []))
-    return token_of(offered.get(scheme.lower(), ""))
