@@ -334,6 +334,7 @@ class WebAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         credential_command: A credential helper, as Git has them, and its arguments; it tells the
             login. Empty for none.
         proxy: URL of the proxy, which may name a user; empty for that of the environment.
+        proxy_authentication: How this client logs in at the proxy.
         proxy_password_file: File with that user's password.
         proxy_password_env: Environment variable with that password, in place of a file.
     """
@@ -351,6 +352,7 @@ class WebAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     headers: tuple[str, ...] = ()
     credential_command: tuple[str, ...] = ()
     proxy: str = ""
+    proxy_authentication: Authentication = Authentication.BASIC
     proxy_password_file: str = ""
     proxy_password_env: str = ""
 

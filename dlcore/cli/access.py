@@ -100,6 +100,14 @@ _OPTIONS = (
         help="Proxy to use in place of the environment's: http://HOST:PORT, or SOCKS as "
         "socks5h://HOST:PORT, perhaps with USER@. NO_PROXY excepts hosts.",
     ),
+    click.option(
+        "--proxy-authentication",
+        type=click.Choice([each.value for each in Authentication]),
+        default=Authentication.BASIC.value,
+        show_default=True,
+        help="How to log in at the proxy: 'negotiate' and 'ntlm' are Windows authentication, as "
+        "this process or as the user in --proxy (http://DOMAIN%5CUSER@HOST:PORT).",
+    ),
     _file_option(
         "--proxy-password-file",
         f"File with the password of the user in --proxy; by default {PROXY_PASSWORD_ENV} has it.",
@@ -134,7 +142,7 @@ _NAMES = (
         "netrc_file",
         "headers",
     ),
-    *("credential_command", "proxy", "proxy_password_file"),
+    *("credential_command", "proxy", "proxy_authentication", "proxy_password_file"),
 )
 
 
@@ -146,6 +154,7 @@ def _access(
     uses_netrc: bool,
     netrc_file: str,
     authentication: str,
+    proxy_authentication: str,
     credential_command: str,
     **web: Any,
 ) -> Access:
@@ -159,6 +168,7 @@ def _access(
         ca_file,
         web=WebAccess(
             authentication=Authentication(authentication),
+            proxy_authentication=Authentication(proxy_authentication),
             netrc_file=netrc_file or (users_netrc_file() if uses_netrc else ""),
             credential_command=_words(credential_command),
             client_key_passphrase_env=_variable(PASSPHRASE_ENV, passphrase_file),

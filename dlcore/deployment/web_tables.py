@@ -18,7 +18,9 @@ from dlcore.deployment.problems import Problems
 from dlcore.errors import ConfigError
 from dlcore.model import Authentication, WebAccess
 
-PROXY_KEYS: Final = ("proxy", "proxy_password_file", "proxy_password_env")
+PROXY_KEYS: Final = (
+    *("proxy", "proxy_authentication", "proxy_password_file", "proxy_password_env"),
+)
 CERTIFICATE_KEYS: Final = (
     *("client_cert", "client_key", "client_key_passphrase_file", "client_key_passphrase_env"),
 )

@@ -18,7 +18,7 @@ from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.credentials import Secret, password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
-from dlcore.transfer.endpoints.windows_login import connection_login
+from dlcore.transfer.endpoints.windows_login import connection_login, proxy_authentication
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.connection_login import ConnectionLogin
@@ -67,6 +67,7 @@ class Keyring:
         self._own = _origin(own)
         self._users = dict(users or {})
         self._proxies = _proxies(name, self._web)
+        self._proxy_authentication = proxy_authentication(self._web, make_context)
         self._certificate = _certificate(name, self._web, self._own)
         self._login = _connection_login(
             name, self.settings_for(own), own, self.policy, make_context
@@ -84,6 +85,7 @@ class Keyring:
             user=user,
             netrc_file=web.netrc_file,
             proxy=web.proxy,
+            proxy_authentication=web.proxy_authentication,
             proxy_password_file=web.proxy_password_file,
             proxy_password_env=web.proxy_password_env,
         )
@@ -149,6 +151,7 @@ class Keyring:
             certificate=self._certificate,
             proxies=self._proxies,
             login=self._login if logs_in else None,
+            proxy_authentication=self._proxy_authentication,
         )
 
 

@@ -1,4 +1,4 @@
-"""The login by Negotiate or NTLM that an endpoint's settings ask for.
+"""The logins by Negotiate or NTLM that an endpoint's settings ask for: at its server, at a proxy.
 
 Guarantees: what cannot work is refused before the first request: a login that would travel without
 TLS although the settings do not allow that, and a missing package.
@@ -16,6 +16,7 @@ from dlcore.model import Authentication, WebAccess
 from dlcore.redaction import redact
 from dlcore.transfer.endpoints.login_source import FindLogin, login_source
 from dlcore.transfer.http.connection_login import ConnectionLogin, FindAccount
+from dlcore.transfer.http.proxy_logins import ProxyAuthentication
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     MakeContext,
@@ -68,6 +69,27 @@ def connection_login(
     return ConnectionLogin(
         origin_of(url), schemes, _account_finder(endpoint, find), make_context, policy
     )
+
+
+def proxy_authentication(
+    web: WebAccess, make_context: MakeContext | None = None
+) -> ProxyAuthentication | None:
+    """How to log in at a proxy; None if each request carries the login.
+
+    Args:
+        web: The settings.
+        make_context: Makes the tokens; None: the system does.
+
+    Raises:
+        ConfigError: pyspnego is not installed.
+    """
+    schemes = _SCHEMES[web.proxy_authentication]
+    if not schemes:
+        return None
+    if make_context is None:
+        require("windows-auth")
+        make_context = SecurityContexts().make
+    return ProxyAuthentication(schemes, make_context)
 
 
 def _account_finder(endpoint: str, find: FindLogin | None) -> FindAccount:

@@ -35,9 +35,11 @@ from dlcore.transfer.http.connection_login import ConnectionLogin
 from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import NETWORK_ERRORS, REMEDIES, error_of_exception
 from dlcore.transfer.http.following import Following
+from dlcore.transfer.http.passages import Passage
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import Proxies, Proxy
 from dlcore.transfer.http.proxy_faults import error_of_proxy
+from dlcore.transfer.http.proxy_logins import ProxyAuthentication
 from dlcore.transfer.http.redirect_memory import RedirectMemory
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.response import Response
@@ -64,6 +66,8 @@ class HttpClient:
         certificate: What this client shows to the one server that it is for.
         proxies: Which proxy to use for a host; as the environment says if None.
         login: Logs in at the one server that it is for, if that wants a login for each connection.
+        proxy_authentication: How to log in at proxies that want a login for each connection; None:
+            each request carries the login.
 
     Attributes:
         endpoint: Name of the endpoint.
@@ -81,6 +85,7 @@ class HttpClient:
         certificate: ClientCertificate | None = None,
         proxies: Proxies | None = None,
         login: ConnectionLogin | None = None,
+        proxy_authentication: ProxyAuthentication | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._pool = pool or ConnectionPool()
@@ -90,6 +95,7 @@ class HttpClient:
         self._certificate = certificate
         self._proxies = proxies or Proxies()
         self._login = login
+        self._proxy_authentication = proxy_authentication
         memory = RedirectMemory(self.policy) if follows_redirects else None
         self._following = Following(endpoint, self._send, memory) if memory else None
         self._is_closed = False
@@ -145,16 +151,16 @@ class HttpClient:
     async def _send(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:
         target = exact_url(route.url)
         self._check_metadata(method, route, target)
-        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
-        login = self._login_for(route)
+        passage = self._passage(target)
+        login = passage.login(self._login_for(route), f"{method} {route}")
         exchange = self._exchange(method, route)
-        send = functools.partial(self._send_once, method, route, target, proxy, headers)
+        send = functools.partial(self._send_once, method, route, target, passage, headers)
         free: Callable[[], None] | None = None
         try:
             if login is None:
                 raw = await send()
             else:
-                is_shared = proxy is not None and not proxy.is_socks and target.scheme == "http"
+                is_shared = passage.is_shared and not login.side.is_proxy
                 raw, free = await login.send(
                     *(self.endpoint, f"{method} {route}", send, self._pool.accounts),
                     is_shared=is_shared,
@@ -168,7 +174,7 @@ class HttpClient:
             raw,
             route,
             self.policy,
-            proxy=proxy,
+            proxy=passage.proxy,
             exchange=exchange,
             window=self._pool.windows.of(self.endpoint),
             free=free,
@@ -179,7 +185,7 @@ class HttpClient:
         method: str,
         route: Route,
         target: URL,
-        proxy: Proxy | None,
+        passage: Passage,
         headers: Mapping[str, str],
         more: Mapping[str, str] | None = None,
     ) -> aiohttp.ClientResponse:
@@ -188,11 +194,11 @@ class HttpClient:
         is_logged = _log.isEnabledFor(logging.DEBUG)
         if is_logged:
             self._log_exchange(method, route, "is sent")
-        session = self._session(route, proxy)
+        proxy = passage.proxy
+        session = self._session(route, passage)
         shown = {**headers, **more} if more else headers
         options: dict[str, Any] = {"headers": shown, "ssl": self._tls(target, proxy)}
-        if proxy and not proxy.is_socks:
-            options["proxy"] = proxy.url_with_login
+        options |= passage.options
         try:
             async with timeout:
                 raw = await _send_again_if_stale(session, method, target, **options)
@@ -247,14 +253,19 @@ class HttpClient:
             return self._pool.tls_context(self._ca_file)
         return True
 
-    def _session(self, route: Route, proxy: Proxy | None) -> aiohttp.ClientSession:
+    def _passage(self, target: URL) -> Passage:
+        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
+        how, login = self._proxy_authentication, None
+        if proxy and how:
+            login = self._pool.proxy_logins.of(proxy, how)
+        return Passage(self.endpoint, target.scheme == "https", proxy, login)
+
+    def _session(self, route: Route, passage: Passage) -> aiohttp.ClientSession:
         if self._is_closed:
             raise TransferError(
                 "the endpoint was closed", fault=Fault.CONNECT, endpoint=self.endpoint
             )
-        if proxy is None:
-            return self._pool.session(self, self._reach_of(route))
-        return self._pool.session(self, proxy if proxy.is_socks else Reach.ANY)
+        return self._pool.session(self, passage.session_way(self._reach_of(route)))
 
     def _failure(
         self,

@@ -63,8 +63,9 @@ class LoginSide:
         return self.error(
             endpoint,
             f"{request}: {self.who} does not accept the user {user} ({scheme})",
-            f"Correct user (DOMAIN\\USER or USER@REALM) and password: {self.settings}. Or allow this"
-            " user there. The same password is not shown again, for that could lock the account.",
+            f"Correct user (DOMAIN\\USER or USER@REALM) and password: {self.settings}. Or allow"
+            " this user there. The same password is not shown again, for that could lock the"
+            " account.",
         )
 
 

@@ -59,14 +59,25 @@ class Pin:
         protocol = connection.protocol
         if protocol is self._used:
             return
-        if self._has_begun:
+        try:
+            self.moved(protocol)
+        except LoginInterruptedError:
             connection.close()
-            raise LoginInterruptedError
-        self._used = protocol
-        self.is_authenticated = False
+            raise
         transport = connection.transport
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport else None
         self.certificate = tls.getpeercert(binary_form=True) if tls else None
+
+    def moved(self, connection: object) -> None:
+        """Note that the next request goes over another connection.
+
+        Raises:
+            LoginInterruptedError: A handshake was begun on the one before.
+        """
+        if self._has_begun:
+            raise LoginInterruptedError
+        self._used = connection
+        self.is_authenticated = False
 
 
 class Pins:

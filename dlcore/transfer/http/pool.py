@@ -30,12 +30,17 @@ from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.pinned_connections import PinnedRequest, TcpConnector
 from dlcore.transfer.http.proxies import Proxy
+from dlcore.transfer.http.proxy_logins import ProxyLogins
 from dlcore.transfer.http.receive_window import ReceiveWindows
 from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.http.socks import socks_connector
 from dlcore.transfer.http.tls import ClientCertificate, tls_context
+from dlcore.transfer.http.tunnels import Tunnel, TunnelConnector
 from dlcore.transfer.policy import TransferPolicy
+
+Way = Reach | Proxy | Tunnel
+"""What a session connects to."""
 
 _SOCKET_FACTORIES = {
     Reach.ANY: None,
@@ -56,6 +61,7 @@ class ConnectionPool:
         observe: Is told of each exchange; None: nobody is.
         accounts: What servers have said of accounts of Windows.
         windows: How much the servers of each endpoint may have under way.
+        proxy_logins: The logins at proxies that want one for each connection.
     """
 
     def __init__(self, policy: TransferPolicy | None = None) -> None:
@@ -63,12 +69,13 @@ class ConnectionPool:
         self.observe = observer()
         self.accounts = ShownAccounts()
         self.windows = ReceiveWindows()
+        self.proxy_logins = ProxyLogins(self.policy)
         self._allowed_connections = max_connections()
         self._max_connections = min(self.policy.max_connections_per_host, self._allowed_connections)
         self._host_limits: dict[tuple[str, str, int], ResizableSemaphore] = {}
         self._tls_contexts: dict[tuple[str, ClientCertificate | None], ssl.SSLContext] = {}
         self._clients: set[object] = set()
-        self._sessions: dict[Reach | Proxy, aiohttp.ClientSession] = {}
+        self._sessions: dict[Way, aiohttp.ClientSession] = {}
 
     def limit(self, connections: int) -> None:
         """Change the limit of every host at any time; a lower one is reached as ranges end.
@@ -106,13 +113,13 @@ class ConnectionPool:
         """Keep connections open until this client, too, has called `leave`."""
         self._clients.add(client)
 
-    def session(self, client: object, way: Reach | Proxy = Reach.ANY) -> aiohttp.ClientSession:
+    def session(self, client: object, way: Way = Reach.ANY) -> aiohttp.ClientSession:
         """The session to send requests with; open until every client has called `leave`.
 
         Args:
             client: Who asks.
-            way: What it may connect to, or the SOCKS proxy that it connects to. Sessions of
-                different ways share no connection.
+            way: What it may connect to, or the proxy that it connects to, if that speaks SOCKS or
+                wants a login for each connection. Sessions of different ways share no connection.
 
         Raises:
             ConfigError: What speaks SOCKS is not installed.
@@ -140,12 +147,14 @@ class ConnectionPool:
             await session.close()
 
 
-def _new_session(policy: TransferPolicy, way: Reach | Proxy) -> aiohttp.ClientSession:
+def _new_session(policy: TransferPolicy, way: Way) -> aiohttp.ClientSession:
     # The host limits count ranges only: a renewal must not queue behind ranges.
     common: dict[str, Any] = {"limit": 0, "keepalive_timeout": policy.keepalive_s}
     connector: aiohttp.TCPConnector
     if isinstance(way, Proxy):
         connector = socks_connector(way, **common)
+    elif isinstance(way, Tunnel):
+        connector = TunnelConnector(way, policy.connect_timeout_s, **common)
     else:
         connector = TcpConnector(
             ttl_dns_cache=int(policy.name_cache_s), socket_factory=_SOCKET_FACTORIES[way], **common

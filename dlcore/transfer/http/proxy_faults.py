@@ -29,14 +29,14 @@ def error_of_proxy(
     if isinstance(error, SocksError):
         if error.wants_login:
             return login_refused(endpoint, request, proxy)
-        return _failed(endpoint, request, proxy, error.strerror or "")
+        return failed(endpoint, request, proxy, error.strerror or "")
     if isinstance(error, aiohttp.ClientHttpProxyError):
         if error.status == PROXY_LOGIN_REQUIRED:
             return login_refused(endpoint, request, proxy)
-        return _failed(endpoint, request, proxy, f"it answered {error.status}")
+        return failed(endpoint, request, proxy, f"it answered {error.status}")
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         reason = error.os_error.strerror or type(error.os_error).__name__
-        return _failed(endpoint, request, proxy, f"it cannot be reached: {reason}")
+        return failed(endpoint, request, proxy, f"it cannot be reached: {reason}")
     return None
 
 
@@ -53,7 +53,9 @@ def login_refused(endpoint: str, request: str, proxy: Proxy) -> ProxyAuthError:
             " endpoint."
         )
     if not proxy.is_socks:
-        remedy += " Of HTTP's schemes, only Basic is supported."
+        remedy += (
+            " If it wants Windows authentication: proxy_authentication (--proxy-authentication)."
+        )
     return ProxyAuthError(
         f"{request}: the proxy {proxy.url} {what}",
         fault=Fault.PROXY,
@@ -62,7 +64,15 @@ def login_refused(endpoint: str, request: str, proxy: Proxy) -> ProxyAuthError:
     )
 
 
-def _failed(endpoint: str, request: str, proxy: Proxy, reason: str) -> TransferError:
+def failed(endpoint: str, request: str, proxy: Proxy, reason: str) -> TransferError:
+    """The error for a proxy that cannot be reached, or opens no connection.
+
+    Args:
+        endpoint: Name of the endpoint.
+        request: Method and redacted URL.
+        proxy: The proxy.
+        reason: Why, without secrets.
+    """
     return TransferError(
         f"{request}: no connection through the proxy {proxy.url}: {reason}",
         fault=Fault.CONNECT,
