@@ -258,7 +258,7 @@ async def test_real_ntlm(
 async def test_a_user_without_a_password_is_not_shown(
     authority: trustme.CA, tmp_path: Path
 ) -> None:
-    """Fault: a proxy's URL names a user, and no file has the password. dlcore shows no empty one."""
+    """Fault: a proxy has a user, and no file has the password. dlcore shows no empty one."""
     async with running(toy_proxy(anna=PASSWORD)) as between:
         office = Office(between, tmp_path, authority)
         error = await office.refusal("https", office.keyring(proxy_password_file=""))
