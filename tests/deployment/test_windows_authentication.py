@@ -46,3 +46,9 @@ def test_basic_never_does_without_tls() -> None:
 def test_another_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="authentication"):
         web('authentication = "kerberos"', "https")
+
+
+def test_a_proxy_may_want_it_whatever_the_server_wants() -> None:
+    read = web("proxy = 'http://CORP%5Canna@proxy:8080'\nproxy_authentication = \"ntlm\"")
+    assert read.proxy_authentication is Authentication.NTLM
+    assert read.authentication is Authentication.BASIC

@@ -43,6 +43,7 @@ from dlcore.tasksequence import (
 )
 from dlcore.tasksequence.archive import MAX_TOTAL_BYTES, read_documents
 from dlcore.transfer.endpoints.propfind import parse_listing, parse_page
+from dlcore.transfer.http.connect_exchange import read_head
 from dlcore.transfer.http.headers import (
     MAX_RETRY_AFTER_S,
     parse_content_range,
@@ -216,6 +217,13 @@ def content_disposition(data: bytes) -> None:
     assert not {"/", "\\"} & set(name)
     if not name:
         raise RefusedError
+
+
+@target(ValueError)
+def connect_answer(data: bytes) -> None:
+    head = read_head(data)
+    assert 100 <= head.status <= 999
+    assert all(isinstance(text, str) for text in head.headers.values())
 
 
 @target(ValueError)

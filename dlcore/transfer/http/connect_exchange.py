@@ -12,7 +12,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -45,28 +45,38 @@ class ConnectError(OSError):
         super().__init__(None, reason)
 
 
+class Head(NamedTuple):
+    """The beginning of an answer.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Untrusted.
+        stays_open: Whether the proxy keeps the connection after its answer.
+    """
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    stays_open: bool
+
+
 class ConnectAnswer:
     """What a proxy answers to ``CONNECT``.
 
     Args:
-        status: The HTTP status.
-        headers: Untrusted.
+        head: Its beginning.
         wire: The connection.
-        stays_open: Whether the proxy keeps the connection after its answer.
 
     Attributes:
-        status: The same.
-        headers: The same.
+        status: The HTTP status.
+        headers: Untrusted.
     """
 
-    def __init__(
-        self, status: int, headers: CIMultiDictProxy[str], wire: _Wire, *, stays_open: bool
-    ) -> None:
-        self.status = status
-        self.headers = headers
+    def __init__(self, head: Head, wire: _Wire) -> None:
+        self.status = head.status
+        self.headers = head.headers
         self._wire = wire
-        self._stays_open = stays_open
-        self._is_at_end = status in OPENED
+        self._stays_open = head.stays_open
+        self._is_at_end = head.status in OPENED
 
     @property
     def content(self) -> ConnectAnswer:
@@ -143,7 +153,7 @@ class ConnectExchange:
         lines = [f"CONNECT {self._target} HTTP/1.1", *(f"{k}: {v}" for k, v in fields.items())]
         try:
             await wire.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
-            return _answer(await wire.until(b"\r\n\r\n"), wire)
+            return ConnectAnswer(read_head(await wire.until(b"\r\n\r\n")), wire)
         except ValueError:
             wire.close()
             raise ConnectError("its answer is not HTTP") from None
@@ -215,11 +225,14 @@ class _Wire:
         self._received += data
 
 
-def _answer(head: bytes, wire: _Wire) -> ConnectAnswer:
-    """The answer with these lines.
+def read_head(head: bytes) -> Head:
+    """Read the status and the headers of an answer.
+
+    Args:
+        head: Its lines, without the empty one.
 
     Raises:
-        ValueError: It is not HTTP.
+        ValueError: They are not HTTP.
     """
     first, *lines = head.split(b"\r\n")
     status = _STATUS.fullmatch(first)
@@ -233,8 +246,7 @@ def _answer(head: bytes, wire: _Wire) -> ConnectAnswer:
         headers.add(name.decode("latin-1").strip(), value.decode("latin-1").strip())
     said = f"{headers.get('Connection', '')},{headers.get('Proxy-Connection', '')}".lower()
     stays_open = "close" not in said and (status[1] == b"1" or "keep-alive" in said)
-    found = CIMultiDictProxy(headers)
-    return ConnectAnswer(int(status[2]), found, wire, stays_open=stays_open)
+    return Head(int(status[2]), CIMultiDictProxy(headers), stays_open)
 
 
 def _reason(error: OSError) -> str:
