@@ -174,9 +174,7 @@ class ConnectionLogin:
         self._is_for_each_request |= self._repeated >= MAX_REPEATED or keeps == "false"
         return response
 
-    async def _log_in(
-        self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts
-    ) -> A:
+    async def _log_in(self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts) -> A:
         if self._accepted is None:
             await self._wait_for_turn(handshake, self._alone)
             try:
@@ -216,9 +214,7 @@ class ConnectionLogin:
                 remedy=REMEDIES[Fault.STALL],
             ) from None
 
-    async def _try_all(
-        self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts
-    ) -> A:
+    async def _try_all(self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts) -> A:
         """Show who this process runs as, then the named account, until one is accepted."""
         reasons = []
         refusal: TransferError | None = None

@@ -126,7 +126,7 @@ class ConnectionPool:
         """
         self.join(client)
         if way not in self._sessions:
-            self._sessions[way] = _new_session(self.policy, way)
+            self._sessions[way] = _new_session(self.policy, way, self.accounts)
         return self._sessions[way]
 
     def forget_address(self, url: URL) -> None:
@@ -147,14 +147,16 @@ class ConnectionPool:
             await session.close()
 
 
-def _new_session(policy: TransferPolicy, way: Way) -> aiohttp.ClientSession:
+def _new_session(
+    policy: TransferPolicy, way: Way, accounts: ShownAccounts
+) -> aiohttp.ClientSession:
     # The host limits count ranges only: a renewal must not queue behind ranges.
     common: dict[str, Any] = {"limit": 0, "keepalive_timeout": policy.keepalive_s}
     connector: aiohttp.TCPConnector
     if isinstance(way, Proxy):
         connector = socks_connector(way, **common)
     elif isinstance(way, Tunnel):
-        connector = TunnelConnector(way, policy.connect_timeout_s, **common)
+        connector = TunnelConnector(way, accounts, policy.connect_timeout_s, **common)
     else:
         connector = TcpConnector(
             ttl_dns_cache=int(policy.name_cache_s), socket_factory=_SOCKET_FACTORIES[way], **common

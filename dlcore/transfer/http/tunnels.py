@@ -36,6 +36,7 @@ from dlcore.transfer.http.pinned_connections import (
 )
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_faults import failed
+from dlcore.transfer.http.shown_accounts import ShownAccounts
 
 _DEFAULT_PORT = 80
 
@@ -60,13 +61,17 @@ class TunnelConnector(PinnedConnections, aiohttp.TCPConnector):
 
     Args:
         tunnel: The way.
+        accounts: What servers and proxies have said of accounts.
         connect_timeout_s: Seconds after which a proxy that does not answer is given up.
         options: For `aiohttp.TCPConnector`.
     """
 
-    def __init__(self, tunnel: Tunnel, connect_timeout_s: float, **options: Any) -> None:
+    def __init__(
+        self, tunnel: Tunnel, accounts: ShownAccounts, connect_timeout_s: float, **options: Any
+    ) -> None:
         super().__init__(resolver=_NoLookup(), use_dns_cache=False, **options)
         self._tunnel = tunnel
+        self._accounts = accounts
         self._connect_timeout_s = connect_timeout_s
 
     async def _wrap_create_connection(
@@ -104,7 +109,7 @@ class TunnelConnector(PinnedConnections, aiohttp.TCPConnector):
 
         try:
             answer, _ = await tunnel.login.send(
-                tunnel.endpoint, request, send, is_shared=False, pin=pin
+                tunnel.endpoint, request, send, self._accounts, is_shared=False, pin=pin
             )
             if answer.status not in OPENED:
                 raise failure(f"it answered {answer.status}")

@@ -39,7 +39,7 @@ async def test_a_wrong_password_is_shown_to_one_server(tmp_path: Path) -> None:
         told = await servers[-1].refusal()
         assert shown(servers) == 1
         assert told.fault is Fault.AUTH
-        assert "the user anna is not shown to this server" in told.message
+        assert "the user anna is not shown to the server" in told.message
         assert "localhost" in told.message
         assert "localhost" in told.remedy
 
