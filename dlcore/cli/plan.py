@@ -12,7 +12,7 @@ import msgspec
 from dlcore.cli.check_tables import show_checks
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, say, show_json, show_table
+from dlcore.cli.output import json_option, say, show_json, show_table, tell
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import (
     deployment_trust_root_option,
@@ -20,7 +20,8 @@ from dlcore.cli.state import (
     state_option,
     which_option,
 )
-from dlcore.deployment import Check, Deployment, StepNote, load_deployment
+from dlcore.deployment import Check, Deployment, StepNote, failed, load_deployment
+from dlcore.errors import PreflightError
 from dlcore.tasksequence import (
     Foreseen,
     NotRun,
@@ -67,11 +68,12 @@ def command(
     state: Path,
     is_without_agent: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Show what SEQUENCE needs: an exported task sequence (XML, object.xml or zip).
 
-    Changes nothing, and ends with status 0 even if a prerequisite is missing. With --config, the
-    agent of the state directory says what is on disk, if one runs with the same deployment file.
+    Changes nothing. With --config it also checks every prerequisite of a run, and ends with status
+    14 if a check failed; and the agent of the state directory says what is on disk, if one runs
+    with the same deployment file.
     """
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root) if config else None
@@ -98,6 +100,11 @@ def command(
             show_checks(checks)
         for each in agents or ():
             say(f"{each.package_id}, as the agent says: {_amount_on_disk(each)}")
+    missing = failed(checks)
+    if missing:
+        names = ", ".join(check.name for check in missing)
+        tell(f" ({PreflightError.code}): a run would not begin; failed: {names}", label="error")
+    return PreflightError.exit_status if missing else 0
 
 
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:

@@ -152,7 +152,11 @@ def test_a_missing_prerequisite_is_shown_with_its_remedy(
     path.write_bytes(sequence(step("Unknown", package="ABC00099")))
     where = ("--config", site.gateway.config, "--state", tmp_path / "state")
     ended = here("plan", path, *where)
-    assert ended.status == 0
+    assert ended.status == 14
+    assert ended.err == (
+        "error (preflight): a run would not begin; failed: upgrade-sequence, unrunnable-steps,"
+        " catalog\n"
+    )
     assert "FAIL" in ended.out
     remedies = [line for line in ended.out.splitlines() if line.startswith("catalog: ")]
     assert len(remedies) == 1
