@@ -23,7 +23,6 @@ from dlcore.transfer.endpoints.factory import (
     as_content_library,
     contact_endpoint,
     open_endpoint,
-    open_files,
     try_credentials,
 )
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
@@ -94,7 +93,6 @@ __all__ = [
     "may_lead_here",
     "observed",
     "open_endpoint",
-    "open_files",
     "open_urls",
     "probe_url",
     "read_url",

@@ -91,7 +91,8 @@ class Arriving:
         for point in points:
             self._caps.set_endpoint(point.endpoint.name, point.terms.cap_bytes_per_s)
         self._tell = tell
-        self._told_at_s = 0.0
+        self._told_at_s = asyncio.get_running_loop().time() - _TOLD_EVERY_S
+        self._told_bytes: Counter[str] = Counter()
         self._rng = random.Random()  # noqa: S311  # spreads waits
         self._digests: dict[str, bytes] = {}
         self._open: Counter[str] = Counter()
@@ -205,13 +206,18 @@ class Arriving:
         now_s = asyncio.get_running_loop().time()
         if now_s < self._told_at_s + _TOLD_EVERY_S:
             return
-        self._told_at_s = now_s
+        since_s = now_s - self._told_at_s
+        rates = {
+            name: (count - self._told_bytes[name]) / since_s
+            for name, count in self.received_bytes.items()
+        }
+        self._told_at_s, self._told_bytes = now_s, self.received_bytes.copy()
         endpoints = {
-            name: EndpointProgress(0, 0.0, received_bytes=count)
+            name: EndpointProgress(0, rates[name], received_bytes=count)
             for name, count in self.received_bytes.items()
         }
         total_bytes = sum(self._lengths.values())
-        self._tell(Progress(0, total_bytes, 0.0, endpoints=endpoints))
+        self._tell(Progress(0, total_bytes, sum(rates.values()), endpoints=endpoints))
 
 
 class _PieceSink:

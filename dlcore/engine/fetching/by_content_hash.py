@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -43,9 +42,8 @@ from dlcore.manifest import ContentFile, FolderDigests
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
 from dlcore.printable import quoted
-from dlcore.schedule import Terms
 from dlcore.store import folder_digests
-from dlcore.transfer import DistributionPointEndpoint, open_files
+from dlcore.transfer import DistributionPointEndpoint
 from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
@@ -72,7 +70,7 @@ class HashedCall(NamedTuple):
 
 
 async def find_by_content_hash(
-    name: str, site: Site, call: HashedCall, stack: AsyncExitStack, tell: Callable[[Event], None]
+    name: str, site: Site, call: HashedCall, tell: Callable[[Event], None]
 ) -> tuple[Found, list[Source]]:
     """Find out what a package is: from its content library, else by receiving all of it.
 
@@ -80,11 +78,10 @@ async def find_by_content_hash(
         name: Its id, or the id of a content.
         site: The first of its endpoints is a distribution point.
         call: How.
-        stack: Closes what is opened, and gives the place back where the files wait.
         tell: Hears how far it is.
 
     Returns:
-        What it is, and where its files are now.
+        What it is, and where it comes from.
 
     Raises:
         ConfigError: The hash is none, or nothing may be received.
@@ -98,13 +95,13 @@ async def find_by_content_hash(
         return in_library
     there = await in_thread(_digests_there, call)
     if there is not None:
-        return _found(name, there, StatedHash.EQUAL), site.sources()
+        return _found(name, there, Origin(Truth.CONTENT_HASH, StatedHash.EQUAL)), site.sources()
     if call.is_dry_run:
         raise ConfigError(
             f"nothing but the content hash is known of {name}: only a fetch can tell what it is",
             remedy="Leave --dry-run out.",
         )
-    return await _receive(name, site, call, stack, tell)
+    return await _receive(name, site, call, tell), site.sources()
 
 
 async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | None:
@@ -131,9 +128,7 @@ async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | Non
     return found, [(library, terms), *site.sources()]
 
 
-async def _receive(
-    name: str, site: Site, call: HashedCall, stack: AsyncExitStack, tell: Callable[[Event], None]
-) -> tuple[Found, list[Source]]:
+async def _receive(name: str, site: Site, call: HashedCall, tell: Callable[[Event], None]) -> Found:
     points = await _points(name, site)
     files = {path: file.length_bytes for path, file in points[0].listed.files.items()}
     folders = points[0].listed.folders
@@ -148,15 +143,10 @@ async def _receive(
             await in_thread(unproven.forget)
             raise _mismatch(name, content, folders, call.told_hash, points)
     manifest = _manifest(name, content, folders)
-    arrived = {
-        content[path].sha256.hex(): unproven.path_of(path, length)
-        for path, length in files.items()
-        if length
-    }
-    endpoint = open_files(points[0].endpoint.name, arrived)
-    stack.push_async_callback(endpoint.aclose)
-    origin = Origin(Truth.CONTENT_HASH, StatedHash.EQUAL, dict(arriving.received_bytes))
-    return _found(name, manifest, StatedHash.EQUAL, origin), [(endpoint, Terms())]
+    arrived = {path: unproven.path_of(path, length) for path, length in files.items()}
+    received = dict(arriving.received_bytes)
+    origin = Origin(Truth.CONTENT_HASH, StatedHash.EQUAL, received, arrived)
+    return _found(name, manifest, origin)
 
 
 async def _points(name: str, site: Site) -> list[Point]:
@@ -218,14 +208,12 @@ def _manifest(name: str, content: Mapping[str, ContentFile], folders: Sequence[s
     return documents.manifest_of_library(LOCAL_ID, 1, content, folders, source=name)
 
 
-def _found(
-    name: str, manifest: Manifest, stated_hash: StatedHash, origin: Origin | None = None
-) -> Found:
+def _found(name: str, manifest: Manifest, origin: Origin) -> Found:
     return Found(
         manifest,
         documents.encode(manifest),
         None,
-        origin=origin or Origin(Truth.CONTENT_HASH, stated_hash),
+        origin=origin,
         content_id=name,
     )
 

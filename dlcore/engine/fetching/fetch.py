@@ -141,5 +141,9 @@ async def fetch(
         )
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):
-            fetched = await fetch_into(begun.goal, begun.package, joint, begun.name, wait_s=wait_s)
+            fetched = await fetch_into(
+                *(begun.goal, begun.package, joint, begun.name),
+                wait_s=wait_s,
+                arrived=begun.origin.arrived,
+            )
         return with_origin(fetched, begun.selection, begun.origin)

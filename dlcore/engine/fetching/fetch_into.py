@@ -8,7 +8,9 @@ and no byte is fetched. Of content that is damaged or of another version, what m
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -27,7 +29,7 @@ from dlcore.long_path import plain_path
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Store
-from dlcore.store.seeding import seed
+from dlcore.store.seeding import seed, take_over
 from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
@@ -97,7 +99,13 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 async def fetch_into(
-    goal: Target, package: Package, joint: JointDownload, name: str, *, wait_s: float = 0.0
+    goal: Target,
+    package: Package,
+    joint: JointDownload,
+    name: str,
+    *,
+    wait_s: float = 0.0,
+    arrived: Mapping[str, Path] = MappingProxyType({}),
 ) -> Fetched:
     """Fetch a package's files to where they belong.
 
@@ -107,6 +115,7 @@ async def fetch_into(
         joint: Downloads it.
         name: What the package is called there.
         wait_s: How long to wait while another process fetches to the same place.
+        arrived: Where files of it wait that were received before, by their paths.
 
     Raises:
         ConfigError: Something is there that is not dlcore's; it stays as it is.
@@ -115,7 +124,7 @@ async def fetch_into(
         LockedError: Another process fetches to the same place.
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
-    fetching = _Fetching(goal.source, package, joint, name)
+    fetching = _Fetching(goal.source, package, joint, name, arrived)
     look = await deliver(goal, package, fetching, wait_s)
     if look.standing is Standing.RIGHT:
         _log.info("%s is at %s already", name, goal.path)
@@ -175,7 +184,14 @@ class _Fetching:
         kept_bytes: How many verified bytes are in the store; None before that is known.
     """
 
-    def __init__(self, source: Path, package: Package, joint: JointDownload, name: str) -> None:
+    def __init__(
+        self,
+        source: Path,
+        package: Package,
+        joint: JointDownload,
+        name: str,
+        arrived: Mapping[str, Path],
+    ) -> None:
         manifest = package.manifest
         size_bytes = manifest.content_bytes
         self._version = None if manifest.package_id == LOCAL_ID else manifest.version
@@ -184,6 +200,7 @@ class _Fetching:
         )
         self.kept_bytes: int | None = None
         self._source = source
+        self._arrived = arrived
         self._package = package
         self._joint = joint
         self._name = name
@@ -192,6 +209,8 @@ class _Fetching:
     async def fill(self, store: Store, look: Look) -> None:
         """Complete the package; what is there is taken over first."""
         older = []
+        if self._arrived:
+            await in_thread(_take_arrived, store, self._package, self._arrived)
         if look.standing is Standing.REPAIRABLE:
             await in_thread(_take_over, store, self._package, self._source)
             older.append(self._source)
@@ -221,6 +240,16 @@ class _Fetching:
             version=self._version,
             bytes_patched=received.bytes_patched,
         )
+
+
+def _take_arrived(store: Store, package: Package, arrived: Mapping[str, Path]) -> None:
+    """Take over files that lie anywhere; what does not match is left out."""
+    partial = store.begin(*package)
+    try:
+        take_over(partial, [arrived.get(file.path) for file in package.manifest.files])
+        partial.sync()
+    finally:
+        partial.close()
 
 
 def _take_over(store: Store, package: Package, source: Path) -> None:

@@ -89,7 +89,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
             *(call.to, call.site.content_hash, call.retry or Retry()),
             *(call.cap_bytes_per_s, call.wait_s, call.is_dry_run),
         )
-        found, sources = await find_by_content_hash(named, site, hashed, stack, bus.emit)
+        found, sources = await find_by_content_hash(named, site, hashed, bus.emit)
     else:
         found = await find(wanted, site, urls, bus.emit, call.to)
         sources = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from dlcore.engine.documents.content_library import StatedHash
@@ -36,8 +38,10 @@ class Origin(NamedTuple):
             or with what has arrived.
         received: What was received before the delivery began, in bytes by endpoint; None if the
             delivery receives all of it.
+        arrived: Where each file is that was received then, by its path.
     """
 
     truth: Truth = Truth.MANIFEST
     stated_hash: StatedHash = StatedHash.NOT_COMPARED
     received: Mapping[str, int] | None = None
+    arrived: Mapping[str, Path] = MappingProxyType({})

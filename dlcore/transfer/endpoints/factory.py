@@ -8,7 +8,7 @@ read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from dlcore.buckets import CannotSignError, StoredBucket
@@ -98,16 +98,6 @@ def open_endpoint(
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
             return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)
-
-
-def open_files(name: str, files: Mapping[str, Path]) -> Endpoint:
-    """An endpoint for files that lie anywhere on this machine.
-
-    Args:
-        name: What it is called.
-        files: Path of each object, by the object's name.
-    """
-    return FolderEndpoint(name, Path(), files=files)
 
 
 def as_content_library(endpoint: Endpoint) -> ContentLibrary | None:
