@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from dlcore.engine.fetching.finding import check_version
 from dlcore.engine.fetching.site import NamedSite, Site
 from dlcore.engine.fetching.sources import Access
 from dlcore.errors import NotFoundError
 from dlcore.model import Manifest
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, content_version, package_id
+from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, content_version, package_id, published_id
 from dlcore.printable import quoted
 
 
@@ -33,9 +34,12 @@ async def manifest_of(
         site = Site(NamedSite(endpoints), access or Access(), stack, lambda _: None)
         if (wanted_id or content_version(what)) and site.has_libraries:
             return (await site.describe(wanted_id or what)).manifest
-        if wanted_id is None:
+        at_site = published_id(what)
+        if at_site is None:
             raise NotFoundError(
                 f"{quoted(what)} is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID
             )
         library = await site.library()
-        return (await library.manifest(wanted_id))[0]
+        manifest = (await library.manifest(at_site))[0]
+        check_version(manifest, what)
+        return manifest

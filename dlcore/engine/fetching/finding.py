@@ -25,7 +25,13 @@ from dlcore.engine.fetching.unknown_length import Measured, Stream, measure
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, digest_of_user, is_file
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.model import EndpointSettings, Manifest
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, LOCAL_ID, content_version, package_id
+from dlcore.package_ids import (
+    HOW_TO_WRITE_A_PACKAGE_ID,
+    LOCAL_ID,
+    content_version,
+    package_id,
+    published_id,
+)
 from dlcore.printable import quoted
 from dlcore.transfer import Probed, SpooledFile
 
@@ -114,9 +120,11 @@ async def find(
             origin=Origin(Truth.CONTENT_LIBRARY, stated_hash),
             content_id="" if wanted_id else wanted.what,
         )
-    if wanted_id:
+    if at_site := published_id(wanted.what):
         library = await site.library()
-        return Found(*await library.manifest(wanted_id), urls=None)
+        manifest, document = await library.manifest(at_site)
+        check_version(manifest, wanted.what)
+        return Found(manifest, document, urls=None)
     raise NotFoundError(
         f"{quoted(wanted.shown)} is neither a package id, nor a URL that dlcore reads,"
         " nor a file that exists",
@@ -135,6 +143,24 @@ def content_named(wanted: Wanted) -> str:
     digest_of_user(wanted)
     is_content = content_version(wanted.what) is not None
     return package_id(wanted.what) or (wanted.what if is_content else "")
+
+
+def check_version(manifest: Manifest, asked: str) -> None:
+    """Refuse another version of an application's content than its id says.
+
+    Args:
+        manifest: What the site has.
+        asked: The id, perhaps with a version: ``Content_<guid>.2``.
+
+    Raises:
+        NotFoundError: It is another one.
+    """
+    if "." in asked and content_version(asked) != manifest.version:
+        raise NotFoundError(
+            f"the site has {manifest.package_id} in version {manifest.version},"
+            f" not {quoted(asked)}",
+            remedy="Ask for that version, or leave the version out.",
+        )
 
 
 def _is_at_a_library(wanted: Wanted, site: Site) -> bool:
