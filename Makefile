@@ -6,7 +6,7 @@ NEEDS := Python 3.11+ and a Python package index, and for the native core (optio
 	Python's headers and a C compiler; on Debian: apt-get install python3-venv python3-dev gcc
 NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 
-.PHONY: demo demo-hook test test-deep test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
+.PHONY: demo demo-hook kerberos test test-deep test-portable test-windows wheels docs reference check check-format check-lint check-types check-cython check-docs fuzz torture mutants bench bench-net bench-faults bench-habits bench-downloads bench-difference clean
 .DEFAULT_GOAL := demo
 
 # An editable installation is not compiled, as others are: the first run would have to. An extension
@@ -28,7 +28,10 @@ demo-hook: $(VENV)/ready  ## Windows' own engine, emulated: its own downloader a
 	$(RUN) -m bench.hook
 
 test: $(VENV)/ready  ## All tests; those that need a server that is not installed skip and say so
-	$(RUN) -m pytest -q -rs
+	PYTHONPATH=$(wildcard build/kerberos) $(RUN) -m pytest -q -rs
+
+kerberos: $(VENV)/ready  ## build/kerberos: what the tests of Kerberos need, which `make test` finds there
+	bash tests/kerberos/set_up.sh $(RUN)
 
 test-deep: $(VENV)/ready  ## As `make test`, with many more cases and real syncs; takes hours
 	DLCORE_DEEP=1 $(RUN) -m pytest -q -rs
