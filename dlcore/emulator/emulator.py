@@ -28,7 +28,7 @@ from dlcore.emulator.credentials import Clock, Signatures, Tokens
 from dlcore.emulator.distribution_point import DistributionPoint
 from dlcore.emulator.listening import listen
 from dlcore.emulator.middleware import application
-from dlcore.emulator.private_files import make_private, registration_token
+from dlcore.emulator.private_files import kept_secret, make_private
 from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.sender import Sender, Sleep
 from dlcore.emulator.service import Service
@@ -155,7 +155,7 @@ class Emulator:
         names = {"localhost", "127.0.0.1", "::1", socket.gethostname(), self._settings.host}
         try:
             make_private(self._state)
-            token = registration_token(self.registration_token_file)
+            token = kept_secret(self.registration_token_file)
             identity = ensure_identity(self._state, names, datetime.now(UTC))
         except OSError as error:
             raise StorageError(

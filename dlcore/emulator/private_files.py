@@ -17,8 +17,8 @@ from dlcore.disk.ownership import is_open_to_others
 from dlcore.disk.private_folder import PrivateFolder, make_way, open_file
 from dlcore.long_path import rooted
 
-MAX_TOKEN_BYTES = 4096  # of a registration token; one that is made here has 43
-_TOKEN_BYTES = 32
+MAX_SECRET_BYTES = 4096  # one that is made here has 43
+_RANDOM_BYTES = 32
 
 
 def make_private(folder: Path) -> None:
@@ -53,8 +53,14 @@ def write_private(path: Path, data: bytes) -> None:
         raise
 
 
-def registration_token(path: Path) -> str:
-    """Read the registration token in ``path``, or write a new random one.
+def write_public(path: Path, data: bytes) -> None:
+    """Write a file that others may read, such as a certificate, as `write_private` does."""
+    write_private(path, data)
+    path.chmod(0o644)
+
+
+def kept_secret(path: Path) -> str:
+    """Read the secret in ``path``, such as a registration token, or write a new random one.
 
     A file that others can read is not used. Clients stay registered when the service restarts.
 
@@ -62,15 +68,15 @@ def registration_token(path: Path) -> str:
         OwnershipError: Another user could alter the folder, or owns the file.
         OSError: The file cannot be read or written, or a link is in its place.
     """
-    token = _read_token(rooted(path))
-    if not token:
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
-        write_private(path, f"{token}\n".encode())
-    return token
+    secret = _read_secret(rooted(path))
+    if not secret:
+        secret = secrets.token_urlsafe(_RANDOM_BYTES)
+        write_private(path, f"{secret}\n".encode())
+    return secret
 
 
-def _read_token(path: Path) -> str:
-    """The token in a file; empty if there is none that only this user can read."""
+def _read_secret(path: Path) -> str:
+    """The secret in a file; empty if there is none that only this user can read."""
     try:
         fd = open_file(path, PrivateFolder(path.parent).place(path), os.O_RDONLY)
     except FileNotFoundError:
@@ -78,4 +84,4 @@ def _read_token(path: Path) -> str:
     with os.fdopen(fd, "rb") as file:
         if is_open_to_others(path, fd):
             return ""
-        return file.read(MAX_TOKEN_BYTES).decode("ascii").strip()
+        return file.read(MAX_SECRET_BYTES).decode("ascii").strip()

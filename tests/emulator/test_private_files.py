@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.emulator.private_files import make_private, registration_token, write_private
+from dlcore.emulator.private_files import kept_secret, make_private, write_private
 from dlcore.errors import OwnershipError
 from tests.others import is_private, let_others_read
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as_ordinary_user
@@ -34,26 +34,26 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_registration_token_is_long_private_and_kept(tmp_path: Path) -> None:
+def test_a_kept_secret_is_long_private_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    token = registration_token(path)
+    token = kept_secret(path)
     assert len(token) >= 43
     assert is_private(path)
-    assert registration_token(path) == token
+    assert kept_secret(path) == token
 
 
-def test_a_registration_token_that_others_could_read_is_replaced(tmp_path: Path) -> None:
+def test_a_kept_secret_that_others_could_read_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    token = registration_token(path)
+    token = kept_secret(path)
     let_others_read(path)
-    assert registration_token(path) != token
+    assert kept_secret(path) != token
     assert is_private(path)
 
 
-def test_an_empty_registration_token_is_replaced(tmp_path: Path) -> None:
+def test_an_empty_kept_secret_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "token"
     write_private(path, b"\n")
-    assert registration_token(path)
+    assert kept_secret(path)
 
 
 @pytest.mark.posix_only(reason="modes are POSIX's")
@@ -64,7 +64,7 @@ def test_private_files_are_private_whatever_the_umask(umask: int) -> None:
     def work(folder: Path) -> None:
         os.umask(umask)
         make_private(folder / "new")
-        assert registration_token(folder / "new" / "t") == registration_token(folder / "new" / "t")
+        assert kept_secret(folder / "new" / "t") == kept_secret(folder / "new" / "t")
 
     with folder_of(ORDINARY) as folder:
         run_as_ordinary_user(lambda: work(folder))
@@ -87,7 +87,7 @@ def test_a_link_in_the_place_of_a_private_file_is_not_written_through(
         assert (state / name).read_bytes() == b"new"
     else:
         with pytest.raises(OSError, match="token"):
-            registration_token(state / name)
+            kept_secret(state / name)
     assert victim.read_text() == "precious"
 
 
