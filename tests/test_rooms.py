@@ -100,7 +100,7 @@ ONLY_IN = {
     "opentelemetry": {"telemetry"},
     "rich": {"cli"},
     "cryptography": {"emulator", "trust", "transfer/http/channel_binding"},
-    "spnego": {"transfer/http/security_contexts"},
+    "spnego": {"transfer/http/security_contexts", "emulator/ntlm_acceptor"},
     "tuf": {"trust"},
     "securesystemslib": {"trust"},
 }

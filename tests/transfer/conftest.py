@@ -18,6 +18,7 @@ import trustme
 from dlcore.emulator import Counters, Emulator, Settings
 from dlcore.emulator.distribution_point import DistributionPoint
 from dlcore.emulator.library_point import LibraryPoint
+from dlcore.emulator.ntlm_acceptor import NtlmAcceptor
 from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.sender import Sender
 from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
@@ -31,7 +32,7 @@ from tests.transfer.access import secret_file
 from tests.transfer.bodies import Server
 from tests.transfer.clock import Clock
 from tests.transfer.packages import Package, make_package
-from tests.transfer.windows_auth import NtlmAcceptor, WindowsGuard, serving
+from tests.transfer.windows_auth import WindowsGuard, serving
 
 Source = Callable[[], AbstractAsyncContextManager[EndpointSettings]]
 
@@ -188,13 +189,12 @@ def source(
         scheme = name.partition("-")[0]
         return lambda: _still(EndpointSettings(name, kind, f"{scheme}://{_CONTAINER}"))
     if name == WITH_WINDOWS_LOGIN:
-        accounts = secret_file(tmp_path, "accounts", "CORP:svc-dl:Pa55\n")
-        monkeypatch.setenv("NTLM_USER_FILE", accounts)
+        accounts = Path(secret_file(tmp_path, "accounts", "CORP:svc-dl:Pa55\n"))
         password = secret_file(tmp_path, "password", "Pa55\n")
         dp = DistributionPoint(
             PublishedFolder(published), Sender(None, time.monotonic, asyncio.sleep), Counters()
         )
-        return lambda: logged_in(dp, kind, password)
+        return lambda: logged_in(dp, kind, accounts, password)
     if kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP, EndpointKind.DP}:
         return lambda: _emulated(kind, published, tmp_path / "state")
     return lambda: _still(_lasting(name, request, published, tmp_path))
@@ -234,10 +234,13 @@ async def _emulated(
 
 @asynccontextmanager
 async def logged_in(
-    point: DistributionPoint | LibraryPoint, kind: EndpointKind, password_file: str
+    point: DistributionPoint | LibraryPoint,
+    kind: EndpointKind,
+    accounts: Path,
+    password_file: str,
 ) -> AsyncIterator[EndpointSettings]:
     """A distribution point with Windows authentication: NTLM inside of Negotiate."""
-    guard = WindowsGuard(lambda: NtlmAcceptor("negotiate"), schemes=("Negotiate",))
+    guard = WindowsGuard(lambda: NtlmAcceptor("Negotiate", accounts), schemes=("Negotiate",))
     async with serving(point.routes(), guard) as url:
         yield EndpointSettings(
             WITH_WINDOWS_LOGIN,

@@ -1,7 +1,8 @@
 """Servers that want a login for each connection, and what such a login is made of.
 
 `ToyContext` and `ToyAcceptor` stand for NTLM: two tokens of the client, one challenge, and a proof
-that says nothing of the password but whether it is the right one. `NtlmAcceptor` is the real one.
+that says nothing of the password but whether it is the right one. The real acceptor is the
+emulator's, `dlcore.emulator.ntlm_acceptor.NtlmAcceptor`.
 """
 
 from __future__ import annotations
@@ -98,28 +99,6 @@ class ToyAcceptor:
         if token != proof(user, self._passwords.get(user, "none"), self._binding):
             raise ValueError(user)
         return None, user
-
-
-class NtlmAcceptor:
-    """That of pyspnego; it finds the accounts in the file that ``NTLM_USER_FILE`` names."""
-
-    def __init__(self, protocol: str, binding: bytes | None = None) -> None:
-        import spnego
-        from spnego.channel_bindings import GssChannelBindings
-
-        options = spnego.NegotiateOptions
-        self._context = spnego.server(
-            protocol=protocol,
-            channel_bindings=GssChannelBindings(application_data=binding) if binding else None,
-            options=options.use_ntlm if protocol == "ntlm" else options.use_negotiate,
-        )
-
-    def accept(self, token: bytes) -> tuple[bytes | None, str]:
-        try:
-            reply = self._context.step(token)
-        except Exception as error:
-            raise ValueError from error
-        return reply, str(self._context.client_principal) if self._context.complete else ""
 
 
 @dataclass

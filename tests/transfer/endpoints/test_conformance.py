@@ -66,14 +66,13 @@ class TestEveryContentLibrary(Conformance):
         request: pytest.FixtureRequest,
         library: Path,
         tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> Source:
         name: str = request.param
         if name == WITH_WINDOWS_LOGIN:
-            accounts = secret_file(tmp_path, "accounts", "CORP:svc-dl:Pa55\n")
-            monkeypatch.setenv("NTLM_USER_FILE", accounts)
+            accounts = Path(secret_file(tmp_path, "accounts", "CORP:svc-dl:Pa55\n"))
             password = secret_file(tmp_path, "password", "Pa55\n")
-            return lambda: logged_in(point(library), EndpointKind.CONTENT_LIBRARY, password)
+            kind = EndpointKind.CONTENT_LIBRARY
+            return lambda: logged_in(point(library), kind, accounts, password)
         return lambda: _library(name, library)
 
 

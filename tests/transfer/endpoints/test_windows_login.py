@@ -16,6 +16,7 @@ import pytest
 import trustme
 from aiohttp import web
 
+from dlcore.emulator.ntlm_acceptor import NtlmAcceptor, Scheme
 from dlcore.errors import AuthError, ConfigError, Fault, TransferError
 from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
 from dlcore.transfer import Endpoint, contact_endpoint, open_endpoint
@@ -28,7 +29,6 @@ from dlcore.transfer.http.security_contexts import (
 from tests.transfer.access import manifest, secret_file
 from tests.transfer.access_servers import guarded
 from tests.transfer.windows_auth import (
-    NtlmAcceptor,
     WindowsGuard,
     binding_of,
     serving,
@@ -74,17 +74,21 @@ async def read(opened: Endpoint) -> bytes:
 
 
 @pytest.fixture
-def password_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """That of `USER`, whom the server knows."""
-    accounts = secret_file(tmp_path, "accounts", f"CORP:svc-dl:{PASSWORD}\n")
-    monkeypatch.setenv("NTLM_USER_FILE", accounts)
+def accounts(tmp_path: Path) -> Path:
+    """The server knows `USER`."""
+    return Path(secret_file(tmp_path, "accounts", f"CORP:svc-dl:{PASSWORD}\n"))
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> str:
     return secret_file(tmp_path, "password", f"{PASSWORD}\n")
 
 
 @posix_only
-@pytest.mark.parametrize("scheme", ["ntlm", "negotiate"])
+@pytest.mark.parametrize("scheme", ["NTLM", "Negotiate"])
 async def test_it_logs_in_over_tls(
-    scheme: str,
+    scheme: Scheme,
+    accounts: Path,
     authority: trustme.CA,
     password_file: str,
     tmp_path: Path,
@@ -96,11 +100,14 @@ async def test_it_logs_in_over_tls(
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     binding = binding_of(tmp_path / "server.pem")
-    guard = WindowsGuard(lambda: NtlmAcceptor(scheme, binding), schemes=(scheme,))
+    guard = WindowsGuard(lambda: NtlmAcceptor(scheme, accounts, binding=binding), schemes=(scheme,))
     with caplog.at_level(logging.DEBUG):
         async with serving(ROUTES, guard, tls) as url:
             opened = endpoint(
-                url, scheme, user=USER, password_file=password_file, ca=str(tmp_path / "ca.pem")
+                *(url, scheme.lower()),
+                user=USER,
+                password_file=password_file,
+                ca=str(tmp_path / "ca.pem"),
             )
             assert await read(opened) == b"document"
     assert [user for _, user in guard.users] == [USER]
@@ -112,9 +119,9 @@ async def test_it_logs_in_over_tls(
 
 @posix_only
 async def test_a_wrong_password_ends_with_the_status_of_authentication(
-    password_file: str, tmp_path: Path
+    accounts: Path, tmp_path: Path
 ) -> None:
-    guard = WindowsGuard(lambda: NtlmAcceptor("negotiate"))
+    guard = WindowsGuard(lambda: NtlmAcceptor("Negotiate", accounts))
     wrong = secret_file(tmp_path, "wrong", "canary-wrong\n")
     async with serving(ROUTES, guard) as url:
         with pytest.raises(AuthError) as caught:

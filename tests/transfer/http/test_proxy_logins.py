@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
+from dlcore.emulator.ntlm_acceptor import NtlmAcceptor, Scheme
 from dlcore.errors import AuthError, ConfigError, Fault, ProxyAuthError, TransferError
 from dlcore.model import Authentication, WebAccess
 from dlcore.transfer import Keyring
@@ -20,7 +21,7 @@ from dlcore.transfer.sink import SinkWriter
 from tests.transfer.access import secret_file
 from tests.transfer.access_servers import BODY, GuardedServer, guarded
 from tests.transfer.sinks import Collector
-from tests.transfer.windows_auth import NtlmAcceptor, ToyContexts
+from tests.transfer.windows_auth import ToyContexts
 from tests.transfer.windows_proxy import WindowsProxy, running, toy_proxy
 
 NAME = "host.example"  # only a proxy finds it
@@ -232,23 +233,18 @@ async def test_a_proxy_that_is_reached_by_https_is_refused(
 
 @pytest.mark.posix_only(reason="Windows' own NTLM treats a server on this machine in another way")
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("protocol", ["negotiate", "ntlm"])
+@pytest.mark.parametrize("protocol", ["Negotiate", "NTLM"])
 async def test_real_ntlm(
-    scheme: str,
-    protocol: str,
-    authority: trustme.CA,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scheme: str, protocol: Scheme, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    accounts = secret_file(tmp_path, "accounts", f"CORP:anna:{PASSWORD}\n")
-    monkeypatch.setenv("NTLM_USER_FILE", accounts)
-    between = WindowsProxy(lambda: NtlmAcceptor(protocol))
-    between.schemes = ("Negotiate",) if protocol == "negotiate" else ("NTLM",)
+    accounts = Path(secret_file(tmp_path, "accounts", f"CORP:anna:{PASSWORD}\n"))
+    between = WindowsProxy(lambda: NtlmAcceptor(protocol, accounts))
+    between.schemes = (protocol,)
     async with guarded(tls_of(authority)) as server, running(between, server.port):
         office = Office(between, tmp_path, authority)
         web = WebAccess(
             proxy=between.url.replace("://", "://CORP%5Canna@"),
-            proxy_authentication=Authentication(protocol),
+            proxy_authentication=Authentication(protocol.lower()),
             proxy_password_file=office.password_file,
         )
         assert await office.read(scheme, Keyring(web, ca_file=office.ca_file)) == [BODY]
