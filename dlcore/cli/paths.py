@@ -14,8 +14,8 @@ from dlcore.long_path import long_path, shown, why_no_folder
 from dlcore.printable import quoted
 
 
-def as_argument(path: Path) -> str:
-    """A path as people type it: cmd.exe knows double quotes only, and no name contains any."""
+def as_argument(path: Path | str) -> str:
+    """A path or URL as people type it: cmd.exe knows double quotes only; neither contains any."""
     import shlex
 
     return f'"{path}"' if sys.platform == "win32" else shlex.quote(str(path))

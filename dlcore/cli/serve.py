@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dlcore.cli import emulated_site
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.numbers import NumberRange
@@ -39,6 +40,13 @@ from dlcore.model import EndpointKind
 )
 @click.option("--no-content", is_flag=True, help='As if "serve content" were switched off.')
 @click.option("--dp", is_flag=True, help="Also serve as an on-premises distribution point.")
+@click.option(
+    "--site",
+    is_flag=True,
+    help="Serve as a whole site: also as distribution points with anonymous access, with Windows "
+    "authentication and with client certificates, and write a content library on two drives. "
+    "FOLDER may also hold packages that are not published, each named by its id.",
+)
 @click.option(
     "--bandwidth",
     "bandwidth_bytes_per_s",
@@ -82,6 +90,7 @@ def command(
     kind: str,
     no_content: bool,
     dp: bool,
+    site: bool,
     bandwidth_bytes_per_s: int | None,
     latency_s: float,
     token_life_s: float,
@@ -92,7 +101,8 @@ def command(
     """Serve FOLDER, which `dlcore publish` wrote, until interrupted: that is its good end.
 
     Makes a certificate authority and a registration token of its own, and writes a client.toml
-    that `dlcore plan` and `dlcore run` take as --config. With --json, the document is one line,
+    that `dlcore plan` and `dlcore run` take as --config. With --site, that file is deployment.toml;
+    it is printed, and has a command for each endpoint. With --json, the document is one line,
     printed when it is ready.
     """
     settings = Settings(
@@ -100,13 +110,21 @@ def command(
         host=host,
         port=port,
         serve_content=not no_content,
-        dp=dp,
+        dp=dp or site,
+        windows_dp=site,
+        certificate_dp=site,
         bandwidth_bytes_per_s=bandwidth_bytes_per_s or None,
         latency_s=latency_s,
         token_life_s=token_life_s,
         location_life_s=location_life_s,
     )
-    run_async(_serve(folder.absolute(), settings, _state(state), as_json))
+    place = _state(state)
+    if site:
+        # Here, and not beside the event loop: this can take long, and ends when it is interrupted.
+        prepared = emulated_site.prepare(folder.absolute(), place)
+        run_async(_serve_site(prepared, settings, place, as_json))
+    else:
+        run_async(_serve(folder.absolute(), settings, place, as_json))
 
 
 def _state(state: Path | None) -> Path:
@@ -129,6 +147,35 @@ async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -
         else:
             say(f"serving {folder} at {emulator.url}")
             say(f"try: dlcore run SEQUENCE --config {as_argument(config)}")
+        with contextlib.suppress(asyncio.CancelledError):  # interrupted or terminated
+            await asyncio.Event().wait()
+
+
+async def _serve_site(
+    prepared: emulated_site.Prepared, settings: Settings, state: Path, as_json: bool
+) -> None:
+    async with Emulator(prepared.published, settings, state=state) as emulator:
+        served = emulated_site.endpoints(emulator, prepared)
+        config, of_library = state / "deployment.toml", state / "content-library.toml"
+        text = emulated_site.deployment(prepared, served)
+        await asyncio.to_thread(write_private, config, text.encode())
+        more = emulated_site.library_deployment(prepared, served)
+        await asyncio.to_thread(write_private, of_library, more.encode())
+        if as_json:
+            ready = {
+                "url": emulator.url,
+                "config": str(config),
+                "pid": os.getpid(),
+                "library_config": str(of_library),
+                "endpoints": {endpoint.name: dict(endpoint.keys) for endpoint in served},
+                "content_library": [str(path) for path in prepared.drives],
+            }
+            show_json(ready, one_line=True)
+        else:
+            say(f"serving {prepared.published} as a site; all endpoints: {config}")
+            for line in text.splitlines():
+                say(line)
+            say(f"the content library and the distribution points: {of_library}")
         with contextlib.suppress(asyncio.CancelledError):  # interrupted or terminated
             await asyncio.Event().wait()
 

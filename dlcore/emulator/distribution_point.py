@@ -2,8 +2,7 @@
 
 Follows what is documented or was observed: ``PROPFIND`` with the form of the real reply,
 ``sccm?/`` anywhere in the path, ranges, no ``ETag``. A file is served as an extent of a published
-object. Access is anonymous, as in the virtual folder that asks for no credentials. ``GET`` does
-not list folders.
+object. Who may ask is decided in front of it. ``GET`` does not list folders.
 """
 
 from __future__ import annotations
@@ -125,7 +124,7 @@ class DistributionPoint:
         package = await asyncio.to_thread(self._package, package_id.upper())
         if package is None:
             raise web.HTTPNotFound
-        root = f"http://{request.host}/{match['root']}"
+        root = f"{request.scheme}://{request.host}/{match['root']}"
         site = Site(root, package.manifest.package_id, package.modified_s)
         return _Target(site, package, path.strip("/"))
 

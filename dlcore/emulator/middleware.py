@@ -20,13 +20,27 @@ from dlcore.errors import DlcoreError
 log = logging.getLogger("dlcore.emulator.access")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Guard = Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]
+"""Answers a request by its handler, or refuses it."""
 _CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that has gone; never sent
 
 
 def application(
-    routes: list[web.RouteDef], counters: Counters, latency_s: float, sleep: Sleep
+    routes: list[web.RouteDef],
+    counters: Counters,
+    latency_s: float,
+    sleep: Sleep,
+    guard: Guard | None = None,
 ) -> web.Application:
-    """An application that serves ``routes`` and delays, counts and logs its responses."""
+    """An application that serves ``routes`` and delays, counts and logs its responses.
+
+    Args:
+        routes: What it serves.
+        counters: Count the responses.
+        latency_s: Delay of each response.
+        sleep: Waits.
+        guard: Decides which requests are answered; None for all.
+    """
 
     @web.middleware
     async def observe(request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -56,6 +70,10 @@ def application(
             log.info("%s %s %d %.3f s", request.method, request.path, status, taken_s)
         return response
 
-    app = web.Application(middlewares=[observe])
+    @web.middleware
+    async def admit(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        return await (guard(request, handler) if guard else handler(request))
+
+    app = web.Application(middlewares=[observe, admit])
     app.add_routes(routes)
     return app

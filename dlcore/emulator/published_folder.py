@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,15 +54,19 @@ class PublishedFolder:
         path = self._folder / key
         return path if path.is_file() else None
 
-    def current(self, package_id: str) -> CatalogEntry | None:
-        """The catalog's entry for a package; None if there is none.
+    def packages(self) -> Mapping[str, CatalogEntry]:
+        """The catalog's entries, by package id.
 
         Raises:
             OSError: There is no catalog.
             ManifestError: The catalog is malformed: the publisher's fault.
         """
         document = (self._folder / CATALOG_KEY).read_bytes()
-        return decode_catalog(document, source=CATALOG_KEY).packages.get(package_id)
+        return decode_catalog(document, source=CATALOG_KEY).packages
+
+    def current(self, package_id: str) -> CatalogEntry | None:
+        """The catalog's entry for a package; None if there is none. Raises as `packages`."""
+        return self.packages().get(package_id)
 
     def manifest(self, digest: str) -> Manifest | None:
         """The manifest with a digest, also of an older version; None if there is none.

@@ -17,6 +17,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         serve_content: The gateway's setting "serve content from Azure storage".
         dp: Whether to serve the folder as an on-premises distribution point too, over plain HTTP.
         dp_port: Port of the distribution point; 0 for any free port.
+        windows_dp: Whether to serve it as one with Windows authentication too, over HTTPS.
+        certificate_dp: Whether to serve it as one that demands a client certificate too.
         bandwidth_bytes_per_s: Bandwidth that all responses share; None if it is not limited.
         latency_s: Delay before the first byte of each response.
         token_life_s: Time for which an access token is valid.
@@ -29,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     serve_content: bool = True
     dp: bool = False
     dp_port: int = 0
+    windows_dp: bool = False
+    certificate_dp: bool = False
     bandwidth_bytes_per_s: float | None = None
     latency_s: float = 0.0
     token_life_s: float = 8 * 3600.0
