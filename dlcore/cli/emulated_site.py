@@ -28,6 +28,7 @@ _HEAD: Final = """\
 download = "when-needed"
 [client]
 on_internet = false
+allow_cloud_dp = true
 """
 
 

@@ -100,6 +100,8 @@ class RejectedError(AuthError):
             if wants_windows_login
             else "Check the credentials of this endpoint, and what they may read."
         )
+        if status == 403:
+            remedy += " Some servers answer so when they want another client certificate, or one."
         super().__init__(
             f"{message}; {clocks}" if clocks else message,
             fault=Fault.AUTH,

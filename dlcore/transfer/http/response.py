@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
 import aiohttp
@@ -21,6 +22,7 @@ from multidict import CIMultiDictProxy
 from dlcore.errors import Fault, TransferError
 from dlcore.redaction import redact
 from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
+from dlcore.transfer.http.alerts import error_of_page
 from dlcore.transfer.http.content_coding import Gunzip
 from dlcore.transfer.http.exchanges import OpenExchange
 from dlcore.transfer.http.faults import (
@@ -203,17 +205,27 @@ class Response:
 
         Reads a short body to its end, as `drain`.
         """
-        await self.drain()
+        page = await self.drain()
         if self.status == PROXY_LOGIN_REQUIRED and self._proxy:
             return login_refused(self._endpoint, self._request, self._proxy)
+        if self.status == HTTPStatus.BAD_REQUEST and (
+            told := error_of_page(self._endpoint, self._request, page)
+        ):
+            return told
         return error_of_status(self._endpoint, self._request, self.status, self.headers)
 
-    async def drain(self) -> None:
-        """Read a short body that is of no use to its end, so that the connection is used again."""
+    async def drain(self) -> bytes:
+        """Read a short body to its end, so that the connection is used again; gives its beginning.
+
+        No part of it may be repeated to people: a server can write there what it was sent.
+        """
         left_bytes = self.policy.max_drained_bytes
+        beginning = b""
         with contextlib.suppress(TransferError):
             while left_bytes > 0 and (data := await self.read()):
                 left_bytes -= len(data)
+                beginning = beginning or data
+        return beginning
 
     async def _read_raw(self) -> bytes:
         data = await self.wait(self._next_chunk())

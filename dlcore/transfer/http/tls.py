@@ -80,6 +80,7 @@ def _load(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
             )
         return certificate.passphrase()
 
+    context.post_handshake_auth = True  # IIS asks for it when it has read which path is wanted
     try:
         context.load_cert_chain(cert, key, passphrase)
     except (OSError, ValueError) as error:
