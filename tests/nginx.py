@@ -40,6 +40,7 @@ http {{
 }}
 """
 _TLS = "ssl_certificate {cert}; ssl_certificate_key {cert}; ssl_protocols TLSv1.2 TLSv1.3;"
+_CLIENTS = "ssl_client_certificate {clients}; ssl_verify_client on;"
 
 
 def find_nginx() -> str | None:
@@ -50,17 +51,22 @@ def find_nginx() -> str | None:
 
 
 @contextmanager
-def running(root: Path, *, certificate: Path | None = None) -> Iterator[str]:
+def running(
+    root: Path, *, certificate: Path | None = None, clients: Path | None = None
+) -> Iterator[str]:
     """Serve ``root`` and yield the base URL; skip the test if nginx is not installed.
 
     Args:
         root: What to serve.
         certificate: PEM file with key and chain for ``localhost``; plain http without.
+        clients: PEM file of the authority whose certificates clients must show; None for any
+            client.
     """
     executable = find_nginx()
     if executable is None:
         missing("nginx is not installed (apt install nginx-light, or set DLCORE_NGINX)")
     port = _free_port()
+    tls = _TLS.format(cert=certificate) if certificate else ""
     with TemporaryDirectory(prefix="nginx-") as folder:
         config = Path(folder) / "nginx.conf"
         config.write_text(
@@ -69,7 +75,7 @@ def running(root: Path, *, certificate: Path | None = None) -> Iterator[str]:
                 root=root,
                 port=port,
                 tls=" ssl" if certificate else "",
-                more=_TLS.format(cert=certificate) if certificate else "",
+                more=tls + (_CLIENTS.format(clients=clients) if clients else ""),
             ),
             encoding="utf-8",
         )

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ipaddress
+import select
 import socket
 import ssl
 import threading
@@ -208,6 +209,42 @@ def handshaking(tls: ssl.SSLContext) -> Iterator[int]:
 
     asyncio's own server breaks the connection before the alert is sent that says why.
     """
+    with _in_a_thread(lambda connection: _shake_hands(connection, tls)) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def asking_late(tls: ssl.SSLContext) -> Iterator[int]:
+    """Run a server that answers one request on each connection with `BODY`; gives its port.
+
+    It asks for a client's certificate when it has read the request.
+    """
+    with _in_a_thread(lambda connection: _ask_late(connection, tls)) as port:
+        yield port
+
+
+def _ask_late(connection: socket.socket, tls: ssl.SSLContext) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}\r\nConnection: close\r\n\r\n".encode()
+    with (
+        contextlib.suppress(OSError),
+        tls.wrap_socket(connection, server_side=True) as protected,
+    ):
+        protected.recv(1 << 16)
+        protected.verify_client_post_handshake()
+        protected.do_handshake()  # sends the question
+        protected.settimeout(0)
+        while not protected.getpeercert():
+            select.select([protected], [], [], 5)
+            with contextlib.suppress(ssl.SSLWantReadError):  # it was the certificate, and no data
+                if not protected.recv(1 << 16):
+                    return
+        protected.settimeout(5)
+        protected.sendall(head + BODY)
+
+
+@contextlib.contextmanager
+def _in_a_thread(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Answer one connection after the other; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -217,7 +254,7 @@ def handshaking(tls: ssl.SSLContext) -> Iterator[int]:
             except OSError:
                 return
             connection.settimeout(5)
-            _shake_hands(connection, tls)
+            answer(connection)
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 from dlcore.errors import AuthError, ConfigError, Fault
 from dlcore.model import WebAccess
 from dlcore.transfer import Keyring
+from tests import nginx
 from tests.transfer.access import read, secret_file
-from tests.transfer.access_servers import BODY, guarded, handshaking
+from tests.transfer.access_servers import BODY, asking_late, guarded, handshaking
 
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
@@ -137,6 +139,69 @@ async def test_an_expired_certificate_is_named_as_such(pki: Pki, version: ssl.TL
     cert, key = pki.client(issued)
     error = await refusal(pki, version, client_cert=cert, client_key=key)
     assert "has expired" in error.message
+
+
+@pytest.fixture(scope="module")
+def nginx_pki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pki, str]]:
+    """Authorities, and the URL of an nginx that demands a certificate."""
+    folder = tmp_path_factory.mktemp("nginx")
+    (folder / "root").mkdir()
+    (folder / "root" / "o").write_bytes(BODY)
+    pki = Pki(folder)
+    server = pki.authority.issue_cert("localhost").private_key_and_cert_chain_pem
+    server.write_to_path(str(folder / "server.pem"))
+    pki.of_clients.cert_pem.write_to_path(str(folder / "clients.pem"))
+    certificate, clients = folder / "server.pem", folder / "clients.pem"
+    with nginx.running(folder / "root", certificate=certificate, clients=clients) as url:
+        yield pki, url
+
+
+async def test_the_certificate_opens_nginx(nginx_pki: tuple[Pki, str]) -> None:
+    pki, url = nginx_pki
+    cert, key = pki.client(pki.of_clients.issue_cert("client"))
+    keyring = pki.keyring(url, client_cert=cert, client_key=key)
+    assert await read(f"{url}/o", keyring) == BODY
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ("none", "demands a client certificate"),
+        ("expired", "does not accept the client certificate"),
+        ("of another", "does not accept the client certificate"),
+    ],
+)
+async def test_nginx_says_on_a_page_that_it_does_not_accept_the_certificate(
+    shown: str, told: str, nginx_pki: tuple[Pki, str]
+) -> None:
+    """Fault: nginx answers 400 to a client whose certificate it does not accept. dlcore says so,
+    and ends with the status of logins.
+    """
+    pki, url = nginx_pki
+    web = {}
+    if shown != "none":
+        authority = pki.of_clients if shown == "expired" else trustme.CA()
+        ends = LONG_AGO if shown == "expired" else None
+        cert, key = pki.client(authority.issue_cert("client", not_before=ends, not_after=ends))
+        web = {"client_cert": cert, "client_key": key}
+    with pytest.raises(AuthError) as caught:
+        await read(f"{url}/o", pki.keyring(url, **web))
+    assert told in caught.value.message
+    assert "client_cert" in caught.value.remedy
+    assert caught.value.exit_status == 5
+
+
+async def test_a_server_may_ask_for_the_certificate_when_it_has_read_the_request(pki: Pki) -> None:
+    """Fault: IIS asks for a certificate only when it knows the path, which TLS 1.3 allows to those
+    who have offered that. dlcore shows it.
+    """
+    cert, key = pki.client(pki.of_clients.issue_cert("client"))
+    context = pki.demanding()
+    context.post_handshake_auth = True
+    with asking_late(context) as port:
+        url = f"https://localhost:{port}"
+        keyring = pki.keyring(url, client_cert=cert, client_key=key)
+        assert await read(f"{url}/o", keyring) == BODY
 
 
 async def test_the_certificate_is_not_shown_to_the_target_of_a_redirect(pki: Pki) -> None:
