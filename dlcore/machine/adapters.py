@@ -17,8 +17,15 @@ from dlcore.machine.interface import Adapter
 
 _LOOPBACK: Final = 24  # IF_TYPE_SOFTWARE_LOOPBACK
 _WIRELESS: Final = frozenset({71, 243, 244})  # IEEE 802.11, and mobile broadband (GSM, CDMA)
+_TUNNELS: Final = frozenset({23, 53, 131})
+"""PPP, as of Windows' own VPN; a virtual interface, as of WireGuard and OpenVPN; a tunnel.
+
+Source: Microsoft Learn, "IP_ADAPTER_ADDRESSES_LH structure", and IANA's ifType registry.
+"""
+
 _UP: Final = 1  # IfOperStatusUp
 _MAX_MAC_BYTES: Final = 8
+_MAX_NAME_BYTES: Final = 512  # MAX_ADAPTER_DESCRIPTION_LENGTH is 128 characters
 _INET: Final = 2
 _INET6: Final = 23  # Windows' own number, whatever the system is on which this is tested
 
@@ -89,7 +96,20 @@ def _adapter(entry: Any) -> Adapter:
         gateways=tuple(_addresses(entry.gateway)),
         is_connected=entry.state == _UP,
         is_wired=entry.kind not in _WIRELESS,
+        names=tuple(filter(None, map(_text, (entry.friendly_name, entry.description)))),
+        is_tunnel=entry.kind in _TUNNELS,
     )
+
+
+def _text(address: int | None) -> str:
+    """The text at an address, in UTF-16 and with NUL behind it; empty for a null pointer."""
+    units = bytearray()
+    while address and len(units) < _MAX_NAME_BYTES:
+        unit = ctypes.string_at(address + len(units), 2)
+        if unit == b"\0\0":
+            break
+        units += unit
+    return units.decode("utf-16-le", errors="replace")
 
 
 def _addresses(first: Any) -> Iterator[str]:

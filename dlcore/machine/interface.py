@@ -43,6 +43,9 @@ class Adapter(NamedTuple):
         gateways: The default gateways that it leads to.
         is_connected: Whether it has a connection.
         is_wired: Whether it is not a wireless one.
+        names: What the system calls it: its name, and the description of its device if there is
+            one.
+        is_tunnel: Whether it is one end of a tunnel, as a VPN has it.
     """
 
     mac_address: str = ""
@@ -50,6 +53,8 @@ class Adapter(NamedTuple):
     gateways: tuple[str, ...] = ()
     is_connected: bool = False
     is_wired: bool = True
+    names: tuple[str, ...] = ()
+    is_tunnel: bool = False
 
 
 class OperatingSystem(NamedTuple):
@@ -113,6 +118,10 @@ class Machine(Protocol):
 
     def adapters(self) -> tuple[Adapter, ...]:
         """Its network adapters."""
+        ...
+
+    def ad_site(self) -> str:
+        """The Active Directory site that it was in when it last asked a domain controller."""
         ...
 
     def identity(self) -> Identity:
@@ -203,6 +212,10 @@ class SilentMachine:
         self._refuse()
 
     def adapters(self) -> tuple[Adapter, ...]:
+        """Not known."""
+        self._refuse()
+
+    def ad_site(self) -> str:
         """Not known."""
         self._refuse()
 

@@ -19,6 +19,9 @@ _NO_MAC_ADDRESS: Final = "00:00:00:00:00:00"
 _SIOCGIFADDR: Final = 0x8915
 """Source: man 7 netdevice: gets the address of an interface."""
 
+_TUNNELS: Final = ("65534", "512", "768")
+"""ARPHRD_NONE, as of WireGuard and OpenVPN; ARPHRD_PPP; ARPHRD_TUNNEL. Source: linux/if_arp.h."""
+
 _DEFAULT_ROUTE: Final = "00000000"
 _SECURE_BOOT: Final = "firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 """Source: UEFI specification, "Globally Defined Variables"; four bytes of attributes precede it."""
@@ -111,6 +114,8 @@ class LinuxMachine(NamedMachine):
             gateways=self._gateways(folder.name),
             is_connected=_text(folder / "carrier") == "1",
             is_wired=not (folder / "wireless").exists() and not (folder / "phy80211").exists(),
+            names=(folder.name,),
+            is_tunnel=_text(folder / "type") in _TUNNELS,
         )
 
     def _gateways(self, interface: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ _SECURE_BOOT_KEY: Final = r"HKLM\SYSTEM\CurrentControlSet\Control\SecureBoot\Sta
 _BOOT_KEY: Final = (
     r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
 )
+_NETLOGON_KEY: Final = r"HKLM\SYSTEM\CurrentControlSet\Services\Netlogon\Parameters"
 _TIME_ZONE_IS_UNKNOWN: Final = 0xFFFFFFFF  # TIME_ZONE_ID_INVALID
 _FIRMWARE_IS_UEFI: Final = 2  # FirmwareTypeUefi
 _POWER_IS_UNKNOWN: Final = 255
@@ -165,6 +166,18 @@ class WindowsMachine:
             if code != _BUFFER_OVERFLOW:
                 break
         raise OSError(f"GetAdaptersAddresses failed with {code}")
+
+    def ad_site(self) -> str:
+        """What Netlogon keeps; it stays there when the machine leaves the network.
+
+        Source: Microsoft Learn, "DsGetSiteName function": an administrator's ``SiteName`` goes
+        before the ``DynamicSiteName`` that a domain controller told.
+        """
+        for name in ("SiteName", "DynamicSiteName"):
+            value = self._probes.registry_value(_NETLOGON_KEY, name)
+            if value and value.text:
+                return value.text.rstrip("\0 ")
+        raise OSError("Netlogon knows no site")
 
     def identity(self) -> Identity:
         """GetSystemFirmwareTable."""

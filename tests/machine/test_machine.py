@@ -16,6 +16,9 @@ from dlcore.machine import Adapter, Identity, NamedMachine, network_cost, this_m
 from dlcore.machine.adapters import AdapterEntry, AddressEntry, adapters_in
 from dlcore.machine.linux import LinuxMachine
 from dlcore.machine.smbios import identity_of
+from dlcore.machine.windows import WindowsMachine
+from dlcore.tasksequence.windows import RegistryValue
+from dlcore.tasksequence.windows_probes import SystemProbes
 
 HTTP_PORT = bytes([0, 80])
 
@@ -133,11 +136,37 @@ def test_adapters(tmp_path: Path) -> None:
         **{net + "lo__address": "00:00:00:00:00:00", net + "lo__carrier": "1"},
         **{net + "eth0__address": "00:15:5d:01:02:03", net + "eth0__carrier": "1"},
         **{net + "wlan0__address": "00:15:5d:01:02:04", net + "wlan0__wireless__x": ""},
+        **{net + "wg0__type": "65534", net + "wg0__carrier": "1"},
     )
     assert machine.adapters() == (
-        Adapter("00:15:5D:01:02:03", ("192.0.2.7",), ("192.0.2.1",), is_connected=True),
-        Adapter("00:15:5D:01:02:04", is_wired=False),
+        Adapter(
+            *("00:15:5D:01:02:03", ("192.0.2.7",), ("192.0.2.1",)),
+            is_connected=True,
+            names=("eth0",),
+        ),
+        Adapter(is_connected=True, names=("wg0",), is_tunnel=True),
+        Adapter("00:15:5D:01:02:04", is_wired=False, names=("wlan0",)),
     )
+
+
+class Registry(SystemProbes):
+    """A registry with these values, by name."""
+
+    def __init__(self, **values: str) -> None:
+        super().__init__()
+        self.values = values
+
+    def registry_value(self, key: str, name: str) -> RegistryValue | None:
+        assert key.endswith("Netlogon\\Parameters")
+        return RegistryValue("REG_SZ", self.values[name]) if name in self.values else None
+
+
+def test_windows_tells_the_site_that_netlogon_keeps() -> None:
+    assert WindowsMachine(Registry(DynamicSiteName="Branch\0")).ad_site() == "Branch"
+    both = Registry(DynamicSiteName="Branch", SiteName="Berlin")
+    assert WindowsMachine(both).ad_site() == "Berlin"
+    with pytest.raises(OSError, match="no site"):
+        WindowsMachine(Registry()).ad_site()
 
 
 def test_the_firmware_names_the_machine(tmp_path: Path) -> None:
@@ -225,12 +254,22 @@ def address(raw: bytes, following: AddressEntry | None = None) -> AddressEntry:
     return entry
 
 
+KEPT = list[object]()  # what only ctypes has the address of, or Python frees it
+
+
+def text(said: str) -> int | None:
+    buffer = ctypes.create_string_buffer(said.encode("utf-16-le") + bytes(2))
+    KEPT.append(buffer)
+    return ctypes.cast(buffer, ctypes.c_void_p).value
+
+
 def test_the_adapters_of_windows() -> None:
     four = bytes([2, 0]) + HTTP_PORT + socket.inet_aton("192.0.2.7") + bytes(8)
     six = bytes([23, 0]) + HTTP_PORT + bytes(4) + socket.inet_pton(socket.AF_INET6, "fd00::7")
     gateway = address(bytes([2, 0]) + HTTP_PORT + socket.inet_aton("192.0.2.1") + bytes(8))
     addresses = address(four, address(six + bytes(4)))
-    wireless = AdapterEntry(kind=71, state=2)
+    tunnel = AdapterEntry(kind=53, state=1, description=text("WireGuard Tunnel"))
+    wireless = AdapterEntry(kind=71, state=2, next=ctypes.pointer(tunnel))
     loopback = AdapterEntry(kind=24, state=1, next=ctypes.pointer(wireless))
     wired = AdapterEntry(
         kind=6,
@@ -240,10 +279,17 @@ def test_the_adapters_of_windows() -> None:
         unicast=ctypes.pointer(addresses),
         gateway=ctypes.pointer(gateway),
         next=ctypes.pointer(loopback),
+        friendly_name=text("Ethernet é"),
+        description=text("Contoso NIC"),
     )
     assert adapters_in(ctypes.pointer(wired)) == (
-        Adapter("00:15:5D:01:02:03", ("192.0.2.7", "fd00::7"), ("192.0.2.1",), is_connected=True),
+        Adapter(
+            *("00:15:5D:01:02:03", ("192.0.2.7", "fd00::7"), ("192.0.2.1",)),
+            is_connected=True,
+            names=("Ethernet é", "Contoso NIC"),
+        ),
         Adapter(is_wired=False),
+        Adapter(is_connected=True, names=("WireGuard Tunnel",), is_tunnel=True),
     )
 
 
