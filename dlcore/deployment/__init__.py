@@ -9,6 +9,14 @@ The way through the room: ``reading`` makes frozen ``settings`` of a TOML file, 
 
 from dlcore.deployment.bandwidth import BandwidthSchedule as BandwidthSchedule
 from dlcore.deployment.bandwidth import BandwidthWindow as BandwidthWindow
+from dlcore.deployment.boundary_groups import BoundaryGroup as BoundaryGroup
+from dlcore.deployment.boundary_groups import BoundarySettings as BoundarySettings
+from dlcore.deployment.boundary_groups import Fallback as Fallback
+from dlcore.deployment.boundary_groups import Place as Place
+from dlcore.deployment.boundary_groups import Stage as Stage
+from dlcore.deployment.boundary_groups import Way as Way
+from dlcore.deployment.boundary_groups import current_groups as current_groups
+from dlcore.deployment.boundary_groups import way_of as way_of
 from dlcore.deployment.endpoint_tables import is_protected as is_protected
 from dlcore.deployment.facts import Answer as Answer
 from dlcore.deployment.facts import Check as Check

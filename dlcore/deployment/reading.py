@@ -12,6 +12,8 @@ import msgspec
 
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.bandwidth import BandwidthWindow, read_bandwidth
+from dlcore.deployment.boundary_groups import BoundarySettings
+from dlcore.deployment.boundary_tables import read_boundary
 from dlcore.deployment.endpoint_tables import is_protected, read_endpoints, resolve
 from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
@@ -37,6 +39,7 @@ from dlcore.spelling import hint
 _TABLES = (
     *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
     *("conditions", "variables", "endpoint", "background", "bandwidth", "cache"),
+    "boundary",
 )
 _WITHOUT_CATALOG = {
     EndpointKind.DP: "a distribution point",
@@ -118,6 +121,9 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
     bandwidth: tuple[BandwidthWindow, ...] = ()
     with problems:
         bandwidth = read_bandwidth(table.get("bandwidth", []), f"{path}: bandwidth")
+    boundary = BoundarySettings()
+    with problems:
+        boundary = read_boundary(table.get("boundary", {}), endpoints, f"{path}: boundary")
     problems.refuse(str(path))
     return Deployment(
         catalog=catalog,
@@ -133,6 +139,7 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         variables=variables,
         background=background,
         bandwidth=bandwidth,
+        boundary=boundary,
     )
 
 

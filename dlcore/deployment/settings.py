@@ -16,6 +16,7 @@ from typing import Annotated
 import msgspec
 
 from dlcore.deployment.bandwidth import BandwidthWindow
+from dlcore.deployment.boundary_groups import BoundarySettings
 from dlcore.deployment.web_tables import secret_variables
 from dlcore.model import EndpointSettings
 
@@ -206,6 +207,7 @@ class Deployment(msgspec.Struct, frozen=True):
         variables: Task sequence variables set before the first step (collection variables).
         background: When content that nobody waits for yet is not fetched.
         bandwidth: How fast content may be fetched at which hours; no two overlap.
+        boundary: Which endpoints may be used where the machine is.
     """
 
     catalog: CatalogSettings
@@ -221,6 +223,7 @@ class Deployment(msgspec.Struct, frozen=True):
     variables: dict[str, str] = {}
     background: BackgroundSettings = BackgroundSettings()
     bandwidth: tuple[BandwidthWindow, ...] = ()
+    boundary: BoundarySettings = BoundarySettings()
 
     def with_seeds(self, seeds: Sequence[Path]) -> Deployment:
         """The same with more folders whose files are taken over (`CacheSettings.seeds`)."""

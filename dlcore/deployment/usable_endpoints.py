@@ -26,14 +26,22 @@ class Candidate(NamedTuple):
 
 
 def usable_endpoints(deployment: Deployment) -> tuple[Candidate, ...]:
-    """All endpoints in preference order, each with the reason if this client may not use it."""
+    """All endpoints in preference order, each with the reason if this client may not use it.
+
+    With boundary groups, they say where an on-premises distribution point can be reached.
+    """
+    has_groups = bool(deployment.boundary)
     return tuple(
-        Candidate(endpoint, "; ".join(_obstacles(endpoint, deployment.client)))
+        Candidate(
+            endpoint, "; ".join(_obstacles(endpoint, deployment.client, has_groups=has_groups))
+        )
         for endpoint in deployment.endpoints
     )
 
 
-def _obstacles(endpoint: EndpointSettings, client: ClientSettings) -> list[str]:
+def _obstacles(
+    endpoint: EndpointSettings, client: ClientSettings, *, has_groups: bool
+) -> list[str]:
     """Every reason why this client may not use an endpoint."""
     is_cmg = endpoint.kind is EndpointKind.CMG
     reasons = {
@@ -44,6 +52,7 @@ def _obstacles(endpoint: EndpointSettings, client: ClientSettings) -> list[str]:
             endpoint.kind in {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
             and not endpoint.is_folder
             and client.on_internet
+            and not has_groups
         ),
     }
     return [reason for reason, applies in reasons.items() if applies]

@@ -1,0 +1,265 @@
+"""Which boundary groups a machine is in, what it may use there, and what the file says wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcore.deployment import (
+    BoundaryGroup,
+    BoundarySettings,
+    Deployment,
+    Fallback,
+    Place,
+    current_groups,
+    parse_deployment,
+    usable_endpoints,
+    way_of,
+)
+from dlcore.deployment.boundary_groups import CLOUD, SITE_DEFAULT
+from dlcore.errors import ConfigError
+
+BRANCH = BoundaryGroup(
+    "branch",
+    ("dp-branch",),
+    subnets=("10.20.0.0/16", "fd00:20::/32"),
+    fallback_min={"head": 10, "far": 60},
+)
+HEAD = BoundaryGroup("head", ("dp-head",), subnets=("10.1.0.0/16",), fallback_min={"branch": 5})
+FAR = BoundaryGroup("far", ("dp-far",), sites=("Far",))
+VPN = BoundaryGroup("vpn", ("cmg1",), adapters=("*AnyConnect*",), vpn=True)
+SETTINGS = BoundarySettings(
+    (BRANCH, HEAD, FAR, VPN), site_default=("dp-central",), site_default_min=30, cloud=("cmg1",)
+)
+OFFICE = Place(frozenset({"10.20.3.4", "fe80::1%eth0"}))
+
+
+def names(settings: BoundarySettings, place: Place) -> list[str]:
+    return [stage.group for stage in way_of(settings, place).stages]
+
+
+def test_neighbours_follow_in_the_order_of_their_fallback_times() -> None:
+    way = way_of(SETTINGS, OFFICE)
+    told = [(stage.group, stage.endpoints, stage.after_s) for stage in way.stages]
+    assert told == [
+        ("branch", ("dp-branch",), 0.0),
+        ("head", ("dp-head",), 600.0),
+        (SITE_DEFAULT, ("dp-central",), 1800.0),
+        ("far", ("dp-far",), 3600.0),
+        (CLOUD, ("cmg1",), 7200.0),
+    ]
+    assert way.at_once == 1
+    assert way.stages[0].why == "10.20.3.4 is in 10.20.0.0/16"
+
+
+def test_an_unknown_network_falls_to_the_site_default_then_to_the_cloud() -> None:
+    home = Place(frozenset({"192.168.1.2"}))
+    assert current_groups(SETTINGS, home) == {}
+    way = way_of(SETTINGS, home)
+    assert [(stage.group, stage.after_s) for stage in way.stages] == [
+        (SITE_DEFAULT, 0.0),
+        (CLOUD, 0.0),
+    ]
+    assert way.at_once == 1
+    assert way.due(1, 0.0, Fallback.WAIT) == 2
+    assert names(BoundarySettings((BRANCH,)), home) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "group", "why"),
+    [
+        (Place(frozenset({"fd00:20::7"})), "branch", "fd00:20::7 is in fd00:20::/32"),
+        (Place(site="far"), "far", "the Active Directory site is far"),
+        (Place(has_tunnel=True), "vpn", "a VPN is connected"),
+        (
+            Place(adapters=frozenset({"Cisco anyconnect Adapter"})),
+            "vpn",
+            'the adapter "Cisco anyconnect Adapter" is connected',
+        ),
+    ],
+)
+def test_a_machine_is_in_a_group_by_one_of_its_boundaries(
+    place: Place, group: str, why: str
+) -> None:
+    assert current_groups(SETTINGS, place) == {group: why}
+
+
+def test_a_machine_in_several_groups_uses_all_of_them_alike() -> None:
+    both = Place(frozenset({"10.20.3.4", "10.1.0.9"}))
+    way = way_of(SETTINGS, both)
+    assert way.ranks(1) == {"dp-branch": 0, "dp-head": 0}
+    assert [stage.group for stage in way.stages[1:]] == [SITE_DEFAULT, "far", CLOUD]
+
+
+def test_a_preferred_cloud_goes_before_all_others_from_the_beginning() -> None:
+    settings = BoundarySettings((HEAD, BRANCH), cloud=("cmg1",), prefer_cloud=True)
+    way = way_of(settings, Place(frozenset({"10.1.0.9"})))
+    assert way.ranks(way.at_once) == {"cmg1": 0, "dp-head": 1}
+    assert CLOUD not in [stage.group for stage in way.stages[way.at_once :]]
+
+
+def test_one_group_after_another_where_times_are_only_an_order() -> None:
+    way = way_of(SETTINGS, OFFICE)
+    assert [way.due(opened, 0.0, Fallback.ORDER) for opened in (1, 2, 5)] == [2, 3, 5]
+    assert way.due(1, 599.0, Fallback.WAIT) == 1
+    assert way.due(1, 1800.0, Fallback.WAIT) == 3
+
+
+ENDPOINTS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=2).map(tuple)
+MINUTES = st.integers(0, 200)
+PLACES = st.builds(
+    Place,
+    st.frozensets(st.sampled_from(["10.20.3.4", "10.1.0.9", "10.30.0.1", "fe80::1%3"])),
+    st.frozensets(st.sampled_from(["AnyConnect", "Ethernet"])),
+    st.booleans(),
+    st.sampled_from(["", "Far", "Near"]),
+)
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> BoundarySettings:
+    groups = []
+    subnets = ["10.20.0.0/16", "10.1.0.0/16", "10.30.0.0/16"]
+    for name in ("x", "y", "z"):
+        neighbours = st.sampled_from([other for other in "xyz" if other != name])
+        groups.append(
+            BoundaryGroup(
+                name,
+                draw(ENDPOINTS),
+                tuple(draw(st.lists(st.sampled_from(subnets), max_size=2))),
+                draw(st.sampled_from([(), ("Far",)])),
+                draw(st.sampled_from([(), ("any*",)])),
+                vpn=draw(st.booleans()),
+                fallback_min=draw(st.dictionaries(neighbours, MINUTES)),
+            )
+        )
+    return BoundarySettings(
+        tuple(groups),
+        *(draw(ENDPOINTS), draw(MINUTES), draw(ENDPOINTS), draw(MINUTES)),
+        prefer_cloud=draw(st.booleans()),
+    )
+
+
+FALLBACKS = st.sampled_from(Fallback)
+
+
+@given(layouts(), PLACES, FALLBACKS, st.integers(0, 9), st.floats(0, 20_000), st.floats(0, 20_000))
+def test_what_may_be_used_once_stays_in_use(
+    settings: BoundarySettings,
+    place: Place,
+    fallback: Fallback,
+    opened: int,
+    earlier_s: float,
+    more_s: float,
+) -> None:
+    way = way_of(settings, place)
+    opened = min(opened, len(way.stages))
+    before = way.due(opened, earlier_s, fallback)
+    assert before >= min(opened, len(way.stages))
+    assert way.due(opened, earlier_s + more_s, fallback) >= before
+    ranks, later = way.ranks(before), way.ranks(way.due(before, earlier_s, fallback))
+    assert ranks.items() <= later.items()
+
+
+@given(layouts(), PLACES)
+def test_groups_follow_by_their_times_and_never_before_the_current_ones(
+    settings: BoundarySettings, place: Place
+) -> None:
+    way = way_of(settings, place)
+    times_s = [stage.after_s for stage in way.stages]
+    assert times_s == sorted(times_s)
+    assert way.at_once <= len(way.stages)
+    if not settings.prefer_cloud and current_groups(settings, place):
+        assert way.stages[0].group == ", ".join(current_groups(settings, place))
+
+
+@given(layouts(), PLACES, FALLBACKS, st.floats(0, 20_000))
+def test_no_endpoint_is_used_that_no_group_allows(
+    settings: BoundarySettings, place: Place, fallback: Fallback, failing_s: float
+) -> None:
+    way = way_of(settings, place)
+    current = current_groups(settings, place)
+    groups = {group.name: group for group in settings.groups}
+    allowed = {*settings.site_default, *settings.cloud}
+    for name in current:
+        allowed.update(groups[name].endpoints)
+        for neighbour in groups[name].fallback_min:
+            allowed.update(groups[neighbour].endpoints)
+    assert set(way.ranks(len(way.stages))) <= allowed
+    if fallback is Fallback.WAIT:
+        late = {e for s in way.stages[way.at_once :] if s.after_s > failing_s for e in s.endpoints}
+        soon = {e for s in way.stages if s.after_s <= failing_s for e in s.endpoints}
+        assert not (late - soon) & set(way.ranks(way.due(0, failing_s, fallback)))
+
+
+# The file
+
+ENDPOINT_TABLES = """
+[catalog]
+path = "catalog.json"
+[[endpoint]]
+name = "dp-branch"
+kind = "dp"
+url = "http://dp1.corp.contoso.com"
+[[endpoint]]
+name = "dp-head"
+kind = "dp"
+url = "http://dp2.corp.contoso.com"
+"""
+
+
+def parsed(text: str) -> Deployment:
+    return parse_deployment((ENDPOINT_TABLES + text).encode(), Path("/etc/dlcore/d.toml"))
+
+
+GROUP = """
+[[boundary.group]]
+name = "branch"
+endpoints = ["dp-branch"]
+subnets = ["10.20.0.0/16"]
+"""
+
+
+def test_the_table_is_read() -> None:
+    text = f"[boundary]\nfallback = 'wait'\nsite_default = ['dp-head']\n{GROUP}"
+    settings = parsed(text).boundary
+    group = BoundaryGroup("branch", ("dp-branch",), ("10.20.0.0/16",))
+    assert settings == BoundarySettings((group,), ("dp-head",), fallback=Fallback.WAIT)
+    assert not parsed("").boundary
+
+
+def test_with_groups_distribution_points_are_used_where_these_say() -> None:
+    assert all(obstacle for _, obstacle in usable_endpoints(parsed("")))
+    assert not any(obstacle for _, obstacle in usable_endpoints(parsed(GROUP)))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "remedy"),
+    [
+        (
+            GROUP.replace("dp-branch", "dp-brunch"),
+            'no endpoint is named "dp-brunch" (did you mean dp-branch?)',
+            "Names listed: dp-branch, dp-head",
+        ),
+        ("[boundary]\ncloud = ['cmg9']\n" + GROUP, 'no endpoint is named "cmg9"', ""),
+        (GROUP.replace("10.20.0.0/16", "10.20.3.4/16"), "an address", 'Write "10.20.0.0/16"'),
+        (GROUP.replace("10.20.0.0/16", "10.20"), "10.20 is not a subnet", "as in"),
+        (GROUP + "fallback_min = {branhc = 5}", "did you mean branch?", "Names listed: branch"),
+        (GROUP + "fallback_min = {branch = 5}", "names the group itself", "neighbors"),
+        (GROUP + "fallback_min = {head = -1}", 'fallback_min."head": Expected int', "bounds"),
+        (GROUP + "subnet = []", "did you mean subnets?", "Known keys"),
+        (GROUP + GROUP, '2 groups are named "branch"', "its own name"),
+        (GROUP.replace("subnets", "#"), "says nowhere where a machine must be", "Write subnets"),
+        (GROUP.replace('"branch"', '"cloud"'), "cannot be used as a name", ""),
+        ("[boundary]\nprefer_cloud = true", "has no group", "leave the table"),
+        ("[boundary]\ncloud_mins = 1\n" + GROUP, "did you mean cloud_min?", "site_default"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(text: str, problem: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        parsed(text)
+    assert problem in failure.value.message
+    assert remedy in f"{failure.value.message} {failure.value.remedy}"
