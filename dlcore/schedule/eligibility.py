@@ -5,7 +5,8 @@ An endpoint serves an object that it holds, unless
 * it sent those very bytes wrong, and another endpoint has not yet;
 * the object did not match as a whole, and another endpoint serves it alone now;
 * it sends whole objects only, and sends this one already;
-* it is in quarantine, and another endpoint that is not holds the object;
+* another endpoint that goes before it holds the object: this one is in quarantine and the other is
+  not, or it has a higher rank;
 * it costs more than another endpoint in use that holds the object. Then it gets work only while a
   step waits for the package, and the cheaper ones together would need longer than
   `Policy.max_cheap_wait_s` for the rest of it at the measured rate. What all cheaper ones sent
@@ -130,11 +131,12 @@ class Eligibility:
         )
 
     def _is_used_for(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> bool:
-        """Whether the endpoint holds the object and, in quarantine, is the last one to do so."""
+        """Whether the endpoint holds the object, and none that goes before it does."""
+        own = endpoint.precedence
         return endpoint.holds(package, index) and not (
-            endpoint.is_quarantined
+            any(own)
             and any(
-                not other.is_quarantined and other.holds(package, index)
+                other.precedence < own and other.holds(package, index)
                 for other in self._endpoints.values()
             )
         )

@@ -49,6 +49,7 @@ class Endpoint:
         self._refused_s = float("-inf")
         self._needed_for: set[str] = set()
         self._sends_ranges = True
+        self._rank: int | None = 0
         self._wrong: set[tuple[str, ObjectIndex]] = set()  # objects of which it sent bad blocks
 
     # What it holds, and on which terms
@@ -82,7 +83,7 @@ class Endpoint:
 
     def holds(self, package: str, index: ObjectIndex) -> bool:
         """Whether the object can be asked for, now or after a back-off."""
-        return not self.is_dropped and index in self._objects.get(package, ())
+        return self.is_askable and index in self._objects.get(package, ())
 
     @property
     def sends_ranges(self) -> bool:
@@ -97,6 +98,25 @@ class Endpoint:
             self._tell(EndpointChange.WHOLE_OBJECTS_ONLY, reason, None)
 
     # How it stands
+
+    def set_rank(self, rank: int | None) -> None:
+        """Whether it may be used at all, and what goes before it; see `Scheduler.allow`."""
+        self._rank = rank
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether it may be used where the machine is."""
+        return self._rank is not None
+
+    @property
+    def is_askable(self) -> bool:
+        """Whether it is asked for anything, now or after a back-off."""
+        return self.is_allowed and not self.is_dropped
+
+    @property
+    def precedence(self) -> tuple[bool, int]:
+        """What another endpoint holds that has a lower one is not asked of this one."""
+        return self.is_quarantined, self._rank or 0
 
     @property
     def is_dropped(self) -> bool:
@@ -121,11 +141,11 @@ class Endpoint:
     @property
     def is_relied_on(self) -> bool:
         """Whether it can be expected to deliver its part of what is left."""
-        return not (self.is_dropped or self.is_on_trial or self.is_quarantined)
+        return self.is_askable and not (self.is_on_trial or self.is_quarantined)
 
     def may_be_asked(self, now_s: float) -> bool:
         """Whether its standing allows one more request now."""
-        if self.is_dropped or now_s < self.resume_at_s:
+        if not self.is_askable or now_s < self.resume_at_s:
             return False
         max_trials = self._max_trials
         return max_trials is None or len(self._trials) < max_trials
@@ -143,7 +163,7 @@ class Endpoint:
     @property
     def limit(self) -> int:
         """Number of requests that should be in flight."""
-        if self.is_dropped:
+        if not self.is_askable:
             return 0
         return min(self.concurrency, self._breaker.max_trials or self.concurrency)
 
@@ -194,7 +214,7 @@ class Endpoint:
 
     def total_bytes_per_s(self, now_s: float) -> float:
         """Rate of all its connections; infinite while it is not known and not overdue."""
-        if self.is_dropped or now_s < self.resume_at_s:
+        if not self.is_askable or now_s < self.resume_at_s:
             return 0.0
         if self.connection_bytes_per_s is not None:
             return self.connection_bytes_per_s * max(self.concurrency, self.in_flight)

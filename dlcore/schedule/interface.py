@@ -70,6 +70,22 @@ class Scheduler(Protocol):
         """
         ...
 
+    def allow(self, endpoint: str, rank: int | None) -> Events:
+        """Set whether an endpoint may be used; at first all may, with rank 0.
+
+        One that may not is asked for nothing, and what it holds does not count. Its requests in
+        flight are the caller's to stop. One that may be used again is to tell what it holds of each
+        package that is wanted; none of these is exhausted before that.
+
+        Args:
+            endpoint: Its name.
+            rank: It is asked only for what no endpoint with a lower rank holds; None: not at all.
+
+        Raises:
+            KeyError: There is no such endpoint.
+        """
+        ...
+
     def set_cap(self, cap_bytes_per_s: float) -> Events:
         """Set the bandwidth cap of all endpoints together; 0.0: none."""
         ...

@@ -69,6 +69,12 @@ class Outcomes:
             self._unlocated[package] = set(self._endpoints)
             self._exhausted.discard(package)
 
+    def allowed(self, endpoint: str) -> None:
+        """An endpoint may be used from now on: it is to tell what it holds of each package."""
+        for package, unlocated in self._unlocated.items():
+            unlocated.add(endpoint)
+            self._exhausted.discard(package)
+
     def review(self, package: str) -> None:
         """Tell if a package is complete, or if no endpoint is left for it."""
         block_map = self._demand.block_maps.get(package)
@@ -84,9 +90,9 @@ class Outcomes:
         ):
             self._tell_exhausted(block_map)
 
-    def review_if_dropped(self, endpoint: Endpoint) -> None:
-        """Without an endpoint, any package may be exhausted."""
-        if endpoint.is_dropped:
+    def review_without(self, endpoint: Endpoint) -> None:
+        """If an endpoint is not asked any more, any package may be exhausted."""
+        if not endpoint.is_askable:
             for package in tuple(self._demand.block_maps):
                 self.review(package)
 

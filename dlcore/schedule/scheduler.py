@@ -40,11 +40,13 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
 | silent | received | as before | EndpointChanged: resumed |
 | dropped | retry | closed | EndpointChanged: resumed |
+| any | allow, no rank | not asked | |
+| not asked | allow, a rank | as before | |
 | any | lacks_ranges, failed | sends whole objects only | EndpointChanged: the same |
 | Package, none of its requests in flight: | | | |
 | wanted | verified, finished, found, want | complete | PackageComplete |
-| wanted | failed, rejected, located | exhausted | PackageExhausted |
-| exhausted | retry | wanted | |
+| wanted | failed, rejected, located, allow | exhausted | PackageExhausted |
+| exhausted | retry, allow | wanted | |
 """
 
 from __future__ import annotations
@@ -152,6 +154,16 @@ class DeadlineScheduler(Scheduler):
     def set_terms(self, endpoint: str, terms: Terms) -> Events:
         """Change how an endpoint may be used."""
         self._endpoints[endpoint].set_terms(terms, self._cap_of(terms))
+        return self._take_events()
+
+    def allow(self, endpoint: str, rank: int | None) -> Events:
+        """Set whether an endpoint may be used, and which go before it."""
+        changed = self._endpoints[endpoint]
+        was_allowed = changed.is_allowed
+        changed.set_rank(rank)
+        if changed.is_allowed and not was_allowed:
+            self._outcomes.allowed(endpoint)
+        self._outcomes.review_without(changed)
         return self._take_events()
 
     def set_cap(self, cap_bytes_per_s: float) -> Events:
@@ -337,7 +349,7 @@ class DeadlineScheduler(Scheduler):
                 item.block_map.whole_objects.changed(item.request.blocks.object)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
             self._outcomes.review(item.request.package)
-            self._outcomes.review_if_dropped(item.endpoint)
+            self._outcomes.review_without(item.endpoint)
         return self._take_events()
 
     def cancelled(self, number: RequestNumber, now_s: float) -> Events:
@@ -351,7 +363,7 @@ class DeadlineScheduler(Scheduler):
 
     def _left_bytes(self) -> int:
         """What is still to be asked of each endpoint, if all deliver the same."""
-        askable = sum(not endpoint.is_dropped for endpoint in self._endpoints.values())
+        askable = sum(endpoint.is_askable for endpoint in self._endpoints.values())
         return self._demand.left_bytes // max(1, askable)
 
     def _end(self, number: RequestNumber, now_s: float) -> InFlight | None:
@@ -371,7 +383,7 @@ class DeadlineScheduler(Scheduler):
         if culprit:
             endpoint = self._endpoints[culprit]
             endpoint.served_bad_block(request.package, request.blocks.object, now_s)
-            self._outcomes.review_if_dropped(endpoint)
+            self._outcomes.review_without(endpoint)
 
     def _make_way(self, block_maps: Iterable[BlockMap]) -> None:
         """While a step waits for one of these, long requests for others end as soon as they can."""

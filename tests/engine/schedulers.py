@@ -51,6 +51,9 @@ class IdleScheduler(Scheduler):
     def set_terms(self, endpoint: str, terms: Terms) -> Events:
         return ()
 
+    def allow(self, endpoint: str, rank: int | None) -> Events:
+        return ()
+
     def set_cap(self, cap_bytes_per_s: float) -> Events:
         return ()
 
@@ -139,6 +142,9 @@ class ForwardingScheduler(Scheduler):
 
     def set_terms(self, endpoint: str, terms: Terms) -> Events:
         return self.inner.set_terms(endpoint, terms)
+
+    def allow(self, endpoint: str, rank: int | None) -> Events:
+        return self.inner.allow(endpoint, rank)
 
     def set_cap(self, cap_bytes_per_s: float) -> Events:
         return self.inner.set_cap(cap_bytes_per_s)
