@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from dlcore.engine.download.packages import Retry as Retry
     from dlcore.engine.events import AgentReturned as AgentReturned
     from dlcore.engine.events import BlockRejected as BlockRejected
+    from dlcore.engine.events import BoundaryChanged as BoundaryChanged
     from dlcore.engine.events import DigestFromServer as DigestFromServer
     from dlcore.engine.events import DownloadRetried as DownloadRetried
     from dlcore.engine.events import EndpointAwaited as EndpointAwaited

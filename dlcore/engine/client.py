@@ -20,9 +20,9 @@ from dlcore.deployment import (
     BandwidthSchedule,
     Deployment,
     load_deployment,
-    usable_endpoints,
 )
 from dlcore.engine.beginning import begin_again, new_run
+from dlcore.engine.boundaries import Boundaries
 from dlcore.engine.built_in_variables import merged
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs, check_known
@@ -36,6 +36,7 @@ from dlcore.engine.judge import Judge
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.listeners.run_records import recorded
+from dlcore.engine.open_endpoints import OpenEndpoints
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.run_content import OpenRunContent, RunContent
@@ -45,10 +46,8 @@ from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency
-from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine, told
 from dlcore.schedule import Terms
-from dlcore.spelling import hint
 from dlcore.steps.post_action import PostAction
 from dlcore.store import CacheLimit, Reserve, Store
 from dlcore.tasksequence import (
@@ -65,7 +64,6 @@ from dlcore.transfer import (
     Observe,
     Renewed,
     TransferPolicy,
-    open_endpoint,
 )
 from dlcore.waiting import cancel_and_wait, in_thread
 
@@ -86,7 +84,9 @@ class Client:
         run_content: Opens what hands out the content of runs; None: this client fetches it.
 
     Attributes:
-        endpoints: Those that this client may use, in order of preference.
+        endpoints: Those that this client may use, in order of preference; where its machine is,
+            perhaps only some of them (`boundaries`).
+        boundaries: Which of them may be used where the machine is.
         renewals: Tokens and locations renewed so far.
         machine: Answers what the engine asks about the computer.
         catalogs: Which catalog is used, and where it is kept.
@@ -122,7 +122,7 @@ class Client:
         self._library: Library | None = None
         self._content: Content | None = None
         self._session: Session | None = None
-        self._terms: dict[str, Terms] = {}
+        self._opened = OpenEndpoints()
         self._traffic = Traffic(
             BandwidthSchedule(deployment.bandwidth),
             deployment.background,
@@ -135,7 +135,10 @@ class Client:
         self._held = self._holds_run = False
         self._open_run_content = run_content
         self.store = Store.look(state)
-        self.endpoints: list[Endpoint] = []
+        self.endpoints: list[Endpoint] = self._opened.in_order
+        self.boundaries = Boundaries(
+            deployment.boundary, self.machine, lambda event: self.bus.emit(event)
+        )
         # The bus is looked up at each event, as everywhere else here.
         self.catalogs = Catalogs(
             *(deployment, state, self.endpoints),
@@ -165,14 +168,9 @@ class Client:
         Raises:
             ConfigError: An endpoint's settings cannot be used.
         """
-        usable = [each for each, obstacle in usable_endpoints(self.deployment) if not obstacle]
         async with AsyncExitStack() as stack:
             stack.callback(self.bus.close)
-            for each in usable:
-                endpoint = open_endpoint(each, pool=self._pool, observer=self._renewed)
-                stack.push_async_callback(endpoint.aclose)
-                self.endpoints.append(endpoint)
-                self._terms[each.name] = Terms(each.connections, each.cost, each.cap_bytes_per_s)
+            self._opened.open(self.deployment, self._pool, self._renewed, stack)
             self._stack = stack.pop_all()
         return self
 
@@ -280,12 +278,7 @@ class Client:
         Raises:
             ConfigError: This client has no such endpoint.
         """
-        if endpoint not in self._terms:
-            raise ConfigError(
-                f"no endpoint is named {endpoint}{hint(endpoint, self._terms)}",
-                remedy=f"Endpoints in use: {', '.join(self._terms) or 'none'}.",
-            )
-        self._terms[endpoint] = terms
+        self._opened.set_terms(endpoint, terms)
         if self._content:
             self._content.downloads.set_terms(endpoint, terms)
 
@@ -307,6 +300,7 @@ class Client:
         Raises:
             DlcoreError: The catalog cannot be read.
         """
+        await self.boundaries.begin()
         catalog = await self.catalogs.used()
         if self._library is None or self._library.catalog is not catalog:
             path = self.deployment.catalog.path
@@ -316,6 +310,7 @@ class Client:
                 policy=self._patience,
                 patch_digests=self.catalogs.patch_digests,
                 other_versions=self.catalogs.other_versions,
+                allowed=self.boundaries,
             )
         return self._library
 
@@ -433,7 +428,7 @@ class Client:
         library = await self.library()
         if self._content is None:
             downloads = Downloads(
-                self._terms,
+                self._opened.terms,
                 library.locate,
                 self.bus,
                 self._rng,
@@ -441,8 +436,10 @@ class Client:
                 max_stalls=max_stalls(self._timeout_s),
                 windows=self._pool.windows,
                 find_patches=library.patch_list,
+                allowed=self.boundaries,
             )
             self._traffic.attach(downloads)
+            self.boundaries.attach(downloads)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(library, downloads, self.store, self._retry_time_s)
         return self._content
@@ -466,6 +463,7 @@ class Client:
         """
         content, self._content = self._content, None
         await self._traffic.aclose()
+        await self.boundaries.aclose()
         if content:
             await content.aclose()
 

@@ -102,7 +102,8 @@ async def gather(
     else:
         catalog = frozenset(library.catalog.packages)
         listed = [package for package in packages if package in catalog]
-        holdings = await _holdings(client.endpoints, library, listed)
+        asked = [each for each in client.endpoints if client.boundaries.possible(each.name)]
+        holdings = await _holdings(asked, library, listed)
         fetch_bytes = await _fetch_bytes(client, library, listed)
         if not isinstance(executor, SimulatingExecutor):  # it runs no program
             programs = await _programs(library, listed)

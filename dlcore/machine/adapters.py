@@ -17,8 +17,9 @@ from dlcore.machine.interface import Adapter
 
 _LOOPBACK: Final = 24  # IF_TYPE_SOFTWARE_LOOPBACK
 _WIRELESS: Final = frozenset({71, 243, 244})  # IEEE 802.11, and mobile broadband (GSM, CDMA)
-_TUNNELS: Final = frozenset({23, 53, 131})
-"""PPP, as of Windows' own VPN; a virtual interface, as of WireGuard and OpenVPN; a tunnel.
+_TUNNELS: Final = frozenset({23, 53})
+"""PPP, as of Windows' own VPN; a virtual interface, as of WireGuard and OpenVPN. IF_TYPE_TUNNEL is
+not one of them: Teredo, which has nothing to do with a VPN, is up on many machines.
 
 Source: Microsoft Learn, "IP_ADAPTER_ADDRESSES_LH structure", and IANA's ifType registry.
 """

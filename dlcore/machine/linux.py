@@ -19,8 +19,8 @@ _NO_MAC_ADDRESS: Final = "00:00:00:00:00:00"
 _SIOCGIFADDR: Final = 0x8915
 """Source: man 7 netdevice: gets the address of an interface."""
 
-_TUNNELS: Final = ("65534", "512", "768")
-"""ARPHRD_NONE, as of WireGuard and OpenVPN; ARPHRD_PPP; ARPHRD_TUNNEL. Source: linux/if_arp.h."""
+_TUNNELS: Final = ("65534", "512")
+"""ARPHRD_NONE, as of WireGuard and OpenVPN; ARPHRD_PPP. Source: linux/if_arp.h."""
 
 _DEFAULT_ROUTE: Final = "00000000"
 _SECURE_BOOT: Final = "firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"

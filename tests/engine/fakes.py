@@ -14,6 +14,7 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.content import Content
+from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.downloads import Downloads, MakeScheduler
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Retry
@@ -206,13 +207,14 @@ async def opened(
     bus: EventBus | None = None,
     memory_bytes: int = Policy().memory_bytes,
     make_scheduler: MakeScheduler = DeadlineScheduler,
+    allowed: AllowedEndpoints | None = None,
 ) -> AsyncIterator[Content]:
     """Everything that fetches packages, over fake endpoints."""
     catalog = Catalog(1, {name: entry_of(item) for name, item in packages.items()})
     bus = bus or EventBus()
     with Store.open(state) as store:
         store.use_cache()
-        library = Library(catalog, endpoints, store, tell=bus.emit)
+        library = Library(catalog, endpoints, store, tell=bus.emit, allowed=allowed)
         downloads = Downloads(
             {endpoint.name: Terms(connections) for endpoint in endpoints},
             library.locate,
@@ -220,6 +222,7 @@ async def opened(
             random.Random(1),
             memory_bytes=memory_bytes,
             make_scheduler=make_scheduler,
+            allowed=allowed,
         )
         downloads.set_retry(retry or Retry())
         content = Content(library, downloads, store)

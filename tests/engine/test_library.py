@@ -23,7 +23,7 @@ def test_the_objects_of_other_patches_are_located_anew(tmp_path: Path) -> None:
     async def main() -> None:
         endpoint = FakeEndpoint("a", {"ABC00001": one})
         library = Library(Catalog(1, {}), [endpoint], None)
-        told: list[Placement | TransferError] = []
+        told: list[Placement | TransferError | None] = []
         for manifest in (one.manifest, one.manifest, other.manifest):
             await library.locate("p", manifest, lambda _, placement: told.append(placement))
         first, again, of_other = told

@@ -68,6 +68,12 @@ class Decisions:
         for receiver in self._receivers.values():
             receiver.cancel()
 
+    def cancel_at(self, endpoint: str) -> None:
+        """As `cancel_all`, of one endpoint."""
+        for receiver in self._receivers.values():
+            if receiver.request.endpoint == endpoint:
+                receiver.cancel()
+
     def apply(self, events: schedule.Events) -> None:
         """Carry out what an input or a decision led to."""
         for event in events:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.background import BackgroundMode, Bounds, Windows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
@@ -58,6 +59,7 @@ class Downloads:
         make_scheduler: Makes what decides which bytes each connection fetches.
         windows: The receive windows of the endpoints, for background mode.
         find_patches: Asks endpoints for the patch list of a package.
+        allowed: Says which endpoints may be used.
 
     Attributes:
         meter: Counts the bytes.
@@ -76,7 +78,9 @@ class Downloads:
         make_scheduler: MakeScheduler = DeadlineScheduler,
         windows: Windows | None = None,
         find_patches: FindPatches = no_patches,
+        allowed: AllowedEndpoints | None = None,
     ) -> None:
+        self._allowed = allowed or AllEndpoints()
         self.meter = Meter()
         self._endpoints = tuple(endpoints)
         self._bus = bus
@@ -105,6 +109,7 @@ class Downloads:
             reserve or Reserve(),
             rng.random,
             find_patches,
+            self._allowed,
         )
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
@@ -181,6 +186,23 @@ class Downloads:
         self._terms[endpoint] = terms
         self._pass_on_terms(endpoint)
         self._caps.set_endpoint(endpoint, terms.cap_bytes_per_s)
+        self._connections.refill()
+
+    def allow(self, *, is_new_network: bool) -> None:
+        """Other endpoints may be used (`AllowedEndpoints.ranks_of`), at once.
+
+        What is in flight to one that may not be used any more is stopped; what came of it is kept.
+
+        Args:
+            is_new_network: Whether the machine has moved. Then endpoints that failed are asked
+                again: they failed elsewhere.
+        """
+        ranks = self._allowed.ranks_of(self._endpoints)
+        for endpoint in self._endpoints:
+            if endpoint not in ranks:
+                self._decisions.cancel_at(endpoint)
+            self._decisions.apply(self._scheduler.allow(endpoint, ranks.get(endpoint)))
+        self._packages.search_again(is_new_network=is_new_network)
         self._connections.refill()
 
     def set_background(self, *, is_on: bool) -> None:

@@ -3,7 +3,10 @@
 Guarantees: a manifest is used only if its SHA-256 is the one that the catalog states, whatever its
 source; each is read once. For documents, endpoints are asked in the order of preference, with those
 that failed before at the end; if one is slow or busy, the next is asked as well (`inquiry`). For
-objects, all endpoints are asked at once, and a slow or busy one delays no other.
+objects, all endpoints that may be used are asked at once, and a slow or busy one delays no other.
+
+Documents are policy, not content: endpoints that may not be used where the machine is are asked for
+them as well, after all that may.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dlcore import manifest as documents
+from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.asking import Asking, NoAnswerError
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.version_names import package_id_of
@@ -57,6 +61,7 @@ class Library:
             None: any, as nothing is signed.
         other_versions: Versions that are not in the catalog, by their names (`version_name`); more
             may be added meanwhile.
+        allowed: Says which endpoints may be used.
     """
 
     def __init__(
@@ -70,8 +75,10 @@ class Library:
         policy: InquiryPolicy | None = None,
         patch_digests: Mapping[str, str] | None = None,
         other_versions: Mapping[str, CatalogEntry] = MappingProxyType({}),
+        allowed: AllowedEndpoints | None = None,
     ) -> None:
         self.catalog = catalog
+        self._allowed = allowed or AllEndpoints()
         self._other_versions = other_versions
         self._patch_digests = patch_digests
         self._endpoints = tuple(endpoints)
@@ -162,7 +169,7 @@ class Library:
             return document
 
         length_bytes = MAX_PATCH_LIST_BYTES
-        return await self._asking.ask_any(self._endpoints, read, length_bytes=length_bytes)
+        return await self._asking.ask_any(self._for_documents(), read, length_bytes=length_bytes)
 
     def _is_vouched_for(self, digest: str, document: bytes) -> bool:
         if self._patch_digests is None:
@@ -173,14 +180,15 @@ class Library:
         self,
         package_id: str,
         manifest: Manifest,
-        found: Callable[[str, Placement | TransferError], None],
+        found: Callable[[str, Placement | TransferError | None], None],
     ) -> None:
-        """Ask every endpoint for a package's objects; those that failed before are asked again.
+        """Ask every endpoint that may be used for a package's objects, and again if it failed.
 
         Args:
             package_id: What the package is called here.
             manifest: The package's.
-            found: Told each endpoint's name and answer as soon as it is there.
+            found: Told each endpoint's name and answer as soon as it is there; None: it may not be
+                used.
         """
         located, known = self._located.get(package_id, (manifest, {}))
         if located is not manifest:  # other patches are wanted now: a number names another object
@@ -192,11 +200,21 @@ class Library:
                 if endpoint.name not in known:
                     known[endpoint.name] = await self.place(endpoint, manifest)
             except TransferError as error:
-                found(endpoint.name, error)
+                found(endpoint.name, known.get(endpoint.name, error))
             else:
                 found(endpoint.name, known[endpoint.name])
 
-        await asyncio.gather(*(ask(endpoint) for endpoint in self._endpoints))
+        allowed = self._allowed.ranks_of(each.name for each in self._endpoints)
+        for endpoint in self._endpoints:
+            if endpoint.name not in allowed:
+                found(endpoint.name, None)
+        asked = (endpoint for endpoint in self._endpoints if endpoint.name in allowed)
+        await asyncio.gather(*map(ask, asked))
+
+    def _for_documents(self) -> Sequence[Endpoint]:
+        """All endpoints; those that may be used come first."""
+        ranks = self._allowed.ranks_of(each.name for each in self._endpoints)
+        return sorted(self._endpoints, key=lambda each: ranks.get(each.name, len(ranks)))
 
     async def place(self, endpoint: Endpoint, manifest: Manifest) -> Placement:
         """Find a package's objects at one endpoint, as soon as it has time.
@@ -220,7 +238,7 @@ class Library:
             document = await in_thread(read_if_there, path, entry.manifest_bytes)
             if document is not None and documents.digest_of(document) == entry.manifest:
                 return document
-        asked = sorted(self._endpoints, key=lambda e: e.name in self._failed)
+        asked = sorted(self._for_documents(), key=lambda e: e.name in self._failed)
         try:
             return await self._asking.ask_any(
                 asked,

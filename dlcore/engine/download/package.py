@@ -110,9 +110,13 @@ class PackageDownload:
             How often that has been so, and for how many seconds nothing of it has arrived.
         """
         self._attempts += 1
+        return self._attempts, self.failing_s(now_s)
+
+    def failing_s(self, now_s: float) -> float:
+        """For how many seconds nothing of it has arrived since no endpoint was left for it."""
         if self._failing_since_s is None or self._verified_bytes != self._failing_bytes:
             self._failing_since_s, self._failing_bytes = now_s, self._verified_bytes
-        return self._attempts, now_s - self._failing_since_s
+        return now_s - self._failing_since_s
 
     # What is there
 
@@ -240,7 +244,7 @@ class PackageDownload:
         return files[0] + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
     def exhausted(
-        self, missing_blocks: int, failures: Mapping[str, TransferError]
+        self, missing_blocks: int, failures: Mapping[str, TransferError], obstacle: str = ""
     ) -> ExhaustedError | IntegrityError:
         """Say why it could not be completed, endpoint by endpoint.
 
@@ -248,10 +252,11 @@ class PackageDownload:
             missing_blocks: How many blocks are missing.
             failures: How endpoints failed that are not asked any more; for those that hold it and
                 never failed to serve it.
+            obstacle: Why no endpoint may be asked; empty if one may.
         """
         others = {name: failures[name] for name in failures if name in self._placements}
         causes = {**others, **self._failures}.values()
-        why = (
+        why = obstacle or (
             "; ".join(cause.message for cause in causes)
             or f"no endpoint holds {self._held_nowhere()}"
         )

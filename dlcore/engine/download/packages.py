@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.patch_names import package_of, patches_of
@@ -48,6 +49,9 @@ Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
 
 # Faults of a network or a server that may be better in a while.
 _PASSING = {Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER}
+FALLBACK_LOOK_S = 60.0
+"""While a fallback time passes, the endpoints that may be used are asked again this often."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,6 +67,7 @@ class Packages:
         reserve: Free space that is left on the disk of each store.
         random: Returns a number in ``[0, 1)``; spreads the retries of many clients.
         find_patches: Asks endpoints for the patch list of a package.
+        allowed: Says whether more endpoints may be used later.
     """
 
     def __init__(
@@ -75,7 +80,10 @@ class Packages:
         reserve: Reserve,
         random: Callable[[], float],
         find_patches: FindPatches = no_patches,
+        allowed: AllowedEndpoints | None = None,
     ) -> None:
+        self._allowed = allowed or AllEndpoints()
+        self._searches: set[asyncio.Task[None]] = set()
         self._reserve = reserve
         self._random = random
         self._now_s = asyncio.get_running_loop().time
@@ -238,7 +246,28 @@ class Packages:
     def _want(self, package: PackageDownload) -> None:
         wanted = package.package_id, package.manifest, package.partial.have
         self._apply(self._scheduler.want(*wanted))
-        self._tasks.spawn(self._search(package))
+        self._spawn_search(package)
+
+    def search_again(self, *, is_new_network: bool) -> None:
+        """Other endpoints may be used: ask them for what is being fetched.
+
+        Args:
+            is_new_network: Whether the machine has moved. Then those that failed are asked again,
+                and searches in the old network end.
+        """
+        if is_new_network:
+            for search in self._searches:
+                search.cancel()
+        for package in [*self._begun.values()] if self._is_going_on else ():
+            if package.package_id not in self._finished and not package.has_failed:
+                if is_new_network:
+                    self._apply(self._scheduler.retry(package.package_id))
+                self._spawn_search(package)
+
+    def _spawn_search(self, package: PackageDownload) -> None:
+        search = self._tasks.spawn(self._search(package))
+        self._searches.add(search)
+        search.add_done_callback(self._searches.discard)
 
     async def _fetch_patches(
         self, package_id: str, manifest: Manifest, document: bytes, store: Store
@@ -333,8 +362,10 @@ class Packages:
         package = self._begun[event.package]
         if self._is_here(package):
             return
+        if not package.is_hint and self._awaits_fallback(package):
+            return
         failures = self._endpoints.last_failures(event.dropped)
-        error = package.exhausted(event.missing_blocks, failures)
+        error = package.exhausted(event.missing_blocks, failures, self._allowed.obstacle())
         attempt, failing_s = package.begin_attempt(self._now_s())
         wait_s = self._retry.wait_s(attempt, failing_s, self._random())
         # What every endpoint serves wrong will not be right a moment later. Patches are not worth
@@ -349,6 +380,20 @@ class Packages:
         if package.is_hint:  # what it met must not keep others from an endpoint
             self._apply(self._scheduler.retry(package.package_id))
         self._tasks.spawn(self._give_up(package, error))
+
+    def _awaits_fallback(self, package: PackageDownload) -> bool:
+        """Whether other endpoints may be used for it later; those of now are asked meanwhile."""
+        wait_s = self._allowed.nothing_left(package.failing_s(self._now_s()))
+        if wait_s:  # else `search_again` follows, or there are no others
+            self._tasks.spawn(self._await_fallback(package, min(wait_s, FALLBACK_LOOK_S)))
+        return wait_s is not None
+
+    async def _await_fallback(self, package: PackageDownload, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
+        is_open = package.package_id not in self._finished and not package.has_failed
+        if is_open and self._allowed.nothing_left(package.failing_s(self._now_s())) != 0.0:
+            self._apply(self._scheduler.retry(package.package_id))
+            await self._search(package)
 
     def _is_here(self, package: PackageDownload) -> bool:
         """Whether all was found on disk; the scheduler left to requests what they were fetching."""

@@ -19,11 +19,12 @@ class Tasks:
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run a coroutine to its end."""
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run a coroutine to its end; the caller may cancel it."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     async def cancel(self) -> None:
         """Cancel all tasks, and wait for their end."""

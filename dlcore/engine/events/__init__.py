@@ -20,6 +20,7 @@ from dlcore.engine.events.content import (
     TrafficChanged,
 )
 from dlcore.engine.events.endpoints import (
+    BoundaryChanged,
     EndpointAwaited,
     EndpointBusy,
     EndpointDropped,
@@ -51,6 +52,7 @@ from dlcore.engine.events.steps import (
 __all__ = [
     "AgentReturned",
     "BlockRejected",
+    "BoundaryChanged",
     "DigestFromServer",
     "DownloadRetried",
     "EndpointAwaited",

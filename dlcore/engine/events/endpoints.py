@@ -46,6 +46,21 @@ class EndpointBusy(Event, frozen=True):
     wait_s: float
 
 
+class BoundaryChanged(Event, frozen=True):
+    """Which boundary groups may be used has changed, or will.
+
+    Attributes:
+        cause: ``began``, ``network`` (the machine has moved), ``fallback`` (the groups before could
+            not serve something) or ``waiting`` (for a fallback time).
+        groups: The groups that may be used now, the best first, each with its endpoints.
+        reason: Why, in words.
+    """
+
+    cause: str
+    groups: dict[str, tuple[str, ...]]
+    reason: str
+
+
 class EndpointRenewed(Event, frozen=True):
     """A credential or signed locations were renewed.
 

@@ -7,7 +7,7 @@ fails. When `JointDownload.fill` ends, no thread writes to the store any more.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,11 +21,10 @@ from dlcore.engine.download.patch_names import package_of
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
-from dlcore.errors import DlcoreError, TransferError
+from dlcore.errors import DlcoreError
 from dlcore.model import Catalog, Manifest
 from dlcore.patches import PatchList
 from dlcore.store import Seeds, Store
-from dlcore.transfer import Placement
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -121,9 +120,7 @@ class JointDownload:
                 await downloads.aclose()  # something of the package may still be in flight
             raise
 
-    async def locate(
-        self, name: str, manifest: Manifest, found: Callable[[str, Placement | TransferError], None]
-    ) -> None:
+    async def locate(self, name: str, manifest: Manifest, found: Found) -> None:
         """Ask every endpoint that may have a package which objects it holds.
 
         Args:

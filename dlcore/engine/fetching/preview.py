@@ -226,7 +226,7 @@ class _Previewing:
         Raises:
             ExhaustedError: No endpoint serves some of them.
         """
-        placements: dict[str, Placement | TransferError] = {}
+        placements: dict[str, Placement | TransferError | None] = {}
         await self._joint.locate(name, package.manifest, placements.__setitem__)
         held: set[int] = set()
         answers: dict[str, EndpointAnswer] = {}
@@ -235,8 +235,8 @@ class _Previewing:
             try:
                 if isinstance(placement, TransferError):
                     raise placement
-                own = sorted(placement.held & set(missing))
-                if own:
+                own = sorted(placement.held & set(missing)) if placement else []
+                if placement and own:
                     await read_one_byte(placement, own[0])
                 held.update(own)
                 answers[endpoint] = EndpointAnswer(len(own))

@@ -29,6 +29,7 @@ _WITHOUT_END = (
     events.AgentReturned,
     events.WaitingForNetwork,
     events.TrafficChanged,
+    events.BoundaryChanged,
 )
 
 

@@ -14,6 +14,13 @@ _PACES: Final = {
     "foreground": "fetching with the whole link",
 }
 
+_CAUSES: Final = {
+    "began": "boundary groups",
+    "network": "the network has changed",
+    "fallback": "fallback",
+    "waiting": "waiting for a fallback time",
+}
+
 
 def describe(event: events.Event) -> str:
     """One event in words; empty if it is not worth a line."""
@@ -47,6 +54,9 @@ def describe(event: events.Event) -> str:
 
 def _of_endpoint(event: events.Event) -> str:
     match event:
+        case events.BoundaryChanged(cause, groups, reason):
+            named = [f"{group} ({', '.join(each) or 'none'})" for group, each in groups.items()]
+            return f"{_CAUSES.get(cause, cause)}: using {', '.join(named) or 'nothing'}: {reason}"
         case events.RangeFailed(_, _, fault, message):
             return f"{message} ({fault})"
         case events.EndpointDropped(endpoint, Fault.CORRUPT.value):

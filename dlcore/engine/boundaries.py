@@ -1,0 +1,227 @@
+"""Keeps a client to the boundary groups of the place where its machine is, as that changes.
+
+Guarantees: no endpoint serves content that no group allows which may be used now. The network is
+looked at every few seconds; when the machine has moved to other groups, they hold at once, also for
+what is in flight, and fallback begins anew. A machine without any address is between two networks:
+it keeps what it had. A system that does not answer holds nothing up: until it does, the network
+counts as unknown, or as the one that it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from dlcore.abandonable import AbandonableThreads
+from dlcore.deployment import BoundarySettings, Place, Way, way_of
+from dlcore.engine.events import BoundaryChanged, Event
+from dlcore.machine import Machine, told
+from dlcore.waiting import cancel_and_wait
+
+LOOK_EVERY_S: Final = 5.0  # a person who moves a laptop takes longer
+ANSWER_WITHIN_S: Final = 5.0  # an answer takes milliseconds
+
+_log = logging.getLogger(__name__)
+
+
+class Placed(Protocol):
+    """What downloads: `Downloads`."""
+
+    def allow(self, *, is_new_network: bool) -> None:
+        """Other endpoints may be used from now on.
+
+        Args:
+            is_new_network: Whether the machine has moved; else more of them by fallback.
+        """
+        ...
+
+
+class Boundaries:
+    """The place of one client's machine, and what may be used there.
+
+    Implements `dlcore.engine.download.allowed.AllowedEndpoints`.
+
+    Args:
+        settings: The groups; without any, every endpoint may be used everywhere.
+        machine: Is asked about its network.
+        tell: Hears of every change.
+        answer_within_s: How long an answer of the machine is waited for, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: BoundarySettings,
+        machine: Machine,
+        tell: Callable[[Event], None],
+        answer_within_s: float = ANSWER_WITHIN_S,
+    ) -> None:
+        self._answer_within_s = answer_within_s
+        self._settings = settings
+        self._machine = machine
+        self._tell = tell
+        self._place: Place | None = None
+        self._way = Way((), 0)
+        self._opened = 0  # stages of the way that may be used
+        self._since_s = 0.0  # the way holds since then
+        self._awaited = 0  # the stage of which it was told that it is waited for
+        self._opening: asyncio.Handle | None = None
+        self._downloads: Placed | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._pending: asyncio.Future[Place] | None = None
+        self._threads = AbandonableThreads(1)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the machine is; None without groups, or before `begin`."""
+        return self._place
+
+    async def begin(self) -> None:
+        """Look at the network, unless that is done already. Idempotent."""
+        if self._settings and self._watching is None:
+            await self._look()
+
+    def attach(self, downloads: Placed) -> None:
+        """Hold these downloads to what may be used, from now on, until `aclose`; after `begin`."""
+        if self._settings:
+            self._downloads = downloads
+            downloads.allow(is_new_network=False)
+            self._watching = asyncio.ensure_future(self._watch())
+
+    async def aclose(self) -> None:
+        """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
+        self._downloads = None
+        self._cancel_opening()
+        task, self._watching = self._watching, None
+        if task is not None:
+            await cancel_and_wait([task])
+
+    # Answers
+
+    def ranks_of(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Those of some endpoints that may be used now; one with a lower rank goes before."""
+        if not self._settings:
+            return dict.fromkeys(names, 0)
+        ranks = self._way.ranks(self._opened)
+        return {name: ranks[name] for name in names if name in ranks}
+
+    def possible(self, name: str) -> bool:
+        """Whether an endpoint may be used at this place, now or after fallback."""
+        return not self._settings or name in self._way.ranks(len(self._way.stages))
+
+    def obstacle(self) -> str:
+        """Why no endpoint may be used here; empty if one may, now or after fallback."""
+        if not self._settings or self._way.ranks(len(self._way.stages)):
+            return ""
+        return "no boundary group allows an endpoint in this network"
+
+    def nothing_left(self, failing_s: float) -> float | None:
+        """See `AllowedEndpoints`: the next groups are opened if their time has come."""
+        if self._opening:
+            return 0.0
+        if self._opened >= len(self._way.stages):
+            return None
+        now_s = asyncio.get_running_loop().time()
+        failing_s = min(failing_s, now_s - self._since_s)
+        due = self._way.due(self._opened, failing_s, self._settings.fallback)
+        if due > self._opened:
+            # All that fails together shall open the next group once.
+            self._opening = asyncio.get_running_loop().call_soon(self._open, due)
+            return 0.0
+        wait_s = self._way.stages[self._opened].after_s - failing_s
+        self._tell_waiting(wait_s)
+        return wait_s
+
+    # Changes
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        place = await self._answer()
+        if place is None or not place.addresses:
+            place = self._place or Place()
+        if place != self._place:
+            is_first, self._place = self._place is None, place
+            way = way_of(self._settings, place)
+            if is_first or _is_other(way, self._way):
+                self._move(way, "began" if is_first else "network")
+
+    async def _answer(self) -> Place | None:
+        """What the machine says; None if it does not say it in time."""
+        if self._pending is None:
+            loop = asyncio.get_running_loop()
+            self._pending = loop.run_in_executor(self._threads, place_of, self._machine)
+        answered, _ = await asyncio.wait([self._pending], timeout=self._answer_within_s)
+        if not answered:
+            _log.warning("this machine does not tell of its network in %g s", self._answer_within_s)
+            return None
+        question, self._pending = self._pending, None
+        try:
+            return question.result()
+        except Exception:
+            _log.exception("this machine cannot tell of its network")
+            return None
+
+    def _move(self, way: Way, cause: str) -> None:
+        self._cancel_opening()
+        self._way, self._opened, self._awaited = way, way.at_once, 0
+        self._since_s = asyncio.get_running_loop().time()
+        reasons = dict.fromkeys(stage.why for stage in way.stages[: way.at_once])
+        self._say(cause, "; ".join(reasons) or self.obstacle())
+        if self._downloads:
+            self._downloads.allow(is_new_network=True)
+
+    def _open(self, due: int) -> None:
+        """Let more groups be used: nothing that may be used up to now could serve something."""
+        self._opening = None
+        named = ", ".join(stage.group for stage in self._way.stages[: self._opened])
+        opened, self._opened = self._opened, due
+        for stage in self._way.stages[opened:due]:
+            self._say("fallback", f"{named or 'no group'} could not serve all; {stage.why}")
+        if self._downloads:
+            self._downloads.allow(is_new_network=False)
+
+    def _cancel_opening(self) -> None:
+        if self._opening:
+            self._opening.cancel()
+            self._opening = None
+
+    def _tell_waiting(self, wait_s: float) -> None:
+        """Told once for each group that is waited for."""
+        if self._awaited <= self._opened:
+            self._awaited = self._opened + 1
+            stage = self._way.stages[self._opened]
+            self._say("waiting", f"{stage.group} may be used in {wait_s:.0f} s")
+
+    def _say(self, cause: str, reason: str) -> None:
+        groups = {stage.group: stage.endpoints for stage in self._way.stages[: self._opened]}
+        self._tell(BoundaryChanged(cause, groups, reason))
+
+
+def place_of(machine: Machine) -> Place:
+    """Where a machine is; what it cannot tell is left out."""
+    adapters = [each for each in told(machine.adapters) or () if each.is_connected]
+    addresses = {address for each in adapters for address in each.ip_addresses}
+    return Place(
+        frozenset(address for address in addresses if not _is_link_local(address)),
+        frozenset(name for each in adapters for name in each.names),
+        any(each.is_tunnel for each in adapters),
+        told(machine.ad_site) or "",
+    )
+
+
+def _is_link_local(address: str) -> bool:
+    """Whether an address only shows that no network has given one."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_link_local
+
+
+def _is_other(way: Way, before: Way) -> bool:
+    """Whether other groups count; that the machine is in them by another address does not."""
+    return way.at_once != before.at_once or [each[:3] for each in way.stages] != [
+        each[:3] for each in before.stages
+    ]
