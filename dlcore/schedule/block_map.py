@@ -1,8 +1,7 @@
-"""Which blocks of one package are missing, in flight, or verified.
+"""Which blocks of one package are missing, promised, in flight, or verified, and who owns them.
 
-A `BlockMap` keeps one byte per block of the package, so that finding the next missing block is a
-search at memory speed however large the package is. Missing blocks of small objects and those of
-all other objects are two backlogs, each in the manifest's order, that are taken in step.
+A missing block is promised while an equal one is on its way or on disk: nobody fetches it, because
+it will be copied (`equal_blocks`).
 
 A block in flight is owned by the request that fetches it, by two requests if it is raced, or by a
 `SplitBlock`. Only an owner can end that: a block that is fetched again elsewhere, while the
@@ -12,20 +11,15 @@ request that served it bad still runs, stays with its new owner.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
-from dlcore.schedule.backlog import MISSING, MISSING_SMALL, Backlog
+from dlcore.schedule.block_states import BlockStates
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.split_block import SplitBlock
 from dlcore.schedule.types import RequestNumber
 from dlcore.schedule.whole_objects import WholeObjects
-
-IN_FLIGHT, VERIFIED = 2, 3  # besides the two states of missing blocks
-
-
-_STATE_AT_START = bytes([MISSING]) + bytes([VERIFIED]) * 255  # by whether it is on disk
 
 
 class BlockMapListener(Protocol):
@@ -63,31 +57,42 @@ class BlockMap:
         self.manifest = manifest
         self._policy = policy
         self._listener = listener
-        self._states = bytearray(verified).translate(_STATE_AT_START)
+        self._states = BlockStates(
+            manifest, verified, policy.small_object_bytes, self._tell_missing
+        )
         self._owners: dict[BlockInPackage, tuple[RequestNumber, ...]] = {}
         self._split: dict[BlockInPackage, SplitBlock] = {}
-        self._large, self._small = self._backlogs = Backlog(MISSING), Backlog(MISSING_SMALL)
-        self._fill_backlogs()
         self._races: Counter[BlockInPackage] = Counter()
         self._served_bad: dict[BlockInPackage, set[str]] = {}
         self._whole_objects = WholeObjects(manifest, verified)
+
+    def watch(
+        self, equals: Mapping[BlockInPackage, object], changed: Callable[[BlockInPackage], None]
+    ) -> None:
+        """Some blocks have equals: `BlockStates.watch`."""
+        self._states.watch(equals, changed)
 
     # Answers
 
     @property
     def missing(self) -> int:
-        """Number of blocks that nobody is fetching."""
-        return self._large.left + self._small.left
+        """Number of blocks that nobody is fetching, and that are not promised."""
+        return self._states.missing
 
     @property
     def missing_bytes(self) -> int:
-        """Length of the blocks that nobody is fetching."""
-        return self._large.left_bytes + self._small.left_bytes
+        """Length of these blocks."""
+        return self._states.missing_bytes
+
+    @property
+    def promised(self) -> int:
+        """Number of blocks that nobody fetches because they will be copied."""
+        return self._states.promised
 
     @property
     def unverified(self) -> int:
         """Number of blocks that are not verified."""
-        return self.missing + len(self._owners) + len(self._split)
+        return self.missing + self.promised + len(self._owners) + len(self._split)
 
     @property
     def is_complete(self) -> bool:
@@ -108,9 +113,31 @@ class BlockMap:
         """The one block of the run, if it is fetched in parts."""
         return self._split.get(self.manifest.block_number(blocks.object, blocks.first))
 
+    def is_missing(self, number: BlockInPackage) -> bool:
+        """Whether nobody is fetching a block, and it is not promised."""
+        return self._states.is_missing(number)
+
+    def is_promised(self, number: BlockInPackage) -> bool:
+        """Whether a block will be copied."""
+        return self._states.is_promised(number)
+
+    def is_verified(self, number: BlockInPackage) -> bool:
+        """Whether a block is verified."""
+        return self._states.is_verified(number)
+
+    def fetched_by(self, number: BlockInPackage) -> Collection[RequestNumber]:
+        """The requests that fetch a block, or parts of it, now."""
+        split = self._split.get(number)
+        return split.in_flight if split else self._owners.get(number, ())
+
+    def split_at_rest(self, number: BlockInPackage) -> SplitBlock | None:
+        """A block that is fetched in parts, if none of them is in flight or being verified."""
+        split = self._split.get(number)
+        return split if split and split.is_at_rest else None
+
     def is_small(self, index: ObjectIndex) -> bool:
         """Whether a request for the object is mostly a round trip, and brings hardly a byte."""
-        return self.manifest.objects[index].length_bytes <= self._policy.small_object_bytes
+        return self._states.is_small(index)
 
     def buffer_bytes(self, index: ObjectIndex) -> int:
         """Memory that a request for blocks of the object needs to begin with.
@@ -124,10 +151,8 @@ class BlockMap:
 
     def is_servable(self, is_held: Callable[[ObjectIndex], bool]) -> bool:
         """Whether a block that nobody is fetching is of an object for which ``is_held`` is true."""
-        return any(is_held(split.blocks.object) for split in self._split.values()) or any(
-            self._first_missing(backlog, is_held, lambda _: False) is not None
-            for backlog in self._backlogs
-        )
+        is_split_held = any(is_held(split.blocks.object) for split in self._split.values())
+        return is_split_held or self._states.has_missing(is_held, self._served_bad)
 
     def races(self, number: BlockInPackage) -> int:
         """How often a block was raced, or the request for it cancelled because it was late."""
@@ -167,11 +192,7 @@ class BlockMap:
         Returns:
             The run, all in one object; None if the endpoint can serve nothing that is missing.
         """
-        for backlog in sorted(self._backlogs, key=lambda backlog: -backlog.share):
-            number = self._first_missing(backlog, may_serve, avoids)
-            if number is not None:
-                return self._run(backlog, number, max_blocks)
-        return None
+        return self._states.next_missing(may_serve, self._served_bad, avoids, max_blocks)
 
     def next_rejected(self, is_left_to: Callable[[BlockInPackage], bool]) -> BlockRange | None:
         """The first block that is missing after it did not match, and is left to an endpoint.
@@ -180,21 +201,28 @@ class BlockMap:
             is_left_to: Whether the endpoint is the one to serve a block.
         """
         for number in sorted(self._served_bad):
-            is_missing = self._states[number] in {MISSING, MISSING_SMALL}
-            if is_missing and is_left_to(number):
+            if self.is_missing(number) and is_left_to(number):
                 index, block = self.manifest.locate_block(number)
                 return BlockRange.of(index, block, block + 1)
         return None
 
+    def promise(self, number: BlockInPackage) -> None:
+        """A missing block is not to be fetched: it will be copied."""
+        self._states.promise(number)
+
+    def end_promise(self, number: BlockInPackage) -> None:
+        """A promised block is missing again."""
+        self._states.end_promise(number)
+
     def begin(self, number: RequestNumber, blocks: BlockRange, endpoint: str) -> None:
         """A request of an endpoint fetches missing blocks from now on."""
-        self._leave_backlog(blocks)
+        self._states.begin(blocks)
         self._owners.update(dict.fromkeys(self._numbers(blocks), (number,)))
         self._whole_objects.began(blocks.object, endpoint)
 
     def split(self, blocks: BlockRange, endpoint: str) -> SplitBlock:
         """A missing block is fetched in parts from now on."""
-        self._leave_backlog(blocks)
+        self._states.begin(blocks)
         return self._begin_split(blocks, endpoint)
 
     def split_after_start(
@@ -248,7 +276,7 @@ class BlockMap:
             owners = self._owners.get(block, ())
             if number in owners:
                 del self._owners[block]
-                self._states[block] = VERIFIED
+                self._states.set_verified(block)
                 losers += (other for other in owners if other != number)
         return losers
 
@@ -258,15 +286,14 @@ class BlockMap:
         Returns:
             The block, if it was fetched in parts and none of them is in flight; it is not any more.
         """
-        split = self._split.get(number)
-        if split and split.is_at_rest:
+        split = self.split_at_rest(number)
+        if split:
             self._end_split(split)
-        elif self._states[number] in {MISSING, MISSING_SMALL}:
-            index, block = self.manifest.locate_block(number)
-            self._leave_backlog(BlockRange.of(index, block, block + 1))
+            self._states.set_verified(number)
+        elif self.is_missing(number) or self.is_promised(number):
+            self._states.found(number)
         else:
             return None
-        self._states[number] = VERIFIED
         self._whole_objects.found(self.manifest.locate_block(number)[0])
         return split
 
@@ -274,7 +301,7 @@ class BlockMap:
         """A block that was fetched in parts is verified and written."""
         self._whole_objects.served(split.blocks.object, split.served_by)
         self._end_split(split)
-        self._states[split.number] = VERIFIED
+        self._states.set_verified(split.number)
 
     def rejected(
         self, number: RequestNumber, index: ObjectIndex, block: BlockInObject, endpoint: str
@@ -300,7 +327,7 @@ class BlockMap:
     def abandon(self, split: SplitBlock) -> None:
         """Nothing came of a block that was fetched in parts: it is missing again."""
         self._end_split(split)
-        self._set_missing(split.number)
+        self._states.set_missing(split.number)
 
     def object_rejected(self, index: ObjectIndex, endpoints: Collection[str]) -> str | None:
         """An object did not match as a whole: all of its verified blocks are missing again.
@@ -319,8 +346,8 @@ class BlockMap:
         culprit = self._whole_objects.rejected(index)
         first, last = self.manifest.first_blocks[index : index + 2]
         for number in range(first, last):
-            if self._states[number] == VERIFIED:
-                self._set_missing(BlockInPackage(number))
+            if self.is_verified(BlockInPackage(number)):
+                self._states.set_missing(BlockInPackage(number))
         return culprit
 
     def give_back(self, number: RequestNumber, blocks: BlockRange) -> None:
@@ -333,64 +360,6 @@ class BlockMap:
     def _numbers(self, blocks: BlockRange) -> list[BlockInPackage]:
         base = self.manifest.first_blocks[blocks.object]
         return [BlockInPackage(base + block) for block in range(blocks.first, blocks.last)]
-
-    def _fill_backlogs(self) -> None:
-        states, block_bytes = self._states, self.manifest.block_bytes
-        for index, item in enumerate(self.manifest.objects):
-            first, last = self.manifest.first_blocks[index : index + 2]
-            count = states.count(MISSING, first, last)
-            if count:
-                length_bytes = count * block_bytes
-                if states[last - 1] == MISSING:
-                    length_bytes -= (last - first) * block_bytes - item.length_bytes
-                backlog = self._backlog(ObjectIndex(index))
-                backlog.add(count, length_bytes)
-                states[first:last] = states[first:last].replace(
-                    bytes([MISSING]), bytes([backlog.state])
-                )
-
-    def _backlog(self, index: ObjectIndex) -> Backlog:
-        return self._small if self.is_small(index) else self._large
-
-    def _first_missing(
-        self,
-        backlog: Backlog,
-        may_serve: Callable[[ObjectIndex], bool],
-        avoids: Callable[[BlockInPackage], bool],
-    ) -> BlockInPackage | None:
-        """The backlog's first block that can be served; see `next_missing`."""
-        number = self._find(backlog, backlog.front)
-        backlog.advance(number)
-        while number < len(self._states):
-            index, _ = self.manifest.locate_block(number)
-            if not may_serve(index):
-                number = self._find(backlog, self.manifest.first_blocks[index + 1])
-            elif number in self._served_bad and avoids(number):
-                number = self._find(backlog, number + 1)
-            else:
-                return number
-        return None
-
-    def _find(self, backlog: Backlog, number: int) -> BlockInPackage:
-        """The backlog's first block from that number on, or the number of all blocks."""
-        found = self._states.find(backlog.state, number)
-        return BlockInPackage(len(self._states) if found < 0 else found)
-
-    def _run(self, backlog: Backlog, number: BlockInPackage, max_blocks: int) -> BlockRange:
-        """The missing blocks from that number on."""
-        index, first = self.manifest.locate_block(number)
-        limit = min(self.manifest.first_blocks[index + 1], number + max_blocks)
-        end = number + 1
-        while end < limit and self._states[end] == backlog.state and end not in self._served_bad:
-            end += 1
-        return BlockRange.of(index, first, first + end - number)
-
-    def _leave_backlog(self, blocks: BlockRange) -> None:
-        numbers = self._numbers(blocks)
-        start, end = self.manifest.range_span(blocks)
-        self._backlog(blocks.object).take(len(numbers), end - start)
-        self._states[numbers[0] : numbers[-1] + 1] = bytes([IN_FLIGHT]) * len(numbers)
-        self._tell_missing(start - end)
 
     def _begin_split(self, blocks: BlockRange, endpoint: str, arrived_bytes: int = 0) -> SplitBlock:
         (number,) = self._numbers(blocks)
@@ -414,15 +383,7 @@ class BlockMap:
             self._owners[block] = tuple(other for other in owners if other != number)
         else:
             del self._owners[block]
-            self._set_missing(block)
-
-    def _set_missing(self, number: BlockInPackage) -> None:
-        index, block = self.manifest.locate_block(number)
-        start, end = self.manifest.block_span(index, block)
-        backlog = self._backlog(index)
-        backlog.add_again(number, end - start)
-        self._states[number] = backlog.state
-        self._tell_missing(end - start)
+            self._states.set_missing(block)
 
     def _tell_missing(self, more_bytes: int) -> None:
         if self._listener:
