@@ -90,6 +90,11 @@ class Partial:
         """Where it is filled."""
         return self._folder
 
+    @property
+    def content(self) -> Path:
+        """Where its files are until it is finished."""
+        return self._folder / CONTENT
+
     def begin(self) -> None:
         """Find out what is on disk already. Called once, by the store."""
         with self._translated("begin"):
