@@ -20,6 +20,7 @@ from dlcore.schedule.policy import Policy as Policy
 from dlcore.schedule.scheduler import DeadlineScheduler as DeadlineScheduler
 from dlcore.schedule.types import Answer as Answer
 from dlcore.schedule.types import BlockRejected as BlockRejected
+from dlcore.schedule.types import CopyBlocks as CopyBlocks
 from dlcore.schedule.types import EndpointChange as EndpointChange
 from dlcore.schedule.types import EndpointChanged as EndpointChanged
 from dlcore.schedule.types import Event as Event
@@ -42,6 +43,7 @@ __all__ = [
     "BackgroundPolicy",
     "BackgroundWindow",
     "BlockRejected",
+    "CopyBlocks",
     "DeadlineScheduler",
     "EndpointChange",
     "EndpointChanged",

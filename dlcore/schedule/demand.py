@@ -44,6 +44,14 @@ class Demand(BlockMapListener):
         """Length of the blocks to serve that no request fetches."""
         return self._serving.left_bytes
 
+    def rank(self, package: str) -> float:
+        """Place of a package in the deadline order; infinite if no order names it."""
+        rank = self._needed.rank(package)
+        if rank is None:
+            rank = self._maybe_needed.rank(package)
+            return float("inf") if rank is None else self._needed.length + rank
+        return rank
+
     def add(self, block_map: BlockMap) -> None:
         """A package is wanted; it is served once an order names it."""
         self.remove(block_map.package)
@@ -120,6 +128,15 @@ class _Queue:
     def left_bytes(self) -> int:
         """Length of their blocks that no request fetches."""
         return self._left_bytes
+
+    @property
+    def length(self) -> int:
+        """How many packages the list names."""
+        return len(self._rank)
+
+    def rank(self, package: str) -> int | None:
+        """Place of a package in the list; None if it is not named."""
+        return self._rank.get(package)
 
     def add(self, block_map: BlockMap) -> None:
         """A package is not complete; nothing changes if it is here, or not in the list."""

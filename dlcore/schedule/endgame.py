@@ -1,9 +1,14 @@
-"""Finds the late request that a connection should help, and ends those in the way of a step."""
+"""Finds what is late: requests that a connection should help, and blocks not worth waiting for.
+
+It also ends requests that are in the way of a step.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from dlcore.model import BlockInPackage
+from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import FOREVER_S, InFlight, InFlightTable
@@ -107,6 +112,29 @@ class Endgame:
             if forecast.eta_s > self._policy.finishes_soon_s and first < blocks.last:
                 item.block_map.give_back(request.number, blocks)
                 self._in_flight.shorten(item, first)
+
+    def is_late(
+        self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage, now_s: float
+    ) -> bool:
+        """Whether an endpoint brings an equal block sooner than a block comes that is on its way.
+
+        Args:
+            endpoint: It can do nothing for the block itself, or it would help.
+            block_map: The block's package.
+            number: The block.
+            now_s: The time.
+        """
+        index, block = block_map.manifest.locate_block(number)
+        if endpoint.holds(block_map.package, index):
+            return False
+        if split := block_map.split_at_rest(number):
+            return not self._endpoints[split.endpoint].may_be_asked(now_s)
+        requests = [self._in_flight.get(each) for each in block_map.fetched_by(number)]
+        etas_s = [self._forecast(item, now_s).eta_s for item in requests if item]
+        eta_s = min(etas_s, default=0.0)
+        start, end = block_map.manifest.block_span(index, block)
+        needed_s = self._policy.race_factor * self._helper(endpoint).needs_s(end - start)
+        return eta_s == FOREVER_S or eta_s > needed_s + self._policy.min_gain_s
 
     def _has_memory(self, found: Rescue, free_bytes: int) -> bool:
         if found.means in {Means.DIVIDE, Means.CANCEL}:

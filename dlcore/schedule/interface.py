@@ -114,6 +114,13 @@ class Scheduler(Protocol):
         """
         ...
 
+    def not_copied(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        """Blocks that were to be copied (`CopyBlocks`) could not be: they are fetched after all.
+
+        Nothing changes for those that have been found meanwhile.
+        """
+        ...
+
     # What time changes, and what connections do
 
     def tick(self, now_s: float) -> Events:

@@ -2,6 +2,7 @@
 
 Both are judged only while none of the package's requests is in flight. A package is exhausted if
 every endpoint has told what it holds, blocks are missing, and no endpoint in use holds one of them.
+While blocks of a package are promised, it is not exhausted: they are still going to come.
 A package that is complete leaves the schedule, so that it costs nothing any more.
 """
 
@@ -13,6 +14,7 @@ from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
 from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endpoint import Endpoint
+from dlcore.schedule.equal_blocks import EqualBlocks
 from dlcore.schedule.inflight import InFlightTable
 from dlcore.schedule.types import Event, PackageComplete, PackageExhausted
 
@@ -22,6 +24,7 @@ class Outcomes:
 
     Args:
         demand: What is wanted.
+        equal_blocks: Which of its blocks are equal.
         endpoints: All endpoints by name.
         in_flight: The requests in flight.
         eligibility: Says which objects an endpoint in use holds.
@@ -31,12 +34,14 @@ class Outcomes:
     def __init__(
         self,
         demand: Demand,
+        equal_blocks: EqualBlocks,
         endpoints: Mapping[str, Endpoint],
         in_flight: InFlightTable,
         eligibility: Eligibility,
         tell: Callable[[Event], None],
     ) -> None:
         self._demand = demand
+        self._equal_blocks = equal_blocks
         self._endpoints = endpoints
         self._in_flight = in_flight
         self._eligibility = eligibility
@@ -46,13 +51,15 @@ class Outcomes:
 
     def want(self, block_map: BlockMap) -> None:
         """A package is wanted; it may be complete already."""
+        self._leave(block_map.package)
         self._demand.add(block_map)
+        self._equal_blocks.add(block_map)
         self.retry(block_map.package)
         self.review(block_map.package)
 
     def forget(self, package: str) -> None:
         """Nothing more will come of a package; nothing changes if it is complete."""
-        self._demand.remove(package)
+        self._leave(package)
         self._unlocated.pop(package, None)
         self._exhausted.discard(package)
         for endpoint in self._endpoints.values():
@@ -85,6 +92,8 @@ class Outcomes:
             for server in block_map.whole_objects.servers():
                 self._endpoints[server].served_right(1)
             self._tell(PackageComplete(package))
+        elif block_map.promised:
+            return
         elif not self._unlocated[package] and not block_map.is_servable(
             lambda index: self._eligibility.is_held(package, index)
         ):
@@ -95,6 +104,11 @@ class Outcomes:
         if not endpoint.is_askable:
             for package in tuple(self._demand.block_maps):
                 self.review(package)
+
+    def _leave(self, package: str) -> None:
+        if block_map := self._demand.block_maps.get(package):
+            self._demand.remove(package)
+            self._equal_blocks.remove(block_map)
 
     def _tell_exhausted(self, block_map: BlockMap) -> None:
         """Told once until it is retried."""

@@ -7,6 +7,8 @@ Guarantees:
 * Packages that may not be needed are served only when all others are verified or in flight.
 * A block is done only when it was verified. No byte is in flight twice, except where a late
   request is raced, which wastes at most `Policy.waste_share` of what is wanted.
+* Of equal blocks, in one package or in several, one is fetched and the others are copied from it
+  (`equal_blocks` has the exceptions).
 * What a failed request did not deliver is missing again at once.
 
 What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circuit_breaker`,
@@ -25,7 +27,9 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | split | arrived | split, or to be verified | SplitBlockFilled |
 | split | next_request, late | its part divided anew | RequestCancelled |
 | split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
-| missing | found | verified | |
+| missing | an equal one is in flight or verified | promised | CopyBlocks if that is verified |
+| promised | nothing comes of the equal one, or too late; not_copied | missing | |
+| missing, promised | found | verified | |
 | split, and no part in flight | found | verified | SplitBlockDropped |
 | in flight, split | verified | verified; a rival lost the race | RequestCancelled |
 | in flight, split | rejected | missing | BlockRejected |
@@ -61,6 +65,7 @@ from dlcore.schedule.dispatcher import Dispatcher
 from dlcore.schedule.eligibility import Eligibility
 from dlcore.schedule.endgame import Endgame
 from dlcore.schedule.endpoint import Endpoint
+from dlcore.schedule.equal_blocks import EqualBlocks
 from dlcore.schedule.inflight import InFlight, InFlightTable
 from dlcore.schedule.interface import Scheduler
 from dlcore.schedule.outcomes import Outcomes
@@ -114,10 +119,17 @@ class DeadlineScheduler(Scheduler):
             self._endgame,
             tell,
         )
+        self._equal_blocks = EqualBlocks(self._demand.rank, self._is_continued, tell)
         self._outcomes = Outcomes(
-            self._demand, self._endpoints, self._in_flight, self._eligibility, tell
+            self._demand,
+            self._equal_blocks,
+            self._endpoints,
+            self._in_flight,
+            self._eligibility,
+            tell,
         )
         self._now_s = 0.0
+        self._gave_up_s: dict[str, float] = {}  # when an endpoint was last looked at for that
         self._share_cap()
 
     @property
@@ -148,6 +160,7 @@ class DeadlineScheduler(Scheduler):
         """Set the deadline order; takes effect with the next request."""
         self._demand.order(needed, maybe_needed)
         self._eligibility.set_awaited(awaited)
+        self._equal_blocks.review_all()
         self._make_way(self._demand.to_serve)
         return self._take_events()
 
@@ -178,6 +191,7 @@ class DeadlineScheduler(Scheduler):
             self._endpoints[endpoint].located(package, objects)
             self._make_way([block_map])
             self._outcomes.located(package, endpoint)
+            self._equal_blocks.review_all()
         return self._take_events()
 
     def lacks_ranges(self, endpoint: str) -> Events:
@@ -190,6 +204,7 @@ class DeadlineScheduler(Scheduler):
         for endpoint in self._endpoints.values():
             endpoint.reset()
         self._outcomes.retry(package)
+        self._equal_blocks.review_all()
         return self._take_events()
 
     def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
@@ -201,6 +216,12 @@ class DeadlineScheduler(Scheduler):
             if block_map.is_complete:
                 self._demand.review(block_map)
             self._outcomes.review(package)
+        return self._take_events()
+
+    def not_copied(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        """Fetch blocks that could not be copied."""
+        if block_map := self._demand.block_maps.get(package):
+            self._equal_blocks.not_copied(block_map, blocks)
         return self._take_events()
 
     # What time changes, and what connections do
@@ -226,6 +247,7 @@ class DeadlineScheduler(Scheduler):
     def next_request(self, endpoint: str, now_s: float, free_bytes: int) -> Answer:
         """Pick what a connection to the endpoint asks for."""
         self._now_s = now_s
+        self._give_up_late(self._endpoints[endpoint])
         found = self._dispatcher.next_request(self._endpoints[endpoint], now_s, free_bytes)
         if isinstance(found, Shortage):
             return Answer(None, self._take_events(), lacks_memory=True)
@@ -348,6 +370,7 @@ class DeadlineScheduler(Scheduler):
             elif fault is Fault.CHANGED:
                 item.block_map.whole_objects.changed(item.request.blocks.object)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
+            self._equal_blocks.review_all()
             self._outcomes.review(item.request.package)
             self._outcomes.review_without(item.endpoint)
         return self._take_events()
@@ -371,6 +394,7 @@ class DeadlineScheduler(Scheduler):
         item = self._in_flight.end(number)
         if item:
             self._budget.ended(number, item.surplus_bytes)
+            self._equal_blocks.review(item.block_map, item.request.blocks)
         return item
 
     def _praise(self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange) -> None:
@@ -384,6 +408,35 @@ class DeadlineScheduler(Scheduler):
             endpoint = self._endpoints[culprit]
             endpoint.served_bad_block(request.package, request.blocks.object, now_s)
             self._outcomes.review_without(endpoint)
+            self._equal_blocks.review_all()
+
+    def _is_continued(self, block_map: BlockMap, number: BlockInPackage) -> bool:
+        """Whether a block of which parts have arrived will be asked for again."""
+        index, _ = block_map.manifest.locate_block(number)
+        is_ordered = self._demand.rank(block_map.package) < float("inf")
+        return is_ordered and self._eligibility.is_held(block_map.package, index)
+
+    def _give_up_late(self, endpoint: Endpoint) -> None:
+        """An endpoint fetches blocks that wait for late ones, if it cannot help those."""
+        now_s, checked_s = self._now_s, self._gave_up_s.get(endpoint.name)
+        is_due = checked_s is None or now_s >= checked_s + self._policy.check_s
+        if not (is_due and endpoint.may_be_asked(now_s)):
+            return
+        self._gave_up_s[endpoint.name] = now_s
+        self._equal_blocks.give_up(
+            lambda place: self._endgame.is_late(endpoint, *place, now_s),
+            lambda place: self._may_fetch(endpoint, *place),
+        )
+        self._settle()
+
+    def _may_fetch(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
+        index, _ = block_map.manifest.locate_block(number)
+        return self._eligibility.may_serve(endpoint, block_map, index, self._now_s)
+
+    def _settle(self) -> None:
+        """Equal blocks are promised or missing, as what has happened demands."""
+        for package in self._equal_blocks.settle():
+            self._outcomes.review(package)
 
     def _make_way(self, block_maps: Iterable[BlockMap]) -> None:
         """While a step waits for one of these, long requests for others end as soon as they can."""
@@ -400,6 +453,7 @@ class DeadlineScheduler(Scheduler):
         return min(caps, default=0.0)
 
     def _take_events(self) -> Events:
+        self._settle()
         if not self._events:
             return ()
         events = tuple(self._events)

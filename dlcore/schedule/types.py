@@ -11,7 +11,7 @@ from typing import NamedTuple, NewType, TypeAlias
 import msgspec
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange, ObjectIndex
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, ObjectIndex
 
 RequestNumber = NewType("RequestNumber", int)
 """Counts the requests: no two have the same number, and a later one has a higher number."""
@@ -133,6 +133,24 @@ class SplitBlockDropped(msgspec.Struct, frozen=True):
     blocks: BlockRange
 
 
+class CopyBlocks(msgspec.Struct, frozen=True):
+    """Blocks are not to be fetched: a block of a wanted package is equal, and on disk.
+
+    What came of it is to be told, by `Scheduler.found` and `Scheduler.not_copied`.
+
+    Attributes:
+        package: Key of the package that needs them.
+        blocks: Their numbers in it.
+        source: Key of the package that has the block, which may be the same.
+        source_block: Its number there.
+    """
+
+    package: str
+    blocks: tuple[BlockInPackage, ...]
+    source: str
+    source_block: BlockInPackage
+
+
 class BlockRejected(msgspec.Struct, frozen=True):
     """A block did not match its digest and is missing again.
 
@@ -213,6 +231,7 @@ Event: TypeAlias = (
     | SplitBlockFilled
     | StartKept
     | SplitBlockDropped
+    | CopyBlocks
     | BlockRejected
     | ObjectRejected
     | EndpointChanged

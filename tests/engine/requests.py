@@ -23,6 +23,7 @@ from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, ObjectIndex
 from dlcore.schedule import (
     BlockRejected,
+    CopyBlocks,
     Events,
     PackageExhausted,
     Request,
@@ -108,6 +109,9 @@ class NoListener:
         raise AssertionError(package)
 
     def exhausted(self, event: PackageExhausted) -> None:
+        raise AssertionError(event)
+
+    def copy(self, event: CopyBlocks) -> None:
         raise AssertionError(event)
 
 

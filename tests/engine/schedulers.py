@@ -69,6 +69,9 @@ class IdleScheduler(Scheduler):
     def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
         return ()
 
+    def not_copied(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        return ()
+
     def tick(self, now_s: float) -> Events:
         return ()
 
@@ -160,6 +163,9 @@ class ForwardingScheduler(Scheduler):
 
     def found(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
         return self.inner.found(package, blocks)
+
+    def not_copied(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
+        return self.inner.not_copied(package, blocks)
 
     def tick(self, now_s: float) -> Events:
         return self.inner.tick(now_s)

@@ -102,8 +102,13 @@ class BlockModel(RuleBasedStateMachine):
             for number in self._missing(package):
                 place = package, number
                 is_theirs = place in taken or place in self.arrived
-                if not is_theirs and place not in self.bad and self._is_free(endpoint, place):
+                is_left = is_theirs or place in self.bad or self._is_left_to_equals(place)
+                if not is_left and self._is_free(endpoint, place):
                     yield place
+
+    def _is_left_to_equals(self, place: Block) -> bool:
+        """Whether a block may have to be copied from another: not here."""
+        return False
 
     def _all_numbers(self, flight: ModelRequest) -> list[BlockInPackage]:
         """The blocks of a request, those that it need not deliver any more included."""

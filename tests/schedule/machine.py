@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, ObjectIndex
+from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule import (
     BlockRejected,
     DeadlineScheduler,
@@ -79,7 +79,7 @@ class SchedulerMachine(BlockModel):
 
     def _want(self, package: str, data: st.DataObject) -> None:
         lengths = data.draw(st.lists(st.integers(1, 20), max_size=3))
-        manifest = self.manifests[package] = shape(lengths, block_bytes=BLOCK_BYTES)
+        manifest = self.manifests[package] = self._draw_manifest(lengths, data)
         count = manifest.first_blocks[-1]
         there = data.draw(st.sets(st.integers(0, count - 1), max_size=4)) if count else set()
         self.verified |= {(package, BlockInPackage(number)) for number in there}
@@ -91,6 +91,10 @@ class SchedulerMachine(BlockModel):
         for endpoint in self.endpoints:
             if data.draw(st.integers(0, 5)):
                 self._locate(package, endpoint, data)
+
+    def _draw_manifest(self, lengths: list[int], data: st.DataObject) -> Manifest:
+        """A package of objects of so many blocks."""
+        return shape(lengths, block_bytes=BLOCK_BYTES)
 
     def _locate(self, package: str, endpoint: str, data: st.DataObject) -> None:
         indices = [ObjectIndex(index) for index in range(len(self.manifests[package].objects))]
@@ -165,8 +169,12 @@ class SchedulerMachine(BlockModel):
         ]
         assert bool(rivals) == request.is_race, "only a race fetches what is being fetched"
         assert len(rivals) <= 2
+        self._check_equals(flight)
         self.flights[request.number] = flight
         return True
+
+    def _check_equals(self, flight: ModelRequest) -> None:
+        """No blocks are equal here."""
 
     def _check_limit(self, request: Request, limit: int, in_use: int, free_bytes: int) -> None:
         """No more than the limit, but for one part while memory is short."""
@@ -370,8 +378,15 @@ class SchedulerMachine(BlockModel):
         for package in self.manifests:
             if not self._missing(package) and not self._in_flight(package):
                 assert package in self.complete
-            elif self._is_exhausted(package):
+            elif self._is_exhausted(package) and not self._may_yet_come(package):
                 assert package in self.exhausted
+
+    def _may_yet_come(self, package: str) -> bool:
+        """Whether something may come of a package though no endpoint serves it: not here."""
+        return False
+
+    def _finish_rest(self) -> None:
+        """What is not a request comes to a good end: nothing here."""
 
     def _is_exhausted(self, package: str) -> bool:
         missing = self._missing(package)
@@ -398,6 +413,7 @@ class SchedulerMachine(BlockModel):
                     self._receive(number, 1.0)
                 self._judge(self.flights[number], good=True)
                 self._close(number, None)
+            self._finish_rest()
             if not self._ask_all() and not self.flights:
                 self.wait(1000.0)
                 if not self._ask_all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,15 @@ def run_machine(machine: type[RuleBasedStateMachine]) -> None:
     )
 
 
+_contents = itertools.count(1)
+
+
+def digests(count: int) -> bytes:
+    """Digests of so many blocks, none of which equals any other."""
+    numbers = itertools.islice(_contents, count)
+    return b"".join(number.to_bytes(DIGEST_BYTES, "big") for number in numbers)
+
+
 def shape(
     blocks: Sequence[int], *, package_id: str = "ABC00001", block_bytes: int = BLOCK_BYTES
 ) -> Manifest:
@@ -31,9 +41,9 @@ def shape(
     one for the whole.
     """
     objects = tuple(
-        Object(f"{index:02}", (count - 1) * block_bytes + 1, sha256=bytes(DIGEST_BYTES))
+        Object(f"{index:02}", (count - 1) * block_bytes + 1, sha256=digests(1))
         if index % 2
-        else Object(f"{index:02}", (count - 1) * block_bytes + 1, bytes(DIGEST_BYTES * count))
+        else Object(f"{index:02}", (count - 1) * block_bytes + 1, digests(count))
         for index, count in enumerate(blocks)
     )
     files = tuple(
@@ -45,7 +55,7 @@ def shape(
 def sized(lengths: Sequence[int], *, block_bytes: int = DEFAULT_BLOCK_BYTES) -> Manifest:
     """A package of objects of those lengths, without files."""
     objects = tuple(
-        Object(str(index), length, bytes(DIGEST_BYTES * -(-length // block_bytes)))
+        Object(str(index), length, digests(-(-length // block_bytes)))
         for index, length in enumerate(lengths)
     )
     return Manifest(1, "ABC00001", 1, block_bytes, objects, ())

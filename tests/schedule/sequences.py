@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from typing import NamedTuple
 
-from dlcore.model import DEFAULT_BLOCK_BYTES, DIGEST_BYTES, Manifest, Object
+from dlcore.model import DEFAULT_BLOCK_BYTES, Manifest, Object
 from dlcore.schedule import StepLoad, lower_bound_s
 from tests.schedule.network import CLOSED, SILENT, Terrain
+from tests.schedule.packages import digests
 from tests.schedule.simulation import TICK_S, Played, Simulation, Steps
 
 
@@ -75,7 +76,7 @@ def random_steps(chance: random.Random) -> Steps:
     for number in range(chance.randint(1, 7)):
         lengths = [int(2 ** chance.uniform(16, 24.5)) for _ in range(chance.randint(1, 3))]
         objects = tuple(
-            Object(str(n), length, bytes(DIGEST_BYTES * -(-length // DEFAULT_BLOCK_BYTES)))
+            Object(str(n), length, digests(-(-length // DEFAULT_BLOCK_BYTES)))
             for n, length in enumerate(lengths)
         )
         manifest = Manifest(1, f"ABC{number:05}", 1, DEFAULT_BLOCK_BYTES, objects, ())

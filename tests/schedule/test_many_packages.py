@@ -17,7 +17,7 @@ FEW, MANY = 25, 100
 AT_ONCE = 5
 ENDPOINTS = ("a", "b")
 PLENTY_BYTES = 1 << 40
-MANIFEST = shape([2], block_bytes=1 << 20)
+MANIFESTS = {f"p{number}": shape([2], block_bytes=1 << 20) for number in range(MANY)}
 
 
 def operations(job: Callable[[], None]) -> int:
@@ -58,7 +58,7 @@ class Call:
         """Fetch all of them."""
         for first in range(0, len(self._packages), self._at_once):
             for package in self._packages[first : first + self._at_once]:
-                self._scheduler.want(package, MANIFEST, bytes(2))
+                self._scheduler.want(package, MANIFESTS[package], bytes(2))
                 for endpoint in ENDPOINTS:
                     self._scheduler.located(package, endpoint, frozenset([ObjectIndex(0)]))
             while requests := [r for endpoint in ENDPOINTS if (r := self._ask(endpoint))]:
@@ -71,7 +71,7 @@ class Call:
         return self._scheduler.next_request(endpoint, self._now_s, PLENTY_BYTES).request
 
     def _deliver(self, request: Request) -> None:
-        start, end = MANIFEST.range_span(request.blocks)
+        start, end = MANIFESTS[request.package].range_span(request.blocks)
         length_bytes = request.part.length_bytes if request.part else end - start
         self._scheduler.received(request.number, length_bytes, self._now_s)
         is_whole = bool(self._scheduler.arrived(request.number)) or not request.part

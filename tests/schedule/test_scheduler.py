@@ -20,6 +20,7 @@ from tests.schedule.finding_machine import FindingMachine
 from tests.schedule.machine import SchedulerMachine
 from tests.schedule.packages import BLOCK_BYTES, run_machine, sized
 from tests.schedule.scene import MIB, PLENTY_BYTES, WIDE, Scene
+from tests.schedule.sharing_machine import SharingMachine
 
 BACKOFF_S = Policy().backoff_base_s  # the first, with a jitter of one half
 
@@ -250,6 +251,10 @@ def test_the_scheduler_keeps_its_word_whatever_happens() -> None:
     """
     run_machine(SchedulerMachine)
     run_machine(FindingMachine)
+
+
+def test_equal_blocks_are_fetched_once_and_all_come_whatever_happens() -> None:
+    run_machine(SharingMachine)
 
 
 def fallen_silent(scene: Scene, count: int = 3) -> list[Request]:

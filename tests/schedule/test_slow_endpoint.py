@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.model import DIGEST_BYTES, Manifest
+from dlcore.model import Manifest
 from dlcore.schedule import Policy
 from tests.schedule.network import SILENT, Terrain
-from tests.schedule.packages import LAW, sized
+from tests.schedule.packages import LAW, digests, sized
 from tests.schedule.simulation import Played, Simulation
 
 MIB = 1 << 20
@@ -30,10 +30,7 @@ def package(objects: int, *, is_whole: bool = False) -> Manifest:
     made = sized([CONTENT_BYTES // objects] * objects, block_bytes=MIB)
     if not is_whole:
         return made
-    whole = (
-        msgspec.structs.replace(item, digests=b"", sha256=bytes(DIGEST_BYTES))
-        for item in made.objects
-    )
+    whole = (msgspec.structs.replace(item, digests=b"", sha256=digests(1)) for item in made.objects)
     return msgspec.structs.replace(made, objects=tuple(whole))
 
 

@@ -31,6 +31,10 @@ class PackageListener(Protocol):
         """No endpoint is left for a package."""
         ...
 
+    def copy(self, event: schedule.CopyBlocks) -> None:
+        """Blocks of a package are to be copied from one that is on disk."""
+        ...
+
 
 class Decisions:
     """Carries out the events that the scheduler returns.
@@ -94,6 +98,8 @@ class Decisions:
                     self._listener.complete(package)
                 case schedule.PackageExhausted():
                     self._listener.exhausted(event)
+                case schedule.CopyBlocks():
+                    self._listener.copy(event)
                 case schedule.SplitBlockFilled() | schedule.StartKept():
                     pass  # these are answers to `Reporter`, which asked
                 case schedule.SplitBlockDropped():

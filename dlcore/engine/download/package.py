@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from dlcore.errors import (
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Partial, Store
+from dlcore.store.copying import read_blocks, write_blocks
 from dlcore.store.present import missing_bytes
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
@@ -175,16 +176,44 @@ class PackageDownload:
             StorageError: The local disk failed.
         """
         async with self._disk:
-            if self._path.done() or self.partial.closed or self.partial.complete:
+            if self._takes_nothing:
                 return [], 0
             found = await in_thread(store.reuse, self.partial)
-        before_bytes = self._verified_bytes  # from here on nothing is awaited
+        return found, self._count_found(found)
+
+    async def read_blocks(
+        self, numbers: Sequence[BlockInPackage]
+    ) -> dict[BlockInPackage, memoryview]:
+        """The bytes of blocks that are on disk, as far as they can be read; not to be believed."""
+        async with self._disk:  # while it is read, the folder keeps its name
+            is_finished = self._path.done() and not self.has_failed
+            content = self._path.result() if is_finished else self.partial.content
+            return await in_thread(read_blocks, content, self.manifest, numbers)
+
+    async def write_blocks(
+        self, copies: Sequence[tuple[BlockInPackage, memoryview]]
+    ) -> tuple[list[BlockInPackage], int]:
+        """Write what was read from other packages, where it matches; otherwise as `reuse`."""
+        async with self._disk:
+            if self._takes_nothing:  # it may have got them otherwise
+                found = [number for number, _ in copies if self.partial.have[number]]
+            else:
+                found = await in_thread(write_blocks, self.partial, copies)
+        return found, self._count_found(found)
+
+    @property
+    def _takes_nothing(self) -> bool:
+        return self._path.done() or self.partial.closed or self.partial.complete
+
+    def _count_found(self, found: Sequence[BlockInPackage]) -> int:
+        """Blocks are on disk; how many of their bytes did not count yet."""
+        before_bytes = self._verified_bytes
         for number in found:
             index, block = self.manifest.locate_block(number)
             self.count(BlockRange.of(index, block, block + 1))
         if found:
             self.note_written()
-        return found, self._verified_bytes - before_bytes
+        return self._verified_bytes - before_bytes
 
     # Its end
 

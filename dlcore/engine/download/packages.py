@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
+from dlcore.engine.download.copying import BlockCopier
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.patch_names import package_of, patches_of
@@ -34,7 +35,7 @@ from dlcore.errors import (
 from dlcore.long_path import plain_path
 from dlcore.manifest import digest_of
 from dlcore.model import BlockInPackage, Manifest, ObjectIndex
-from dlcore.schedule import Events, PackageComplete, PackageExhausted, Scheduler
+from dlcore.schedule import CopyBlocks, Events, PackageComplete, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
 from dlcore.store.store import package_key
 from dlcore.transfer import Placement
@@ -102,6 +103,7 @@ class Packages:
         self._without_fetching = WithoutFetching(
             find_patches, self._fetch_patches, bus.emit, reserve
         )
+        self._copier = BlockCopier(self._begun, tasks, self._copied)
         self._is_closed = False
         self._beginning = asyncio.Lock()
         self._proving = asyncio.Lock()
@@ -431,6 +433,26 @@ class Packages:
                     self._reused_bytes[package_id] += gained_bytes
                     logger.info("package %s: %d blocks are here", package_id, len(found))
                     self._apply(self._scheduler.found(package_id, found))
+
+    def copy(self, event: CopyBlocks) -> None:
+        """Copy blocks of a package from one that is on disk."""
+        self._copier.add(event)
+
+    def _copied(
+        self,
+        package: PackageDownload,
+        found: Sequence[BlockInPackage],
+        gained_bytes: int,
+        lost: Sequence[BlockInPackage],
+    ) -> None:
+        package_id = package.package_id
+        if self._begun.get(package_id) is not package:
+            return  # it was begun anew, and the scheduler knows what is missing of that
+        if not package.is_hint:
+            self._reused_bytes[package_id] += gained_bytes
+        self._apply(self._scheduler.found(package_id, found))
+        self._apply(self._scheduler.not_copied(package_id, lost))
+        self._refill()
 
     def _tell_retry(
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float

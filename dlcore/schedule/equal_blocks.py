@@ -1,0 +1,239 @@
+"""Blocks that are equal: one of them is fetched, and the others are copied from it.
+
+Blocks with the same digest are a *group*, whichever of the wanted packages they belong to. As long
+as one of a group is on its way, those that are missing are *promised*: nobody fetches them. When it
+is verified, they are to be copied (`CopyBlocks`). If nothing comes of it, they are missing again.
+
+Guarantees: a block waits only for a block of its own package, or of a package that comes before it
+in deadline order, so no two wait for each other, and a later package holds up no earlier one. A
+promise ends with the request that it depends on, or when that is late (`Endgame.is_late`). So what
+is in flight for a later package is fetched again for one that comes to stand before it.
+
+What each block of a group should be is found out anew after each input that changed one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial as partial_of
+from typing import TypeAlias
+
+from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, Manifest
+from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.types import CopyBlocks, Event
+
+Place: TypeAlias = tuple[BlockMap, BlockInPackage]
+"""A block of a package."""
+
+
+class Group:
+    """The blocks with one digest.
+
+    Attributes:
+        open: Those that are missing or promised, and not being copied.
+        in_flight: Those that are on their way.
+        given_up: Those of them that nobody waits for any more.
+        verified: Those that others may be copied from.
+        copying: Those that are being copied -> from which.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[Place, None] = {}
+        self.in_flight: dict[Place, None] = {}
+        self.given_up: set[Place] = set()
+        self.verified: dict[Place, None] = {}
+        self.copying: dict[Place, Place] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no wanted package has such a block."""
+        return not (self.open or self.in_flight or self.verified or self.copying)
+
+    def note(self, place: Place) -> None:
+        """A block is new here, or in another state."""
+        block_map, number = place
+        self.remove(place)
+        if block_map.is_verified(number):
+            self.verified[place] = None
+        elif block_map.is_missing(number) or block_map.is_promised(number):
+            self.open[place] = None
+        else:
+            self.in_flight[place] = None
+
+    def not_copied(self, place: Place) -> None:
+        """A block could not be copied; no other is copied from the same one."""
+        source = self.copying.pop(place, None)
+        if source:
+            self.verified.pop(source, None)
+            self.open[place] = None
+
+    def remove(self, place: Place) -> None:
+        """A block is not wanted any more."""
+        for places in (self.open, self.in_flight, self.verified, self.copying):
+            places.pop(place, None)
+        self.given_up.discard(place)
+
+
+class EqualBlocks:
+    """The equal blocks of all wanted packages.
+
+    Args:
+        rank: Place of a package in the deadline order; infinite if it is not to be served.
+        is_continued: Whether a block of which parts have arrived, and none is in flight, is going
+            to be continued.
+        tell: Hears what is to be copied.
+    """
+
+    def __init__(
+        self,
+        rank: Callable[[str], float],
+        is_continued: Callable[[BlockMap, BlockInPackage], bool],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._rank = rank
+        self._is_continued = is_continued
+        self._tell = tell
+        self._holders: dict[bytes, BlockMap] = {}  # whose block first had a digest
+        self._groups: dict[bytes, Group] = {}  # of the digests that several blocks have
+        self._shared: dict[BlockMap, dict[BlockInPackage, Group]] = {}
+        self._changed: dict[Group, None] = {}
+        self._waiting: dict[Group, None] = {}  # some are missing, and others on their way
+
+    # What happens
+
+    def add(self, block_map: BlockMap) -> None:
+        """A package is wanted."""
+        shared: dict[BlockInPackage, Group] = {}
+        self._shared[block_map] = shared
+        block_map.watch(shared, partial_of(self._note, block_map))
+        met: dict[BlockMap, dict[bytes, Group]] = {}
+        for number, digest in _digests(block_map.manifest):
+            if known := self._groups.get(digest):
+                self._join(known, block_map, number)
+            elif holder := self._holders.get(digest):
+                new = self._groups[digest] = Group()
+                self._join(new, block_map, number)
+                met.setdefault(holder, {})[digest] = new
+            else:
+                self._holders[digest] = block_map
+        for holder, groups in met.items():
+            for number, digest in _digests(holder.manifest):
+                if met_group := groups.get(digest):
+                    self._join(met_group, holder, number)
+
+    def remove(self, block_map: BlockMap) -> None:
+        """A package is complete, or not wanted any more."""
+        for number, group in self._shared.pop(block_map, {}).items():
+            group.remove((block_map, number))
+            self._changed[group] = None
+        block_map.watch({}, lambda _: None)
+        for _, digest in _digests(block_map.manifest):
+            if self._holders.get(digest) is block_map:
+                del self._holders[digest]
+            left = self._groups.get(digest)
+            if left and left.is_empty:
+                del self._groups[digest]
+
+    def not_copied(self, block_map: BlockMap, numbers: Iterable[BlockInPackage]) -> None:
+        """Blocks that were to be copied could not be."""
+        for number in numbers:
+            if group := self._shared.get(block_map, {}).get(number):
+                group.not_copied((block_map, number))
+                self._changed[group] = None
+
+    def review(self, block_map: BlockMap, blocks: BlockRange) -> None:
+        """It may be another request that brings these blocks, or none."""
+        if shared := self._shared.get(block_map):
+            base = block_map.manifest.first_blocks[blocks.object]
+            for number in range(base + blocks.first, base + blocks.last):
+                if group := shared.get(BlockInPackage(number)):
+                    self._changed[group] = None
+
+    def review_all(self) -> None:
+        """The deadline order is another one, or endpoints hold other objects than before."""
+        self._changed.update(self._waiting)
+
+    def give_up(self, is_late: Callable[[Place], bool], may_fetch: Callable[[Place], bool]) -> None:
+        """Wait no more for blocks that are late, if those that wait may be fetched instead."""
+        for group in self._waiting:
+            coming = [place for place in group.in_flight if place not in group.given_up]
+            if coming and all(map(is_late, coming)) and any(map(may_fetch, group.open)):
+                group.given_up.update(coming)
+                self._changed[group] = None
+
+    # What follows
+
+    def settle(self) -> list[str]:
+        """Make all blocks what they should be after the changes since the last call.
+
+        Returns:
+            The packages of which blocks are missing that were promised.
+        """
+        freed: dict[str, None] = {}
+        while self._changed:
+            group, _ = self._changed.popitem()
+            self._waiting.pop(group, None)
+            if group.verified:
+                self._copy(group)
+            elif group.open:
+                self._wait(group, freed)
+        return [*freed]
+
+    def _copy(self, group: Group) -> None:
+        """All that are missing are copied from one that is verified."""
+        source = next(iter(group.verified))
+        numbers: dict[str, list[BlockInPackage]] = {}
+        for place in group.open:
+            block_map, number = place
+            if block_map.is_missing(number):
+                block_map.promise(number)
+            group.copying[place] = source
+            numbers.setdefault(block_map.package, []).append(number)
+        group.open.clear()
+        for package, blocks in numbers.items():
+            self._tell(CopyBlocks(package, tuple(blocks), source[0].package, source[1]))
+
+    def _wait(self, group: Group, freed: dict[str, None]) -> None:
+        """Those that are missing wait for one that is on its way, if it may be waited for."""
+        ranks = [
+            self._rank(place[0].package) for place in group.in_flight if self._comes(group, place)
+        ]
+        first = min(ranks, default=None)
+        for block_map, number in [*group.open]:
+            waits = first is not None and first <= self._rank(block_map.package)
+            if waits and block_map.is_missing(number):
+                block_map.promise(number)
+            elif not waits and block_map.is_promised(number):
+                block_map.end_promise(number)
+                freed[block_map.package] = None
+        if group.in_flight:
+            self._waiting[group] = None
+
+    def _comes(self, group: Group, place: Place) -> bool:
+        """Whether something is going to come of a block that is on its way."""
+        block_map, number = place
+        if place in group.given_up:
+            return False
+        return block_map.split_at_rest(number) is None or self._is_continued(block_map, number)
+
+    def _join(self, group: Group, block_map: BlockMap, number: BlockInPackage) -> None:
+        self._shared[block_map][number] = group
+        group.note((block_map, number))
+        self._changed[group] = None
+
+    def _note(self, block_map: BlockMap, number: BlockInPackage) -> None:
+        """A block is missing, in flight or verified now."""
+        group = self._shared[block_map][number]
+        group.note((block_map, number))
+        self._changed[group] = None
+
+
+def _digests(manifest: Manifest) -> Iterator[tuple[BlockInPackage, bytes]]:
+    """Number and digest of each block that has one; an object of one block has the same as it."""
+    for index, item in enumerate(manifest.objects):
+        digests = item.digests
+        if not digests and item.length_bytes <= manifest.block_bytes:
+            digests = item.sha256
+        first = manifest.first_blocks[index]
+        for at in range(0, len(digests), DIGEST_BYTES):
+            yield BlockInPackage(first + at // DIGEST_BYTES), digests[at : at + DIGEST_BYTES]
