@@ -171,7 +171,8 @@ class EqualBlocks:
         """
         freed: dict[str, None] = {}
         while self._changed:
-            group, _ = self._changed.popitem()
+            group = next(iter(self._changed))
+            del self._changed[group]
             self._waiting.pop(group, None)
             if group.verified:
                 self._copy(group)
@@ -190,8 +191,9 @@ class EqualBlocks:
             group.copying[place] = source
             numbers.setdefault(block_map.package, []).append(number)
         group.open.clear()
-        for package, blocks in numbers.items():
-            self._tell(CopyBlocks(package, tuple(blocks), source[0].package, source[1]))
+        for package in sorted(numbers, key=self._rank):
+            blocks = tuple(numbers[package])
+            self._tell(CopyBlocks(package, blocks, source[0].package, source[1]))
 
     def _wait(self, group: Group, freed: dict[str, None]) -> None:
         """Those that are missing wait for one that is on its way, if it may be waited for."""

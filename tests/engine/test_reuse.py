@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dlcore.errors import Fault
+from dlcore.manifest import encode
+from dlcore.model import BlockRange
 from dlcore.publish import publish
+from dlcore.schedule import DeadlineScheduler, Events, RequestNumber
 from dlcore.steps.interface import Outcome
+from dlcore.store import Store
 from dlcore.tasksequence import Step, Variables
-from tests.engine.fakes import Asked, FakeEndpoint, Reply, fetch
+from tests.engine.fakes import Asked, FakeEndpoint, Reply, fetch, opened, package
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, Machine, outcomes, parsed
 from tests.engine.scene import publish_packages, step
 from tests.engine.virtual_time import virtually
 from tests.store.cache.contents import package_of
-from tests.store.helpers import BLOCK_BYTES, Package
+from tests.store.helpers import BLOCK_BYTES, Package, fill, read_back
 
 
 @pytest.fixture
@@ -33,16 +39,99 @@ def of_blocks(package_id: str, first: int, last: int, version: int = 1) -> Packa
     return package_of(package_id, {"image.wim": image}, version=version)
 
 
-def test_packages_that_begin_together_fetch_what_they_share_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connections", [1, 8])
+def test_packages_that_begin_together_fetch_what_they_share_once(
+    tmp_path: Path, connections: int
+) -> None:
     packages = {
-        "ABC00001": of_blocks("ABC00001", 0, 800),
-        "ABC00002": of_blocks("ABC00002", 160, 960),  # 80 % of it is the other's
-        "ABC00003": of_blocks("ABC00003", 0, 800),
+        "ABC00001": of_blocks("ABC00001", 1, 81),
+        "ABC00002": of_blocks("ABC00002", 17, 97),  # 80 % of it is the other's
+        "ABC00003": of_blocks("ABC00003", 1, 81),
     }
     endpoint = FakeEndpoint("a", packages)
-    virtually(fetch(tmp_path, packages, [endpoint], connections=1))
-    fetched = endpoint.delivered_bytes // BLOCK_BYTES
-    assert 960 <= fetched <= 1280, "what was in flight when the first was ready may come twice"
+    virtually(fetch(tmp_path, packages, [endpoint], connections=connections))
+    assert endpoint.delivered_bytes == 96 * BLOCK_BYTES
+
+
+def test_short_packages_of_equal_content_are_fetched_once(tmp_path: Path) -> None:
+    names = [f"ABC{number:05}" for number in range(1, 9)]
+    packages = {name: of_blocks(name, 7, 8) for name in names}
+    endpoint = FakeEndpoint("a", packages)
+    virtually(fetch(tmp_path, packages, [endpoint], connections=8))
+    assert endpoint.delivered_bytes == BLOCK_BYTES
+
+
+def test_equal_files_with_only_a_digest_of_their_own_are_fetched_once(tmp_path: Path) -> None:
+    """A distribution point tells one digest for each file; here, each file is one block."""
+    one = package("ABC00001", {"a": 900, "b": 900}, whole=True)
+    manifest = msgspec.structs.replace(one.manifest, package_id="ABC00002")
+    two = one._replace(manifest=manifest, document=encode(manifest))
+    packages = {"ABC00001": one, "ABC00002": two}
+    endpoint = FakeEndpoint("a", packages)
+    virtually(fetch(tmp_path, packages, [endpoint], connections=8))
+    assert endpoint.delivered_bytes == one.manifest.content_bytes
+
+
+def test_equal_blocks_within_a_package_are_fetched_once(tmp_path: Path) -> None:
+    image = block(1) + 40 * block(7) + block(2) + 40 * block(7)
+    packages = {"ABC00001": package_of("ABC00001", {"image.vhd": image})}
+    endpoint = FakeEndpoint("a", packages)
+    virtually(fetch(tmp_path, packages, [endpoint], connections=8))
+    assert endpoint.delivered_bytes == 3 * BLOCK_BYTES
+
+
+def test_equal_blocks_of_a_package_that_was_broken_off_are_copied(tmp_path: Path) -> None:
+    """One of them was on disk already, and the process ended before the others were."""
+    image = 3 * block(7) + block(2)
+    packages = {"ABC00001": package_of("ABC00001", {"image.vhd": image})}
+    with Store.open(tmp_path) as store:
+        one = packages["ABC00001"]
+        partial = store.begin(one.manifest, one.document)
+        fill(partial, one, [1])
+        partial.sync()
+        partial.close()
+    endpoint = FakeEndpoint("a", packages)
+    virtually(fetch(tmp_path, packages, [endpoint]))
+    assert endpoint.delivered_bytes == BLOCK_BYTES
+
+
+def test_packages_get_what_the_only_endpoint_of_another_refuses(tmp_path: Path) -> None:
+    """Fault: a package waits for blocks of another one, whose only endpoint refuses them. dlcore
+    fetches them for the package that waits, and copies them to the other.
+    """
+    packages = {"ABC00001": of_blocks("ABC00001", 1, 9), "ABC00002": of_blocks("ABC00002", 1, 12)}
+    endpoints = [
+        FakeEndpoint("a", {"ABC00001": packages["ABC00001"]}, refused, latency_s=3.0),
+        FakeEndpoint("b", {"ABC00002": packages["ABC00002"]}),
+    ]
+    virtually(fetch(tmp_path, packages, endpoints))
+    assert endpoints[1].delivered_bytes == 11 * BLOCK_BYTES
+
+
+def test_what_was_altered_on_disk_before_it_was_copied_is_fetched(tmp_path: Path) -> None:
+    """Fault: another program alters a block on disk before it is copied. dlcore fetches the block
+    for the other package, too.
+    """
+    packages = {"ABC00001": of_blocks("ABC00001", 1, 3), "ABC00002": of_blocks("ABC00002", 1, 4)}
+    endpoint = FakeEndpoint("a", packages)
+
+    class Altering(DeadlineScheduler):
+        def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+            for path in (tmp_path / "partial").glob("ABC00001*/content/image.wim"):
+                data = bytearray(path.read_bytes())
+                data[0] ^= 1
+                path.write_bytes(data)
+            return super().verified(number, blocks)
+
+    async def second() -> None:
+        making = Altering
+        async with opened(tmp_path, packages, [endpoint], make_scheduler=making) as content:
+            content.order(list(packages))
+            paths = await asyncio.gather(*map(content.path, packages), return_exceptions=True)
+            assert isinstance(paths[1], Path)
+            assert read_back(paths[1]) == packages["ABC00002"].contents
+
+    virtually(second())
 
 
 def test_the_next_version_costs_its_difference(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class Scene:
         endpoints: Name -> cost; each holds everything.
         policy: The scheduler's.
         block_bytes: Of every package.
+        is_shared: Whether the packages, which are equally long, have the same content.
 
     Attributes:
         events: All that the scheduler returned, and `take` has not taken.
@@ -53,6 +54,7 @@ class Scene:
         policy: Policy | None = None,
         *,
         block_bytes: int = MIB,
+        is_shared: bool = False,
     ) -> None:
         self.scheduler = DeadlineScheduler(
             {name: Terms(cost=cost) for name, cost in endpoints.items()}, policy
@@ -64,8 +66,11 @@ class Scene:
         self.manifests: dict[str, Manifest] = {}
         self.complete: set[str] = set()
         self.dropped: set[str] = set()
+        manifest: Manifest | None = None
         for package, count in packages.items():
-            self.manifests[package] = shape([count], block_bytes=block_bytes)
+            if manifest is None or not is_shared:
+                manifest = shape([count], block_bytes=block_bytes)
+            self.manifests[package] = manifest
             self.note(self.scheduler.want(package, self.manifests[package], bytes(count)))
             for endpoint in endpoints:
                 self.note(self.scheduler.located(package, endpoint, EVERYTHING))
