@@ -14,6 +14,7 @@ What each block of a group should be is found out anew after each input that cha
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial as partial_of
 from typing import TypeAlias
@@ -26,52 +27,98 @@ Place: TypeAlias = tuple[BlockMap, BlockInPackage]
 """A block of a package."""
 
 
-class Group:
-    """The blocks with one digest.
+class _Part(enum.Enum):
+    """What a block is to the others of its group."""
 
-    Attributes:
-        open: Those that are missing or promised, and not being copied.
-        in_flight: Those that are on their way.
-        given_up: Those of them that nobody waits for any more.
-        verified: Those that others may be copied from.
-        copying: Those that are being copied -> from which.
-    """
+    OPEN = enum.auto()  # it is missing or promised, and not being copied
+    IN_FLIGHT = enum.auto()
+    GIVEN_UP = enum.auto()  # the same, but nobody waits for it any more
+    COPYING = enum.auto()  # it is being copied from the group's source
+    VERIFIED = enum.auto()
+    USELESS = enum.auto()  # the same, but it could not be read, or was altered on disk
+
+
+class Group:
+    """The blocks with one digest, of which there may be very many."""
+
+    __slots__ = ("_open", "_parts", "_source")
 
     def __init__(self) -> None:
-        self.open: dict[Place, None] = {}
-        self.in_flight: dict[Place, None] = {}
-        self.given_up: set[Place] = set()
-        self.verified: dict[Place, None] = {}
-        self.copying: dict[Place, Place] = {}
+        self._parts: dict[Place, _Part] = {}
+        self._open = 0
+        self._source: Place | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether no wanted package has such a block."""
-        return not (self.open or self.in_flight or self.verified or self.copying)
+        return not self._parts
+
+    @property
+    def has_open(self) -> bool:
+        """Whether a block is missing or promised, and not being copied."""
+        return self._open > 0
+
+    @property
+    def open(self) -> list[Place]:
+        """Those blocks."""
+        return self._all(_Part.OPEN)
+
+    @property
+    def in_flight(self) -> list[Place]:
+        """The blocks on their way for which others may wait."""
+        return self._all(_Part.IN_FLIGHT)
+
+    @property
+    def source(self) -> Place | None:
+        """The block from which others are copied; None if none is verified."""
+        if self._source is None or self._parts.get(self._source) is not _Part.VERIFIED:
+            self._source = next(iter(self._all(_Part.VERIFIED)), None)
+        return self._source
 
     def note(self, place: Place) -> None:
         """A block is new here, or in another state."""
         block_map, number = place
-        self.remove(place)
         if block_map.is_verified(number):
-            self.verified[place] = None
+            self._set(place, _Part.VERIFIED)
         elif block_map.is_missing(number) or block_map.is_promised(number):
-            self.open[place] = None
+            self._set(place, _Part.OPEN)
         else:
-            self.in_flight[place] = None
+            self._set(place, _Part.IN_FLIGHT)
+
+    def give_up(self) -> None:
+        """Nobody waits any more for what is on its way now."""
+        for place in self.in_flight:
+            self._set(place, _Part.GIVEN_UP)
+
+    def copy(self) -> list[Place]:
+        """Copy all that are missing from the source.
+
+        Returns:
+            Those.
+        """
+        places = self.open
+        for place in places:
+            self._set(place, _Part.COPYING)
+        return places
 
     def not_copied(self, place: Place) -> None:
-        """A block could not be copied; no other is copied from the same one."""
-        source = self.copying.pop(place, None)
-        if source:
-            self.verified.pop(source, None)
-            self.open[place] = None
+        """A block could not be copied; no other is copied from the same one from now on."""
+        if self._parts.get(place) is _Part.COPYING:
+            self._set(place, _Part.OPEN)
+            if source := self.source:
+                self._set(source, _Part.USELESS)
 
     def remove(self, place: Place) -> None:
         """A block is not wanted any more."""
-        for places in (self.open, self.in_flight, self.verified, self.copying):
-            places.pop(place, None)
-        self.given_up.discard(place)
+        if self._parts.pop(place, None) is _Part.OPEN:
+            self._open -= 1
+
+    def _set(self, place: Place, part: _Part) -> None:
+        self._open += (part is _Part.OPEN) - (self._parts.get(place) is _Part.OPEN)
+        self._parts[place] = part
+
+    def _all(self, part: _Part) -> list[Place]:
+        return [place for place, its in self._parts.items() if its is part]
 
 
 class EqualBlocks:
@@ -156,9 +203,8 @@ class EqualBlocks:
     def give_up(self, is_late: Callable[[Place], bool], may_fetch: Callable[[Place], bool]) -> None:
         """Wait no more for blocks that are late, if those that wait may be fetched instead."""
         for group in self._waiting:
-            coming = [place for place in group.in_flight if place not in group.given_up]
-            if coming and all(map(is_late, coming)) and any(map(may_fetch, group.open)):
-                group.given_up.update(coming)
+            if all(map(is_late, group.in_flight)) and any(map(may_fetch, group.open)):
+                group.give_up()
                 self._changed[group] = None
 
     # What follows
@@ -171,51 +217,46 @@ class EqualBlocks:
         """
         freed: dict[str, None] = {}
         while self._changed:
-            group = next(iter(self._changed))
-            del self._changed[group]
-            self._waiting.pop(group, None)
-            if group.verified:
-                self._copy(group)
-            elif group.open:
-                self._wait(group, freed)
+            changed, self._changed = self._changed, {}
+            for group in changed:
+                self._waiting.pop(group, None)
+                if group.has_open:
+                    self._settle(group, freed)
         return [*freed]
 
-    def _copy(self, group: Group) -> None:
+    def _settle(self, group: Group, freed: dict[str, None]) -> None:
+        if source := group.source:
+            self._copy(group, source)
+            return
+        if in_flight := group.in_flight:
+            self._waiting[group] = None
+        self._wait(group.open, [place for place in in_flight if self._comes(place)], freed)
+
+    def _copy(self, group: Group, source: Place) -> None:
         """All that are missing are copied from one that is verified."""
-        source = next(iter(group.verified))
         numbers: dict[str, list[BlockInPackage]] = {}
-        for place in group.open:
-            block_map, number = place
+        for block_map, number in group.copy():
             if block_map.is_missing(number):
                 block_map.promise(number)
-            group.copying[place] = source
             numbers.setdefault(block_map.package, []).append(number)
-        group.open.clear()
         for package in sorted(numbers, key=self._rank):
             blocks = tuple(numbers[package])
             self._tell(CopyBlocks(package, blocks, source[0].package, source[1]))
 
-    def _wait(self, group: Group, freed: dict[str, None]) -> None:
-        """Those that are missing wait for one that is on its way, if it may be waited for."""
-        ranks = [
-            self._rank(place[0].package) for place in group.in_flight if self._comes(group, place)
-        ]
-        first = min(ranks, default=None)
-        for block_map, number in [*group.open]:
+    def _wait(self, places: list[Place], coming: list[Place], freed: dict[str, None]) -> None:
+        """Blocks that are missing wait for one that is on its way, if they may."""
+        first = min((self._rank(block_map.package) for block_map, _ in coming), default=None)
+        for block_map, number in places:
             waits = first is not None and first <= self._rank(block_map.package)
             if waits and block_map.is_missing(number):
                 block_map.promise(number)
             elif not waits and block_map.is_promised(number):
                 block_map.end_promise(number)
                 freed[block_map.package] = None
-        if group.in_flight:
-            self._waiting[group] = None
 
-    def _comes(self, group: Group, place: Place) -> bool:
-        """Whether something is going to come of a block that is on its way."""
+    def _comes(self, place: Place) -> bool:
+        """Whether a block that is on its way is in flight, or will be continued."""
         block_map, number = place
-        if place in group.given_up:
-            return False
         return block_map.split_at_rest(number) is None or self._is_continued(block_map, number)
 
     def _join(self, group: Group, block_map: BlockMap, number: BlockInPackage) -> None:
