@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlcore import manifest as documents
 from dlcore.agent.client import AgentClient
-from dlcore.agent.interface import PackageStatus
+from dlcore.agent.interface import AgentStatus, PackageStatus
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
@@ -41,16 +41,17 @@ async def fetch_by_agent(
             was before.
         DlcoreError: As `dlcore.fetch`.
     """
-    before = await agent.package(package_id)
+    life, before = _life(await agent.status()), await agent.package(package_id)
     obtained = await agent.obtained(package_id)
-    state = Path((await agent.status()).state)
+    status = await agent.status()
+    state = Path(status.state)
     package = await in_thread(_described, state, obtained)
     goal = OwnFolder(to, deliveries)
     look = await deliver(goal, package, Copying(Path(obtained.folder), package), wait_s)
     content_bytes = package.manifest.content_bytes
-    fetched_bytes = obtained.received_bytes - before.received_bytes
-    if fetched_bytes < 0:  # another agent answered before
-        fetched_bytes = obtained.received_bytes
+    fetched_bytes = obtained.received_bytes
+    if _life(status) == life:  # else another agent has answered, which counts from 0
+        fetched_bytes -= before.received_bytes
     return Fetched(
         package_id,
         str(plain_path(goal.path)),
@@ -62,6 +63,11 @@ async def fetch_by_agent(
         version=package.manifest.version,
         kept_catalog=obtained.catalog_trouble.message if obtained.catalog_trouble else "",
     )
+
+
+def _life(status: AgentStatus) -> tuple[int, float]:
+    """Tells one life of the agent from the next."""
+    return status.process_id, status.began_s
 
 
 def _described(state: Path, obtained: PackageStatus) -> Package:
