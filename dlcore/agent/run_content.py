@@ -3,9 +3,6 @@
 Guarantees: a step gets the version that the run began with, by the digest of its manifest, or an
 error; never another one. Its folder is the one of that version in the state directory. Nobody else
 is handed that folder, and the agent leaves it alone, until the run turns to the next step.
-
-Bytes are those of which the agent says that it received them for the run's packages. What it does
-not tell (which endpoint they came from, how many of them were wasted) is left out.
 """
 
 from __future__ import annotations
@@ -20,16 +17,13 @@ from typing import Self
 
 from dlcore.agent.agent_wait import AgentWait
 from dlcore.agent.client import AgentClient
-from dlcore.agent.fetching import BY_AGENT
-from dlcore.agent.interface import AgentStatus, ObtainTerms, PackageStatus, PinnedCatalog, Want
+from dlcore.agent.interface import ObtainTerms, PackageStatus, PinnedCatalog
 from dlcore.agent.run_agent import RunAgent
-from dlcore.agent.run_bytes import RunBytes
-from dlcore.agent.run_events import RunEvents
+from dlcore.agent.run_figures import AgentRunFigures
 from dlcore.agent.run_want import NAME, RunWant
-from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.retry import Retry
-from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
+from dlcore.engine.events import Event, Progress
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.run_content import OpenRunContent, RunContent
 from dlcore.engine.state import LifeFigures, Pin
@@ -63,22 +57,18 @@ class AgentRunContent:
     ) -> None:
         self.library = library
         self.retry_time_s: float | None = None
-        packages = library.catalog.packages
         self._agent = agent
         self._store = Store.look(state)
-        self._tell = tell
         self._wait = AgentWait(state, tell, policy)
-        self._bytes = RunBytes({each: entry.manifest for each, entry in packages.items()})
+        self._figures = AgentRunFigures(agent, library, tell)
         pinned = PinnedCatalog(pin.catalog, pin.evidence)
-        self._want = RunWant(agent, pinned, self._begin_counting)
-        self._events = RunEvents(agent, self._bytes, tell, self._refresh)
-        self._ordered: dict[str, None] = {}
+        self._want = RunWant(agent, pinned, self._figures.begin_counting)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Listen to the agent from now on, and look whether it still knows the run."""
         self._tasks = [
-            asyncio.ensure_future(self._events.pass_on()),
+            asyncio.ensure_future(self._figures.pass_on_events()),
             asyncio.ensure_future(self._want.keep_told()),
         ]
         return self
@@ -101,7 +91,7 @@ class AgentRunContent:
     def order(self, needed: Sequence[str], maybe_needed: Sequence[str] = ()) -> None:
         """Set what is wanted, earliest first; no step uses what was handed out before."""
         packages, maybe = self._known(needed), self._known(maybe_needed)
-        self._ordered.update(dict.fromkeys((*packages, *maybe)))
+        self._figures.ordered((*packages, *maybe))
         self._want.change(packages=packages, maybe_packages=maybe, in_use=())
 
     def set_retry(self, retry: Retry) -> None:
@@ -115,7 +105,7 @@ class AgentRunContent:
 
     def is_there(self, package_id: str) -> bool:
         """Whether the agent has said that a package is complete."""
-        return package_id in self._bytes.ready
+        return self._figures.is_there(package_id)
 
     async def arrive(self, package_id: str) -> None:
         """Wait until a package is complete; it is served first.
@@ -143,7 +133,7 @@ class AgentRunContent:
 
     def location(self, package_id: str) -> str:
         """Where a package was last downloaded from, as the agent says; empty if from nowhere."""
-        return self._bytes.locations.get(package_id, "")
+        return self._figures.location(package_id)
 
     def _folder(self, package_id: str) -> Path:
         entry = self.library.entry(package_id)
@@ -151,7 +141,7 @@ class AgentRunContent:
 
     async def _obtain(self, package_id: str, *, to_write: bool) -> None:
         self.library.entry(package_id)
-        self._ordered[package_id] = None
+        self._figures.ordered((package_id,))
         terms = ObtainTerms(NAME, to_write)
 
         async def ask() -> PackageStatus:
@@ -163,42 +153,24 @@ class AgentRunContent:
                 return await self._agent.obtained(package_id, terms)
 
         obtained = await self._wait.until_back((package_id,), ask)
-        if not self._bytes.means(obtained):
+        if not self._figures.means(obtained):
             raise RunStateError(
                 f"the agent hands out version {obtained.version} of package {package_id}, and the"
                 f" run began with version {self.library.entry(package_id).version}",
                 fault=RunStateFault.PACKAGE,
                 remedy="Run again; if it happens again, run with --no-agent and without the agent.",
             )
-        await self._wait.until_back((package_id,), self._refresh)
+        await self._wait.until_back((package_id,), self._figures.refresh)
 
     # What it came to
 
     def verified_bytes(self, package_id: str, content_bytes: int) -> int:
         """How much of a package is known to be on disk, as the agent says."""
-        if package_id in self._bytes.ready:
-            return content_bytes
-        return min(content_bytes, self._bytes.verified_bytes(package_id))
+        return self._figures.verified_bytes(package_id, content_bytes)
 
     def progress(self) -> Progress:
         """How far the packages are that the run has asked for."""
-        packages = {
-            each: self.library.catalog.packages[each].content_bytes for each in self._ordered
-        }
-        verified = {each: self.verified_bytes(each, total) for each, total in packages.items()}
-        rate_bytes_per_s, connections = self._events.rate_bytes_per_s, self._events.connections
-        fetched_bytes = self._bytes.fetched.total()
-        return Progress(
-            sum(verified.values()),
-            sum(packages.values()),
-            rate_bytes_per_s,
-            endpoints={BY_AGENT: EndpointProgress(connections, rate_bytes_per_s, fetched_bytes)},
-            packages={
-                each: PackageProgress(verified[each], total)
-                for each, total in packages.items()
-                if self._bytes.fetched[each] and each not in self._bytes.ready
-            },
-        )
+        return self._figures.progress()
 
     def measured(self, elapsed_s: float) -> LifeFigures:
         """What the agent has received for the run in this process's part of it.
@@ -206,27 +178,7 @@ class AgentRunContent:
         Args:
             elapsed_s: Seconds since its part of the run began.
         """
-        found, began_s = self._bytes, asyncio.get_running_loop().time() - elapsed_s
-        fetched_bytes, busy_s = found.fetched.total(), min(found.busy_s, elapsed_s)
-        mean_bytes_per_s = fetched_bytes / busy_s if busy_s else 0.0
-        figures = EndpointFigures(
-            fetched_bytes, busy_s, mean_bytes_per_s, self._events.max_connections
-        )
-        return LifeFigures(
-            elapsed_s,
-            busy_s,
-            +found.fetched,
-            0,
-            found.reused_bytes(self._ordered),
-            {BY_AGENT: figures} if fetched_bytes else {},
-            0,
-            found.arrivals.since(began_s),
-            {each: self._needed_bytes(each) for each in found.ready if found.fetched[each]},
-        )
-
-    def _needed_bytes(self, package_id: str) -> int:
-        """What was missing of a package, as far as can be told: no more than came, nor than all."""
-        return min(self._bytes.fetched[package_id], self.library.entry(package_id).content_bytes)
+        return self._figures.measured(elapsed_s)
 
     async def end(self) -> None:
         """The run has ended: the agent forgets what it wanted. What is on disk stays."""
@@ -234,28 +186,6 @@ class AgentRunContent:
             await self._want.forget()
         except DlcoreError as error:  # it is dropped with the catalog that it has pinned
             _log.warning("the agent was not told that the run has ended: %s", error.message)
-
-    async def _begin_counting(self, keeping: Want) -> None:
-        """Find out what the agent has received already, before the run wants anything of it."""
-        status = await self._agent.status()
-        if not any(_names_all(want, keeping) for want in status.wants):
-            await self._agent.want(keeping)
-            status = await self._agent.status()
-        self._note(status)
-
-    async def _refresh(self) -> None:
-        self._note(await self._agent.status())
-        self._tell(self.progress())
-
-    def _note(self, status: AgentStatus) -> None:
-        life = (status.process_id, status.began_s)
-        self._bytes.note(life, status.packages, asyncio.get_running_loop().time())
-
-
-def _names_all(want: Want, keeping: Want) -> bool:
-    """Whether a status tells of all packages of the run: an earlier process has wanted them."""
-    same = (want.name, want.pin) == (keeping.name, keeping.pin)
-    return same and set(want.kept) >= set(keeping.kept)
 
 
 def content_of_agent(state: Path, policy: EnginePolicy | None = None) -> OpenRunContent:
