@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dlcore.callbacks import Callback
 from dlcore.deployment import (
     BandwidthSchedule,
     Deployment,
@@ -29,7 +28,7 @@ from dlcore.engine.documents.catalogs import Catalogs, check_known
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
-from dlcore.engine.events import EndpointRenewed, Event
+from dlcore.engine.events import Event
 from dlcore.engine.holding import hold, hold_run
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
@@ -59,10 +58,7 @@ from dlcore.tasksequence import (
 )
 from dlcore.tasksequence import load as load_sequence
 from dlcore.transfer import (
-    ConnectionPool,
-    Endpoint,
     Observe,
-    Renewed,
     TransferPolicy,
 )
 from dlcore.waiting import cancel_and_wait, in_thread
@@ -87,7 +83,6 @@ class Client:
         endpoints: Those that this client may use, in order of preference; where its machine is,
             perhaps only some of them (`boundaries`).
         boundaries: Which of them may be used where the machine is.
-        renewals: Tokens and locations renewed so far.
         machine: Answers what the engine asks about the computer.
         catalogs: Which catalog is used, and where it is kept.
 
@@ -112,17 +107,20 @@ class Client:
         self.bus: EventBus = LoggedBus()
         self.policy = policy or EnginePolicy()
         self.machine = machine or this_machine()
-        self.renewals = 0
         self._timeout_s = deployment.transfer.timeout_s or None
         self._patience = patience(self._timeout_s, None)
-        self._pool = ConnectionPool(TransferPolicy.giving_up_after(self._timeout_s))
+        # The bus is looked up at each event, as everywhere here.
+        self._opened = OpenEndpoints(
+            deployment,
+            TransferPolicy.giving_up_after(self._timeout_s),
+            lambda event: self.bus.emit(event),
+        )
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
         self._library: Library | None = None
         self._content: Content | None = None
         self._session: Session | None = None
-        self._opened = OpenEndpoints()
         self._traffic = Traffic(
             BandwidthSchedule(deployment.bandwidth),
             deployment.background,
@@ -135,7 +133,7 @@ class Client:
         self._held = self._holds_run = False
         self._open_run_content = run_content
         self.store = Store.look(state)
-        self.endpoints: list[Endpoint] = self._opened.in_order
+        self.endpoints = self._opened.all
         self.boundaries = Boundaries(
             deployment.boundary, self.machine, lambda event: self.bus.emit(event)
         )
@@ -170,7 +168,7 @@ class Client:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.bus.close)
-            self._opened.open(self.deployment, self._pool, self._renewed, stack)
+            self._opened.open(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -235,6 +233,11 @@ class Client:
         self._traffic.limit(cap_bytes_per_s)
 
     @property
+    def renewals(self) -> int:
+        """Tokens and locations renewed so far."""
+        return self._opened.renewals
+
+    @property
     def urgency(self) -> Urgency:
         """How urgent it is what is fetched; `Urgency.AWAITED` at first."""
         return self._traffic.urgency
@@ -288,11 +291,11 @@ class Client:
         Args:
             max_connections: 1 or more; a lower bound is reached as requests end.
         """
-        self._pool.limit(max_connections)
+        self._opened.pool.limit(max_connections)
 
     def observe_exchanges(self, observe: Observe | None) -> None:
         """Tell of each HTTP exchange from now on; None: of none. For `dlcore.traced`."""
-        self._pool.observe = Callback(observe) if observe else None
+        self._opened.observe_exchanges(observe)
 
     async def library(self) -> Library:
         """What is known of the packages; the catalog is read at the first call.
@@ -434,7 +437,7 @@ class Client:
                 self._rng,
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
-                windows=self._pool.windows,
+                windows=self._opened.pool.windows,
                 find_patches=library.patch_list,
                 allowed=self.boundaries,
             )
@@ -490,9 +493,3 @@ class Client:
         download = self.deployment.options.download
         now = self.state, identify(sequence), download, resume
         return await in_thread(lambda: take_up(*now, simulated=simulated))
-
-    def _renewed(self, renewed: Renewed) -> None:
-        self.renewals += 1
-        self.bus.emit(
-            EndpointRenewed(renewed.endpoint, renewed.what, renewed.reason, renewed.took_s)
-        )

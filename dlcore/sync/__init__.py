@@ -183,6 +183,11 @@ class Client:
         self._loop.call(lambda: self._client.limit(cap_bytes_per_s))
 
     @property
+    def renewals(self) -> int:
+        """Tokens and locations renewed so far, as `dlcore.Client.renewals`."""
+        return self._client.renewals
+
+    @property
     def urgency(self) -> Urgency:
         """How urgent it is what is fetched, as `dlcore.Client.urgency`."""
         return self._client.urgency
