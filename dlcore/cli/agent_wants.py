@@ -112,7 +112,7 @@ def wants(state: Path, as_json: bool) -> None:
     if as_json:
         show_json({"wants": [_told(each) for each in found]})
     elif not found:
-        say("nobody wants anything")
+        say("no wants")
     else:
         show_table(("want", "priority", "by (UTC)", "what"), map(_row, found))
 
@@ -137,7 +137,7 @@ def forget(names: tuple[str, ...], is_all: bool, state: Path, as_json: bool) -> 
     for name in forgotten:
         say(f"forgotten: {name}")
     if not forgotten:
-        say("nobody wants anything")
+        say("no wants")
 
 
 async def _want(state: Path, want: Want) -> list[str]:
@@ -167,7 +167,7 @@ async def _forget(state: Path, names: Sequence[str]) -> list[str]:
         for name in names:
             if name not in known:
                 raise NotFoundError(
-                    f"nobody wants anything by the name {quoted(name)}{hint(name, known)}",
+                    f"no want is called {quoted(name)}{hint(name, known)}",
                     remedy="'dlcore agent wants' lists the names.",
                 )
         chosen = list(dict.fromkeys(names)) or known

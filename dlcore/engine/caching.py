@@ -13,6 +13,7 @@ from dlcore.engine.documents import pins
 from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
 from dlcore.errors import NotFoundError, RunStateError, RunStateFault
 from dlcore.long_path import rooted
+from dlcore.spelling import IDS, hint
 from dlcore.store import Bad, CacheLimit, Holding, Stay, Store
 from dlcore.store.files import Files
 from dlcore.store.lock import StateLock
@@ -73,8 +74,10 @@ def chosen(found: Sequence[Holding], names: Sequence[str]) -> list[Holding]:
         return list(found)
     for name in names:
         if not any(_is_called(each, name) for each in found):
+            known = {each.key.rpartition("-")[0].rpartition(".")[0] for each in found}
             raise NotFoundError(
-                f"no package called {name} is in the state directory",
+                f"no package called {name} is in the state directory"
+                + hint(name.upper(), known, alike=IDS),
                 remedy="`dlcore cache list` shows what is there.",
             )
     return [each for each in found if any(_is_called(each, name) for name in names)]

@@ -98,7 +98,7 @@ def test_what_it_wants_is_listed_and_forgotten(site: Path, here: Here) -> None:
         return here("agent", *words, "--state", state)
 
     with agent_at(site):
-        assert run("wants").out == "nobody wants anything\n"
+        assert run("wants").out == "no wants\n"
         asyncio.run(ask())
         assert run("wants", "--json").document["wants"][0] == {
             "name": "tonight",
@@ -207,6 +207,9 @@ def test_a_package_is_fetched_by_the_agent(with_agent: Path, tmp_path: Path, her
     assert (out / "a").read_bytes() == (right / "a").read_bytes()
     unknown = here("fetch", "ABC99999", "--state", state, "-o", tmp_path / "no", "--json")
     assert (unknown.status, unknown.error["code"]) == (4, "not-found")
+    mistyped = f"{PACKAGE[:-1]}9"
+    told = here("fetch", mistyped, "--state", state, "-o", tmp_path / "no", "--json").error
+    assert f"(did you mean {PACKAGE}?)" in told["message"]
 
 
 def test_the_version_that_is_published_now_is_fetched_and_told(site: Path, here: Here) -> None:

@@ -163,6 +163,10 @@ def test_a_package_that_differs_is_told(here: Here, state: Path) -> None:
 def test_what_cannot_be_done_is_refused_with_a_remedy(here: Here, state: Path) -> None:
     told = refused(here("cache", "pin", "XYZ00001", "--state", state, "--json"), 4, "not-found")
     assert "cache list" in str(told["remedy"])
+    assert "did you mean" not in str(told["message"])
+    mistyped = f"{EXTRA[:-1]}9".lower()
+    told = refused(here("cache", "pin", mistyped, "--state", state, "--json"), 4, "not-found")
+    assert f"(did you mean {EXTRA}?)" in str(told["message"])
     told = refused(here("cache", "prune", "--state", state, "--json"), 2, "config")
     assert "--max-size" in str(told["message"])
     told = refused(
