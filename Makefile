@@ -12,7 +12,7 @@ NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 # An editable installation is not compiled, as others are: the first run would have to. An extension
 # that was built for one version of Python would be found before the new one.
 $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
-	@echo "setting up $(VENV) ..."
+	@echo "setting up $(VENV): packages are fetched and built, once; this takes some minutes ..."
 	@rm -f dlcore_ext/_blocks.cpython-*
 	@$(PYTHON) -m venv $(VENV) \
 	&& $(RUN) -m pip install --quiet --upgrade pip \
