@@ -52,7 +52,8 @@ async def hold_run(state: Path, wait_s: float, retry_s: float) -> StateLock:
         with guarded("lock the run", state):
             return StateLock(rooted(state), 0.0, RUN_LOCK)
 
-    return await _repeated(lock, StateLock.release, state, wait_s, retry_s)
+    # An agent takes the lock for a moment when it looks whether a run goes on: a second attempt.
+    return await _repeated(lock, StateLock.release, state, max(wait_s, retry_s), retry_s)
 
 
 async def _repeated(

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.holding import hold
+from dlcore.engine.holding import hold, hold_run
+from dlcore.errors import LockedError
 from dlcore.store import Store
+from dlcore.store.lock import RUN_LOCK, StateLock
+from tests.engine.virtual_time import virtually
 
 
 async def test_a_cancelled_hold_leaves_no_lock(
@@ -33,3 +36,17 @@ async def test_a_cancelled_hold_leaves_no_lock(
     with pytest.raises(asyncio.CancelledError):
         await holding
     really_open(tmp_path / "state").close()
+
+
+def test_a_run_begins_although_an_agent_looks_at_its_lock_in_that_moment(tmp_path: Path) -> None:
+    """Fault: an agent looks whether the lock of the run is free, and so takes it. The run waits."""
+
+    async def main() -> None:
+        looking = StateLock(tmp_path, 0.0, RUN_LOCK, is_signed=False)
+        asyncio.get_running_loop().call_later(0.1, looking.release)
+        lock = await hold_run(tmp_path, 0.0, 0.2)
+        with pytest.raises(LockedError):
+            await hold_run(tmp_path, 0.0, 0.2)
+        lock.release()
+
+    virtually(main())
