@@ -92,6 +92,8 @@ ONLY_IN = {
     "distributed": {"publish/on_dask"},
     "aiohttp_socks": {"transfer/http/socks"},
     "python_socks": {"transfer/http/socks"},
+    "dukpy": {"transfer/http/pac_process"},
+    "pypac": {"transfer/http/pac_process"},
     "xxhash": {"native"},
     "obstore": {"publish", "buckets"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},

@@ -60,8 +60,11 @@ async def contact(
     """
     target = exact_url(url)
     host = target.raw_host or ""
-    proxy = client.proxy_for(target)
     found = Contact(target.scheme, host)
+    try:
+        proxy = await client.proxy_for(target)
+    except TransferError as error:
+        return msgspec.structs.replace(found, error=error)
     if proxy:
         found = Contact(target.scheme, host, proxy[0].url, proxy[1])
     else:

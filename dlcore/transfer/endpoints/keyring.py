@@ -18,6 +18,7 @@ from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.credentials import Secret, password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
+from dlcore.transfer.endpoints.proxy_script_source import is_script, proxy_script
 from dlcore.transfer.endpoints.windows_login import connection_login, proxy_authentication
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
@@ -66,7 +67,7 @@ class Keyring:
         self._web = web or WebAccess()
         self._own = _origin(own)
         self._users = dict(users or {})
-        self._proxies = _proxies(name, self._web)
+        self._proxies = _proxies(name, self._web, ca_file, self.policy)
         self._proxy_authentication = proxy_authentication(self._web, make_context)
         self._certificate = _certificate(name, self._web, self._own)
         self._login = _connection_login(
@@ -210,7 +211,8 @@ def _certificate(name: str, web: WebAccess, own: Origin | None) -> ClientCertifi
     return ClientCertificate(web.client_cert, key, own, passphrase) if own else None
 
 
-def _proxies(name: str, web: WebAccess) -> Proxies:
+def _proxies(name: str, web: WebAccess, ca_file: str, policy: TransferPolicy) -> Proxies:
+    script = proxy_script(name, web.proxy, ca_file, policy) if is_script(web.proxy) else None
     try:
         url, user = without_user(web.proxy)
     except ValueError as error:
@@ -237,4 +239,4 @@ def _proxies(name: str, web: WebAccess) -> Proxies:
                 return entry
         return who, ""
 
-    return Proxies(url, login)
+    return Proxies("" if script else url, login, script)

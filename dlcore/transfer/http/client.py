@@ -38,8 +38,9 @@ from dlcore.transfer.http.following import Following
 from dlcore.transfer.http.passages import Passage
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.proxies import Proxies, Proxy
-from dlcore.transfer.http.proxy_faults import error_of_proxy
+from dlcore.transfer.http.proxy_faults import error_of_proxy, script_failed
 from dlcore.transfer.http.proxy_logins import ProxyAuthentication
+from dlcore.transfer.http.proxy_script import ProxyScriptError
 from dlcore.transfer.http.redirect_memory import RedirectMemory
 from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.response import Response
@@ -151,7 +152,7 @@ class HttpClient:
     async def _send(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:
         target = exact_url(route.url)
         self._check_metadata(method, route, target)
-        passage = self._passage(target)
+        passage = await self._passage(method, route, target)
         login = passage.login(self._login_for(route), f"{method} {route}")
         exchange = self._exchange(method, route)
         send = functools.partial(self._send_once, method, route, target, passage, headers)
@@ -226,13 +227,14 @@ class HttpClient:
         now_s = asyncio.get_running_loop().time
         return OpenExchange(self._pool.observe, self.endpoint, method, route.url, now_s)
 
-    def proxy_for(self, target: URL) -> tuple[Proxy, str] | None:
+    async def proxy_for(self, target: URL) -> tuple[Proxy, str] | None:
         """The proxy that leads to a URL, and where it is set; None to connect directly.
 
         Raises:
             ConfigError: The proxy's setting cannot be used.
+            TransferError: The script that names the proxy does not tell.
         """
-        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
+        proxy = (await self._passage("HEAD", Route((str(target),)), target)).proxy
         return (proxy, self._proxies.source_for(target.scheme)) if proxy else None
 
     def _reach_of(self, route: Route) -> Reach:
@@ -253,8 +255,13 @@ class HttpClient:
             return self._pool.tls_context(self._ca_file)
         return True
 
-    def _passage(self, target: URL) -> Passage:
-        proxy = self._proxies.proxy_for(target.scheme, target.raw_host or "")
+    async def _passage(self, method: str, route: Route, target: URL) -> Passage:
+        try:
+            proxy = await self._proxies.way_to(target.scheme, target.raw_host or "")
+        except ProxyScriptError as error:
+            source = self._proxies.source_for(target.scheme)
+            failure = script_failed(self.endpoint, f"{method} {route}", source, str(error))
+            raise failure from None
         how, login = self._proxy_authentication, None
         if proxy and how:
             login = self._pool.proxy_logins.of(proxy, how)

@@ -27,6 +27,7 @@ from yarl import URL
 
 from dlcore.errors import ConfigError
 from dlcore.redaction import redact
+from dlcore.transfer.http.proxy_script import ProxyScript, ProxyScriptError
 from dlcore.transfer.http.urls import is_loopback
 
 SOCKS_SCHEMES: Final = frozenset({"socks4", "socks4a", "socks5", "socks5h"})
@@ -69,16 +70,46 @@ class Proxies:
     Args:
         url: The proxy for all hosts, as it is shown; empty: as the environment or the system says.
         login: Tells user and password for a proxy whose URL, which it is given, has no password.
+        script: Names the proxy of each host, in place of all that; None for none.
 
     Raises:
         ConfigError: The URL is not that of a proxy.
     """
 
     def __init__(
-        self, url: str = "", login: Callable[[Proxy], tuple[str, str]] | None = None
+        self,
+        url: str = "",
+        login: Callable[[Proxy], tuple[str, str]] | None = None,
+        script: ProxyScript | None = None,
     ) -> None:
         self._set = _read(url, "proxy") if url else None
         self._login = login
+        self._script = script
+
+    async def way_to(self, scheme: str, host: str) -> Proxy | None:
+        """As `proxy_for`, and a script is asked if there is one.
+
+        Args:
+            scheme: ``http`` or ``https``.
+            host: Name or address of the host, without a port.
+
+        Raises:
+            ConfigError: As `proxy_for`.
+            ProxyScriptError: The script does not tell.
+        """
+        if self._script is None:
+            return self.proxy_for(scheme, host)
+        if is_direct(scheme, host):
+            return None
+        url = await self._script.way_to(scheme, host)
+        if not url:
+            return None
+        try:
+            proxy = _read(url, "the script")
+        except ConfigError as error:
+            raise ProxyScriptError(error.message) from None
+        # Whoever wrote the script may not choose who is shown where: only the entry of its host.
+        return Proxy(proxy.url, *self._login(Proxy(proxy.url))) if self._login else proxy
 
     def proxy_for(self, scheme: str, host: str) -> Proxy | None:
         """The proxy; None to connect directly.
@@ -101,7 +132,20 @@ class Proxies:
 
     def source_for(self, scheme: str) -> str:
         """Where the proxy for a scheme is set, for people."""
+        if self._script:
+            return f"the script {self._script.shown}"
         return "--proxy or the setting proxy" if self._set else source_of(scheme)
+
+
+class _NoProxies(Proxies):
+    """Leads everywhere without a proxy."""
+
+    def proxy_for(self, scheme: str, host: str) -> Proxy | None:
+        """Always None."""
+        return None
+
+
+NO_PROXIES: Final = _NoProxies()
 
 
 def _read(text: str, source: str) -> Proxy:

@@ -79,3 +79,20 @@ def failed(endpoint: str, request: str, proxy: Proxy, reason: str) -> TransferEr
         endpoint=endpoint,
         remedy="Check the proxy's address, and whether it allows this server.",
     )
+
+
+def script_failed(endpoint: str, request: str, source: str, reason: str) -> TransferError:
+    """The error for a proxy script that does not tell the way.
+
+    Args:
+        endpoint: Name of the endpoint.
+        request: Method and redacted URL.
+        source: What the script is called.
+        reason: Why, without secrets.
+    """
+    return TransferError(
+        f"{request}: {source} does not tell the proxy: {reason}",
+        fault=Fault.CONNECT,
+        endpoint=endpoint,
+        remedy="Correct the script, or name the proxy itself with --proxy or proxy.",
+    )
