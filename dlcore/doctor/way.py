@@ -62,6 +62,14 @@ def credentials(place: str) -> Check:
 
 
 def _proxy(contact: Contact) -> Check:
+    if contact.unused_script:
+        return Check(
+            "proxy",
+            CheckOutcome.WARNING,
+            f"the system names a proxy script that is not used: {contact.unused_script}",
+            "Install what runs it (pip install 'dlcore-engine[pac]') and name it by https or as a"
+            ' file, proxy = "pac+https://HOST/proxy.pac"; or name the proxy itself with proxy.',
+        )
     if not contact.proxy:
         return Check("proxy", CheckOutcome.DOES_NOT_APPLY, "none is used for this host")
     detail = f"{contact.proxy}, set by {contact.proxy_source}"

@@ -79,6 +79,10 @@ WAYS: dict[str, tuple[Contact, tuple[CheckOutcome, ...]]] = {
         Contact("https", "host", "http://p", "https_proxy", status=200, ahead_s=0.0),
         (PASSED, NOT_HERE, PASSED, PASSED, PASSED),
     ),
+    "a proxy script is not used": (
+        Contact("https", "host", addresses=ADDRESSES, status=200, unused_script="http://wpad/x"),
+        (WARNING, PASSED, PASSED, PASSED, UNKNOWN),
+    ),
     "no such name": (
         Contact("https", "host", lookup_fault="unknown"),
         (NOT_HERE, FAILED, UNKNOWN, UNKNOWN, UNKNOWN),

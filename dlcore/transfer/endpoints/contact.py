@@ -34,6 +34,8 @@ class Contact(msgspec.Struct, frozen=True):
         offers: The schemes by which the server lets clients log in, if it asked for a login.
         ahead_s: Seconds by which this machine's clock is ahead of the server's; None if unknown.
         error: Why no response came; None if one came.
+        unused_script: The proxy script that the system's settings name and why it is not used;
+            empty for none.
     """
 
     scheme: str
@@ -46,6 +48,7 @@ class Contact(msgspec.Struct, frozen=True):
     offers: tuple[str, ...] = ()
     ahead_s: float | None = None
     error: TransferError | None = None
+    unused_script: str = ""
 
 
 async def contact(
@@ -60,13 +63,13 @@ async def contact(
     """
     target = exact_url(url)
     host = target.raw_host or ""
-    found = Contact(target.scheme, host)
+    found = Contact(target.scheme, host, unused_script=client.unused_script)
     try:
         proxy = await client.proxy_for(target)
     except TransferError as error:
         return msgspec.structs.replace(found, error=error)
     if proxy:
-        found = Contact(target.scheme, host, proxy[0].url, proxy[1])
+        found = msgspec.structs.replace(found, proxy=proxy[0].url, proxy_source=proxy[1])
     else:
         found = await _looked_up(found, target.port or 0)
         if found.lookup_fault:

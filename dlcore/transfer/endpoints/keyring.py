@@ -8,7 +8,7 @@ or origin. All endpoints at one origin share one login, so that a helper is aske
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from yarl import URL
@@ -18,13 +18,13 @@ from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.credentials import Secret, password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
-from dlcore.transfer.endpoints.proxy_script_source import is_script, proxy_script
+from dlcore.transfer.endpoints.proxy_script_source import is_script, proxy_script, systems_script
 from dlcore.transfer.endpoints.windows_login import connection_login, proxy_authentication
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.connection_login import ConnectionLogin
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.proxies import Proxies, Proxy
+from dlcore.transfer.http.proxies import Proxies, Proxy, auto_config_url
 from dlcore.transfer.http.security_contexts import MakeContext
 from dlcore.transfer.http.tls import ClientCertificate, Origin
 from dlcore.transfer.http.urls import exact_url, origin_of, without_user
@@ -43,6 +43,7 @@ class Keyring:
         name: What the settings belong to, for messages.
         policy: Times and limits of the connections that are opened here; None: as usual.
         make_context: Makes the tokens of Negotiate and NTLM; None: the system does.
+        script_url: URL of the proxy script that the system's settings name; None: as they say.
 
     Attributes:
         policy: The same.
@@ -61,13 +62,14 @@ class Keyring:
         name: str = "named by a URL",
         policy: TransferPolicy | None = None,
         make_context: MakeContext | None = None,
+        script_url: str | None = None,
     ) -> None:
         self.ca_file = ca_file
         self.policy = policy or TransferPolicy()
         self._web = web or WebAccess()
         self._own = _origin(own)
         self._users = dict(users or {})
-        self._proxies = _proxies(name, self._web, ca_file, self.policy)
+        self._proxies = self._open_proxies(name, script_url)
         self._proxy_authentication = proxy_authentication(self._web, make_context)
         self._certificate = _certificate(name, self._web, self._own)
         self._login = _connection_login(
@@ -118,6 +120,25 @@ class Keyring:
                 endpoint, target, web, token=token, observer=observer
             )
         return self._authorizations[origin]
+
+    def _open_proxies(self, name: str, script_url: str | None) -> Proxies:
+        proxy = self._web.proxy
+        if is_script(proxy):
+            script = proxy_script(name, proxy, self.ca_file, self.policy)
+            return Proxies(login=_proxy_login(name, self._web, ""), script=script)
+        try:
+            url, user = without_user(proxy)
+        except ValueError as error:
+            raise ConfigError(
+                f"endpoint {name}: the URL of the proxy {error}, which others can read there",
+                remedy="Put the password into a file, named with proxy_password_file.",
+            ) from None
+        login = _proxy_login(name, self._web, user)
+        if url:
+            return Proxies(url, login)
+        found = auto_config_url() if script_url is None else script_url
+        systems, unused = systems_script(found, self.ca_file, self.policy)
+        return Proxies("", login, systems, is_systems=True, unused_script=unused)
 
     def client(
         self,
@@ -211,15 +232,8 @@ def _certificate(name: str, web: WebAccess, own: Origin | None) -> ClientCertifi
     return ClientCertificate(web.client_cert, key, own, passphrase) if own else None
 
 
-def _proxies(name: str, web: WebAccess, ca_file: str, policy: TransferPolicy) -> Proxies:
-    script = proxy_script(name, web.proxy, ca_file, policy) if is_script(web.proxy) else None
-    try:
-        url, user = without_user(web.proxy)
-    except ValueError as error:
-        raise ConfigError(
-            f"endpoint {name}: the URL of the proxy {error}, which others can read there",
-            remedy="Put the password into a file, named with proxy_password_file.",
-        ) from None
+def _proxy_login(name: str, web: WebAccess, user: str) -> Callable[[Proxy], tuple[str, str]]:
+    """Tells user and password for a proxy whose URL has no password."""
     password = password_of(
         name,
         "proxy_password",
@@ -239,4 +253,4 @@ def _proxies(name: str, web: WebAccess, ca_file: str, policy: TransferPolicy) ->
                 return entry
         return who, ""
 
-    return Proxies("" if script else url, login, script)
+    return login

@@ -50,21 +50,45 @@ def proxy_script(endpoint: str, proxy: str, ca_file: str, policy: TransferPolicy
     Raises:
         ConfigError: It cannot be read from there, or what runs it is not installed.
     """
+    try:
+        return _script_at(proxy[len(PREFIX) :], ca_file, policy)
+    except ConfigError as error:
+        raise ConfigError(f"endpoint {endpoint}: {error.message}", remedy=error.remedy) from None
+
+
+def systems_script(
+    url: str, ca_file: str, policy: TransferPolicy
+) -> tuple[ProxyScript | None, str]:
+    """The script that the system's settings name, and why it cannot be used.
+
+    Nobody has named it to dlcore, so it is no error that it cannot be used.
+
+    Args:
+        url: Its URL; empty for none.
+        ca_file: PEM file of the authorities to trust for its server; empty for the system's.
+        policy: Times and limits.
+    """
+    if not url:
+        return None, ""
+    try:
+        return _script_at(url, ca_file, policy), ""
+    except ConfigError as error:
+        return None, error.message
+
+
+def _script_at(url: str, ca_file: str, policy: TransferPolicy) -> ProxyScript:
     require("pac")
-    url = proxy[len(PREFIX) :]
     if is_file_url(url):
         path = Path(path_of_file_url(url))
         return ProxyScript(redact(url), lambda: _read_file(path))
     try:
         is_fit = is_protected(exact_url(url))
     except ValueError as error:
-        raise ConfigError(
-            f"endpoint {endpoint}: the URL of the proxy script {error}", remedy=_FORMS
-        ) from None
+        raise ConfigError(f"the URL of the proxy script {error}", remedy=_FORMS) from None
     if not is_fit:
         raise ConfigError(
-            f"endpoint {endpoint}: anyone on the way could exchange the proxy script"
-            f" {redact(url)}, and lead all requests elsewhere",
+            f"anyone on the way could exchange the proxy script {redact(url)}, and lead all"
+            " requests elsewhere",
             remedy=_FORMS,
         )
     return ProxyScript(redact(url), lambda: _read_url(url, ca_file, policy))

@@ -227,6 +227,11 @@ class HttpClient:
         now_s = asyncio.get_running_loop().time
         return OpenExchange(self._pool.observe, self.endpoint, method, route.url, now_s)
 
+    @property
+    def unused_script(self) -> str:
+        """The system's proxy script and why it is not used, for people; empty for none."""
+        return self._proxies.unused_script
+
     async def proxy_for(self, target: URL) -> tuple[Proxy, str] | None:
         """The proxy that leads to a URL, and where it is set; None to connect directly.
 

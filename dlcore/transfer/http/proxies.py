@@ -4,8 +4,9 @@ Hosts that the environment excepts (``NO_PROXY``), and this machine, are reached
 names the proxy. ``ALL_PROXY`` counts for schemes that have no variable of their own.
 
 On Windows the settings are those of the user (*Internet Options*), if the environment names no
-proxy. They are read here, because Python's own look at the exceptions asks the name servers for the
-host while the event loop waits, and takes ``inside`` for an exception of ``inside.example``.
+proxy: first the script that they name, if it can be used, then the proxy. They are read here,
+because Python's own look at the exceptions asks the name servers for the host while the event loop
+waits, and takes ``inside`` for an exception of ``inside.example``.
 
 aiohttp's ``trust_env`` is not used: it would also send passwords from ``.netrc`` along with signed
 URLs, and look the settings up in a thread for each request.
@@ -14,6 +15,7 @@ URLs, and look the settings up in a thread for each request.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
 import sys
@@ -29,6 +31,8 @@ from dlcore.errors import ConfigError
 from dlcore.redaction import redact
 from dlcore.transfer.http.proxy_script import ProxyScript, ProxyScriptError
 from dlcore.transfer.http.urls import is_loopback
+
+_log = logging.getLogger(__name__)
 
 SOCKS_SCHEMES: Final = frozenset({"socks4", "socks4a", "socks5", "socks5h"})
 _SCHEMES: Final = frozenset({"http", "https"}) | SOCKS_SCHEMES
@@ -71,6 +75,12 @@ class Proxies:
         url: The proxy for all hosts, as it is shown; empty: as the environment or the system says.
         login: Tells user and password for a proxy whose URL, which it is given, has no password.
         script: Names the proxy of each host, in place of all that; None for none.
+        is_systems: Whether the script is the system's and nobody has named it here: if it does not
+            tell, the rest of the system's settings count.
+        unused_script: The system's script and why it is not used, for people; empty for none.
+
+    Attributes:
+        unused_script: The same.
 
     Raises:
         ConfigError: The URL is not that of a proxy.
@@ -81,10 +91,15 @@ class Proxies:
         url: str = "",
         login: Callable[[Proxy], tuple[str, str]] | None = None,
         script: ProxyScript | None = None,
+        *,
+        is_systems: bool = False,
+        unused_script: str = "",
     ) -> None:
+        self.unused_script = unused_script
         self._set = _read(url, "proxy") if url else None
         self._login = login
         self._script = script
+        self._is_systems = is_systems
 
     async def way_to(self, scheme: str, host: str) -> Proxy | None:
         """As `proxy_for`, and a script is asked if there is one.
@@ -101,13 +116,15 @@ class Proxies:
             return self.proxy_for(scheme, host)
         if is_direct(scheme, host):
             return None
-        url = await self._script.way_to(scheme, host)
-        if not url:
-            return None
         try:
-            proxy = _read(url, "the script")
-        except ConfigError as error:
-            raise ProxyScriptError(error.message) from None
+            proxy = await self._named_by(self._script, scheme, host)
+        except ProxyScriptError as error:
+            if not self._is_systems:
+                raise
+            _log.warning("the proxy script %s does not tell: %s", self._script.shown, error)
+            return self.proxy_for(scheme, host)
+        if proxy is None:
+            return None
         # Whoever wrote the script may not choose who is shown where: only the entry of its host.
         return Proxy(proxy.url, *self._login(Proxy(proxy.url))) if self._login else proxy
 
@@ -129,6 +146,14 @@ class Proxies:
         if proxy is None or proxy.password or self._login is None:
             return proxy
         return Proxy(proxy.url, *self._login(proxy))
+
+    @staticmethod
+    async def _named_by(script: ProxyScript, scheme: str, host: str) -> Proxy | None:
+        url = await script.way_to(scheme, host)
+        try:
+            return _read(url, "the script") if url else None
+        except ConfigError as error:
+            raise ProxyScriptError(error.message) from None
 
     def source_for(self, scheme: str) -> str:
         """Where the proxy for a scheme is set, for people."""
@@ -218,17 +243,22 @@ def is_windows_exception(scheme: str, host: str, exceptions: str) -> bool:
 def _is_excepted(scheme: str, host: str) -> bool:
     if sys.platform != "win32" or getproxies_environment():
         return bool(proxy_bypass(host))
-    return is_windows_exception(scheme, host, _windows_exceptions())
+    return is_windows_exception(scheme, host, _windows_setting("ProxyOverride"))
 
 
-def _windows_exceptions() -> str:
-    """The value ``ProxyOverride`` of this user; empty if there is none."""
+def auto_config_url() -> str:
+    """The URL of the proxy script in Windows' settings of this user; empty if none counts."""
+    return "" if getproxies_environment() else _windows_setting("AutoConfigURL").strip()
+
+
+def _windows_setting(name: str) -> str:
+    """A value of this user's Internet Options; empty if there is none."""
     if sys.platform != "win32":
         return ""
     import winreg
 
     try:
         with winreg.OpenKey(winreg.HKEY_CURRENT_USER, _INTERNET_SETTINGS) as key:
-            return str(winreg.QueryValueEx(key, "ProxyOverride")[0])
+            return str(winreg.QueryValueEx(key, name)[0])
     except OSError:
         return ""

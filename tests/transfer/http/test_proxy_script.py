@@ -218,3 +218,32 @@ async def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert (
         f"the script {missing} does not tell the proxy: it cannot be read" in caught.value.message
     )
+
+
+async def test_a_script_of_the_system_that_does_not_tell_is_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault: the script that Windows names for proxies is broken. dlcore takes the rest of its
+    settings.
+    """
+    scene = Scene()
+    proxies = Proxies(script=scene.script, is_systems=True)
+    found = await proxies.way_to("https", NAME)
+    assert found is not None
+    assert found.url == scene.way
+    scene.failure = "it is broken"
+    monkeypatch.setenv("https_proxy", "http://other.example:1")
+    found = await proxies.way_to("https", "another.example")
+    assert found is not None
+    assert found.url == "http://other.example:1"
+
+
+@needs_pac
+async def test_a_script_of_the_system_without_tls_is_not_used_and_told() -> None:
+    keyring = Keyring(script_url="http://wpad.example/wpad.dat")
+    client = keyring.client("edge")
+    assert "could exchange the proxy script http://wpad.example/wpad.dat" in client.unused_script
+    assert (
+        Keyring(WebAccess(proxy="http://p"), script_url="http://x").client("e").unused_script == ""
+    )
+    assert Keyring(script_url="https://pac.example/a").client("edge").unused_script == ""
