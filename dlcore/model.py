@@ -333,7 +333,8 @@ class WebAccess(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         headers: Further header fields, as ``Name: value``, or ``@`` and a file that has them.
         credential_command: A credential helper, as Git has them, and its arguments; it tells the
             login. Empty for none.
-        proxy: URL of the proxy, which may name a user; empty for that of the environment.
+        proxy: URL of the proxy, which may name a user, or ``pac+`` and that of a script that names
+            proxies; empty for that of the environment.
         proxy_authentication: How this client logs in at the proxy.
         proxy_password_file: File with that user's password.
         proxy_password_env: Environment variable with that password, in place of a file.

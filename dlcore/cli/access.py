@@ -98,7 +98,8 @@ _OPTIONS = (
         default="",
         metavar="URL",
         help="Proxy to use in place of the environment's: http://HOST:PORT, or SOCKS as "
-        "socks5h://HOST:PORT, perhaps with USER@. NO_PROXY excepts hosts.",
+        "socks5h://HOST:PORT, perhaps with USER@; or a script that names it, "
+        "pac+https://HOST/proxy.pac. NO_PROXY excepts hosts.",
     ),
     click.option(
         "--proxy-authentication",
