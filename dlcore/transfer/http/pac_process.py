@@ -39,7 +39,7 @@ def refuse_the_rest(readable: Path) -> None:
     Args:
         readable: A folder whose files may be read nevertheless: the interpreter's own.
     """
-    folder = f"{readable.resolve()}"
+    folder = str(readable)  # as the interpreter names it, whatever links lead there
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":

@@ -26,7 +26,7 @@ from dlcore.transfer.http import pac_process
 MAX_SCRIPT_BYTES: Final = 1 << 20
 """Source: Chromium's limit for proxy scripts."""
 
-MAX_RUN_S: Final = 10.0
+MAX_RUN_S: Final = 20.0
 """Of one run, the start of the process and the look-ups of names included."""
 
 MAX_ANSWER_BYTES: Final = 64 << 10
