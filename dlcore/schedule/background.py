@@ -208,13 +208,13 @@ class BackgroundWindow:
     def _keep(self, round_trip_s: float, round_trips: float, *, is_used: bool) -> None:
         policy = self._policy
         queue_s, target_s = round_trip_s - self.base_s, self.target_s
-        off = (target_s - queue_s) / round_trip_s * self.window_bytes
         if queue_s > target_s:
-            lost = round_trips * policy.decrease * -off
-            self._set(self.window_bytes - min(lost, policy.max_decrease * self.window_bytes))
+            lost_share = round_trips * policy.decrease * (queue_s / target_s - 1)
+            self._set(self.window_bytes * (1 - min(lost_share, policy.max_decrease)))
         elif is_used:
+            missing_bytes = (target_s - queue_s) / round_trip_s * self.window_bytes
             least = policy.segment_bytes * (1 - queue_s / target_s)
-            self._set(self.window_bytes + round_trips * max(policy.growth * off, least))
+            self._set(self.window_bytes + round_trips * max(policy.growth * missing_bytes, least))
 
     def _begin_slowdown(self, now_s: float, round_trip_s: float) -> None:
         self._phase, self._slowdown_began_s = Phase.SLOWDOWN, now_s

@@ -23,7 +23,10 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         first_window_segments: The window to begin with. Source: RFC 6928.
         growth: Share of the missing queue by which the window grows each round trip. A quarter
             is stable although what follows is seen a round trip later.
-        decrease: The same for the queue that is too long: other traffic comes first.
+        decrease: With a queue twice as long as the target the window loses this share in a round
+            trip; the longer the queue, the more. LEDBAT++, section 4.2, would lose all of it, which
+            `max_decrease` bounds: then every burst of our own costs half the rate. In proportion to
+            the round trip, as it grows, it took a second and a half to yield.
         max_decrease: The window loses at most this share in a round trip. Source: LEDBAT++,
             section 4.2.
         startup_growth: Factor of the window's growth in a round trip of slow start. LEDBAT++
@@ -61,6 +64,9 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
             request that was begun for nothing holds its part of the window for long.
         unused_updates: Slow start ends when the window was not used so many times in a row: what
             bounds the rate then is each connection, and more of them may help.
+        request_s: How long a request lasts while much is left; 0.0: as in the foreground. Each one
+            begins with a burst of its connection's part of the window, which waits in the queue at
+            once. With a request a second, small requests of somebody else waited twice the target.
         tick_s: Shortest time between two updates.
     """
 
@@ -72,7 +78,7 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
     max_window_bytes: int = 64 << 20
     first_window_segments: int = 10
     growth: float = 0.25
-    decrease: float = 0.5
+    decrease: float = 1 / 6
     max_decrease: float = 0.5
     startup_growth: float = 1.5
     startup_end: float = 0.75
@@ -93,6 +99,7 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
     max_connections: int = 32
     startup_connections: int = 2
     unused_updates: int = 8
+    request_s: float = 8.0
     tick_s: float = 0.02
 
     @property
@@ -106,7 +113,7 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
 
         That includes the time of the server and of this machine, which differs by more than a short
         queue. So the target is longer, though half of LEDBAT++'s at most, and readers keep to the
-        window's rate exactly, for nothing else bounds it.
+        window's rate exactly, for nothing else bounds it. Requests are short: each tells one.
         """
         return cls(
             target_share=0.25,
@@ -114,4 +121,5 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
             max_target_s=0.03,
             rate_headroom=1.0,
             assumed_round_trip_s=0.1,
+            request_s=0.0,
         )

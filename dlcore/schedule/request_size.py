@@ -51,6 +51,7 @@ def request_bytes(
         connections=connections,
         block_bytes=block_bytes,
         cap_bytes_per_s=endpoint.cap_bytes_per_s,
+        request_s=endpoint.terms.request_s,
     )
     longest_bytes = min(
         longest_bytes, max(first_bytes, policy.request_growth * endpoint.longest_bytes)
@@ -71,6 +72,7 @@ def full_bytes(
     connections: int,
     block_bytes: int,
     cap_bytes_per_s: float,
+    request_s: float = 0.0,
 ) -> float:
     """Length of a request while much is left.
 
@@ -81,13 +83,14 @@ def full_bytes(
         connections: How many are in use; at least 1.
         block_bytes: Length of the package's blocks.
         cap_bytes_per_s: The bandwidth cap; 0.0: none.
+        request_s: How long the endpoint's terms want a request to last; 0.0: as the policy says.
 
     Returns:
         Between `Policy.min_request_bytes` and `Policy.max_request_bytes`.
     """
     hiding_s = policy.full_request_round_trips * round_trip_s
     seconds = min(policy.max_full_request_s, max(policy.full_request_s, hiding_s))
-    length_bytes = rate_bytes_per_s * seconds
+    length_bytes = rate_bytes_per_s * (request_s or seconds)
     if cap_bytes_per_s:
         length_bytes = min(length_bytes, cap_bytes_per_s * policy.capped_request_s / connections)
     memory_bytes = policy.memory_bytes / connections

@@ -24,11 +24,13 @@ class Terms(msgspec.Struct, frozen=True):
         max_connections: Up to this many requests are in flight there at once; at least 1.
         cost: An endpoint that costs more than another gets work only by the rule in `eligibility`.
         cap_bytes_per_s: Bytes per second that may be asked of it; 0.0: no cap.
+        request_s: How long one of its requests lasts while much is left; 0.0: as `Policy` says.
     """
 
     max_connections: int = 256
     cost: int = 0
     cap_bytes_per_s: float = 0.0
+    request_s: float = 0.0
 
 
 class Span(NamedTuple):

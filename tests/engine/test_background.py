@@ -14,21 +14,28 @@ import pytest
 
 from dlcore.engine.download.background import BackgroundMode, Bounds
 from dlcore.engine.download.caps import BandwidthCaps
-from dlcore.schedule import BackgroundPolicy
+from dlcore.schedule import BackgroundPolicy, Events, Terms
 from dlcore.transfer import ReceiveWindow
 from tests.engine.fakes import FakeEndpoint, opened, package
+from tests.engine.schedulers import IdleScheduler
 from tests.engine.virtual_time import virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
 
 LARGE = {"ABC00003": package("ABC00003", {"x": 200 * BLOCK_BYTES})}
 WINDOW_CLAMP = 10
+POLICY = BackgroundPolicy()
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a window")
 
 
 class Windows:
-    """Receive windows that nothing can bound. Implements `Windows`."""
+    """One receive window for all endpoints. Implements `Windows`.
 
-    def __init__(self) -> None:
-        self.window = ReceiveWindow(can_measure=False)
+    Args:
+        can_measure: Whether round trips are told, and windows bounded exactly.
+    """
+
+    def __init__(self, *, can_measure: bool = False) -> None:
+        self.window = ReceiveWindow(can_measure=can_measure)
 
     def of(self, _: str) -> ReceiveWindow:
         """The only one."""
@@ -77,6 +84,30 @@ def test_the_first_requests_are_in_the_background_already(tmp_path: Path) -> Non
     virtually(main())
 
 
+class TermsNoted(IdleScheduler):
+    """Notes the terms of its endpoint, the latest last."""
+
+    def __init__(self) -> None:
+        self.terms: list[Terms] = []
+
+    def set_terms(self, endpoint: str, terms: Terms) -> Events:
+        self.terms.append(terms)
+        return ()
+
+
+@linux_only
+def test_in_the_background_the_scheduler_hears_how_long_requests_last(tmp_path: Path) -> None:
+    async def main() -> None:
+        scheduler, endpoint = TermsNoted(), FakeEndpoint("a", {})
+        async with opened(tmp_path, {}, [endpoint], make_scheduler=lambda *_: scheduler) as content:
+            content.downloads.set_background(is_on=True)
+            assert scheduler.terms[-1] == Terms(1, request_s=POLICY.request_s)
+            content.downloads.set_background(is_on=False)
+            assert scheduler.terms[-1] == Terms(2)
+
+    virtually(main())
+
+
 def test_a_pause_before_the_first_request_asks_for_nothing(tmp_path: Path) -> None:
     endpoint = FakeEndpoint("a", LARGE)
 
@@ -95,19 +126,22 @@ def test_a_pause_before_the_first_request_asks_for_nothing(tmp_path: Path) -> No
 class Scene:
     """Background mode of one endpoint whose answers take as long as the test says.
 
+    Args:
+        windows: Its receive windows; None: nothing can bound them.
+
     Attributes:
         bounds: What bounded its requests, the latest last.
         received_bytes: What came of it.
         caps: The rates.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, windows: Windows | None = None) -> None:
         self.bounds: list[Bounds | None] = []
         self.received_bytes = {"a": 0}
         self.caps = BandwidthCaps()
         self.mode = BackgroundMode(
             ("a",),
-            Windows(),
+            windows or Windows(),
             self.caps,
             self.received_bytes,
             lambda _, bounds: self.bounds.append(bounds),
@@ -136,9 +170,21 @@ def test_where_windows_cannot_be_bounded_late_first_bytes_lower_the_rate() -> No
         assert low
         assert low.cap_bytes_per_s <= 16_384
         assert low.connections == 1
+        assert low.request_s == 0.0
         scene.mode.switch_off()
         assert scene.bounds[-1] is None
         assert scene.caps.spend("a", 10**9, asyncio.get_running_loop().time()) == 0.0
+
+    virtually(main())
+
+
+@linux_only
+def test_where_windows_are_bounded_requests_are_long() -> None:
+    async def main() -> None:
+        scene = Scene(Windows(can_measure=True))
+        scene.mode.switch_on()
+        assert scene.bounds == [Bounds(1, 0.0, POLICY.request_s)]
+        await scene.mode.aclose()
 
     virtually(main())
 
@@ -170,9 +216,6 @@ def connected() -> Iterator[tuple[trsock.TransportSocket, socket.socket, socket.
             server, _ = listener.accept()
             with server:
                 yield trsock.TransportSocket(client), client, server
-
-
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a window")
 
 
 @linux_only

@@ -136,6 +136,22 @@ def test_a_neighbour_that_comes_later_gets_the_link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [DSL, OFFICE, FAST], ids=str)
+def test_a_queue_several_times_too_long_halves_the_window_in_each_round_trip(path: Path) -> None:
+    """Fault: the window goes down slowly, and a download that begins loses a second of the link.
+    dlcore halves the window in each round trip while the queue is four times the target or longer.
+    """
+    simulation = Simulation(path)
+    window = simulation.run(20).window
+    before = window.window_bytes
+    round_trip_s, now_s = path.base_s + 4.1 * window.target_s, simulation.now_s + POLICY.stale_s
+    for _ in range(5):
+        now_s += 1.1 * round_trip_s
+        window.sampled(round_trip_s, now_s)
+        window.update(now_s)
+    assert window.window_bytes <= max(POLICY.min_window_bytes, before / 2**4)
+
+
+@pytest.mark.parametrize("path", [DSL, OFFICE, FAST], ids=str)
 def test_when_the_neighbour_has_gone_the_link_is_used_within_seconds(path: Path) -> None:
     simulation = Simulation(path)
     simulation.run(20)

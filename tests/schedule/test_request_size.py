@@ -91,6 +91,17 @@ def test_longer_round_trips_get_no_shorter_requests(arguments: dict[str, Any], b
     assert full(**longer) >= full(**arguments)
 
 
+def test_the_terms_of_an_endpoint_may_want_longer_requests() -> None:
+    """Fault: in the background a request begins each second, with a burst that fills the queue.
+    dlcore makes requests longer there, as far as the memory and a cap allow.
+    """
+    rate_bytes_per_s = FAST["rate_bytes_per_s"] / 20
+    assert length(rate_bytes_per_s=rate_bytes_per_s, request_s=8.0) == 8 * rate_bytes_per_s
+    assert length(request_s=8.0) == POLICY.max_request_bytes
+    capped = length(request_s=8.0, cap_bytes_per_s=1e6)
+    assert capped * FAST["connections"] <= 1e6
+
+
 @LAW
 @given(ARGUMENTS, st.integers(1, 500))
 def test_more_connections_get_no_longer_requests(arguments: dict[str, Any], more: int) -> None:

@@ -31,10 +31,12 @@ class Bounds(NamedTuple):
         connections: How many there are at once, at most.
         cap_bytes_per_s: How fast they are answered, about; 0.0: it is not known. Requests are short
             if it is low: each of them tells a round trip.
+        request_s: How long each lasts while much is left; 0.0: as in the foreground.
     """
 
     connections: int
     cap_bytes_per_s: float
+    request_s: float
 
 
 class Windows(Protocol):
@@ -131,7 +133,7 @@ class BackgroundMode:
         rate_bytes_per_s = window.rate_bytes_per_s(now_s)
         self._caps.set_background(name, rate_bytes_per_s)
         cap = 0.0 if receive_window.can_measure else _power_of_two(rate_bytes_per_s)
-        bounds = Bounds(window.connections, cap)
+        bounds = Bounds(window.connections, cap, pace.request_s)
         if bounds != pace.bounds:
             pace.bounds = bounds
             self._set_bounds(name, bounds)
@@ -144,6 +146,7 @@ class _Pace:
         can_measure = receive_window.can_measure
         policy = BackgroundPolicy() if can_measure else BackgroundPolicy.by_first_bytes()
         self.window = BackgroundWindow(policy)
+        self.request_s = policy.request_s
         self.received_bytes = 0
         self.bounds: Bounds | None = None
         self.in_use: deque[int] = deque(maxlen=KEPT_TICKS)

@@ -360,7 +360,7 @@ class Downloads:
         if bounds:
             caps = [cap for cap in (terms.cap_bytes_per_s, bounds.cap_bytes_per_s) if cap]
             connections = min(terms.max_connections, bounds.connections)
-            terms = Terms(connections, terms.cost, min(caps, default=0.0))
+            terms = Terms(connections, terms.cost, min(caps, default=0.0), bounds.request_s)
         self._decisions.apply(self._scheduler.set_terms(endpoint, terms))
 
     def _failed(self, error: BaseException) -> None:
