@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 import sys
 from asyncio import trsock
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ from tests.engine.virtual_time import virtually
 from tests.store.helpers import BLOCK_BYTES, read_back
 
 LARGE = {"ABC00003": package("ABC00003", {"x": 200 * BLOCK_BYTES})}
-WINDOW_CLAMP = 10
+WINDOW_CLAMP, TCP_INFO = 10, 11
+ADVERTISED_SEGMENT = struct.Struct("@84xI")
 POLICY = BackgroundPolicy()
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a window")
 
@@ -248,6 +250,23 @@ def test_no_window_is_too_small_for_full_segments() -> None:
         window.share(1)
         segment_bytes = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
         assert one.getsockopt(socket.IPPROTO_TCP, WINDOW_CLAMP) > segment_bytes
+
+
+@linux_only
+def test_connections_that_share_the_smallest_window_get_one_segment_each() -> None:
+    """Fault: many requests were begun before others came, and each keeps two segments under way.
+    dlcore leaves each one, the least with which a server goes on without a timer.
+    """
+    with connected() as (one, *_), connected() as (two, *_):
+        window = ReceiveWindow()
+        window.began(one)
+        window.began(two)
+        window.share(POLICY.min_window_bytes)
+        for each in (one, two):
+            (segment_bytes,) = ADVERTISED_SEGMENT.unpack(
+                each.getsockopt(socket.IPPROTO_TCP, TCP_INFO, 88)
+            )
+            assert each.getsockopt(socket.IPPROTO_TCP, WINDOW_CLAMP) == segment_bytes
 
 
 @linux_only

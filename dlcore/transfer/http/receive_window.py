@@ -45,7 +45,8 @@ _ADVERTISED_SEGMENT_AT: Final = 84
 """Offset of ``tcpi_advmss``: the longest segment that may come, in bytes."""
 
 _MIN_SEGMENTS: Final = 2
-"""With less a sender waits for a timer before it sends. Source: RFC 9293, section 3.8.6.2."""
+"""Of a buffer: with less a sender may wait for a timer before it sends. Source: RFC 9293, section
+3.8.6.2."""
 
 _ETHERNET_SEGMENT_BYTES: Final = 1460
 """Where the system does not tell how long a segment may be."""
@@ -145,11 +146,15 @@ class ReceiveWindows:
 
 
 def _clamp(connection: trsock.TransportSocket, window_bytes: int) -> None:
-    """Bound its window, but not below what it takes to send full segments."""
+    """Bound its window, but not below one full segment.
+
+    Two are what a single connection needs for a steady flow; the window of all together is never
+    less. If many share so small a window, a second segment for each would be a load of its own.
+    """
     info = _info(connection)
     segment_bytes = _number(info, _ADVERTISED_SEGMENT_AT) if info else 0
     with contextlib.suppress(OSError):  # the connection has just ended
-        wanted = max(window_bytes, _MIN_SEGMENTS * segment_bytes)
+        wanted = max(window_bytes, segment_bytes)
         connection.setsockopt(socket.IPPROTO_TCP, _WINDOW_CLAMP, wanted)
 
 
