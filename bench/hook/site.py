@@ -139,15 +139,28 @@ def _step(package: Package, custom: Path) -> str:
     )
 
 
-def bound_s(link_bytes_per_s: float, lengths_bytes: dict[str, int], slower: float = 1.0) -> float:
+def bound_s(
+    link_bytes_per_s: float,
+    lengths_bytes: dict[str, int],
+    slower: float = 1.0,
+    *,
+    not_ahead: str = "",
+) -> float:
     """The time that no way of downloading can beat: see docs/architecture.md, "bound".
 
     Args:
         link_bytes_per_s: Rate of the link.
         lengths_bytes: Length of each package.
         slower: Factor by which the steps run longer.
+        not_ahead: A package that is fetched only when its step has come, so that the step takes so
+            much longer.
     """
-    steps = [(lengths_bytes[each.package_id], slower * each.run_s) for each in PACKAGES]
+    steps = []
+    for each in PACKAGES:
+        length_bytes, run_s = lengths_bytes[each.package_id], slower * each.run_s
+        if each.package_id == not_ahead:
+            length_bytes, run_s = 0, run_s + length_bytes / link_bytes_per_s
+        steps.append((length_bytes, run_s))
     steps.insert(BEFORE_RESTART, (0, slower * RESTART_S))
     best, needed_bytes = sum(run_s for _, run_s in steps), 0
     for index, (length_bytes, _) in enumerate(steps):
