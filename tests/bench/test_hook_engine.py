@@ -167,3 +167,12 @@ async def test_a_machine_that_is_switched_off_ends_the_program_that_it_called(
     engine.switch_off()
     with pytest.raises(SwitchedOffError):
         await asyncio.wait_for(life, 60)
+
+
+def test_a_package_that_nothing_fetches_ahead_lengthens_its_step() -> None:
+    lengths = {each.package_id: each.length_mib * site.MIB for each in site.PACKAGES}
+    rate_bytes_per_s = 4.0 * site.MIB
+    bound_s = site.bound_s(rate_bytes_per_s, lengths, 2.0)
+    assert bound_s == (16 + 24 + 80 + 224) / 4 + 2 * (34 + 6 + 12 + 12 + 18 + 10)
+    late_s = site.bound_s(rate_bytes_per_s, lengths, 2.0, not_ahead=site.UNKNOWN)
+    assert late_s == bound_s + 12 / 4
