@@ -141,8 +141,7 @@ class IntoPart:
         self._parts = parts
         pruned_by = PruneWatch(target, policy, now).changed_by
         self._written = read_part(parts, shard)
-        is_valid = self._written is not None and self._written.pruned_by == pruned_by
-        packages = self._written.packages if self._written and is_valid else {}
+        packages = self._written.packages if self._written else {}
         self._part = Part(1, shard, False, pruned_by, replace, packages)
         self.known: Entries = {**published, **packages}
         self.documents = 0

@@ -17,7 +17,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +69,7 @@ class KnownDigests:
         self._kept = self._open() if keeps or self._path.exists() else None
         self._keeps = keeps and self._kept is not None
         self._new: dict[bytes, bytes] = {}  # what is not kept
+        self._disbelieved: set[bytes] = set()  # what is kept, and may not be changed
 
     def of(self, key: bytes, compute: Callable[[], bytes]) -> bytes:
         """The digests of an object's blocks, concatenated.
@@ -84,17 +85,15 @@ class KnownDigests:
                 self._keep(key, known)
             return known
 
-    def knows(self, key: bytes) -> bool:
-        """Whether an object's digests are known."""
-        return self._find(key) is not None
-
-    def forget(self, keys: Iterable[bytes]) -> None:
-        """Forget objects whose digests turned out to be wrong."""
+    def forget(self, keys: Collection[bytes]) -> None:
+        """Forget objects whose digests may be wrong."""
         rows = [(key,) for key in keys]
         with self._lock:
             for (key,) in rows:
                 self._new.pop(key, None)
-            if self._keeps:
+            if not self._keeps:
+                self._disbelieved.update(keys)
+            else:
                 self._try(lambda db: db.executemany("DELETE FROM object WHERE files = ?", rows))
 
     def close(self) -> None:
@@ -117,6 +116,8 @@ class KnownDigests:
         with self._lock:
             if key in self._new:
                 return self._new[key]
+            if key in self._disbelieved:
+                return None
             found = self._try(
                 lambda db: db.execute("SELECT digests FROM object WHERE files = ?", (key,))
             )

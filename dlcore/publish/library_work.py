@@ -7,7 +7,9 @@ so that they can travel to other processes and machines.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -112,17 +114,37 @@ class Refusal(msgspec.Struct, frozen=True):
         return cls(package_id, error.code, error.exit_status, error.message, error.remedy)
 
 
-class _ChangedError(Exception):
-    """A file is not what its digests say: it has changed, or was remembered wrongly.
+class _DoubtfulError(Exception):
+    """A content cannot be published with the digests that it has; they may be remembered wrongly.
 
     Args:
-        keys: What the objects of its content are known by.
-        error: The error about the file.
+        keys: What the objects of the content are known by.
+        error: Why it cannot.
     """
 
-    def __init__(self, keys: list[bytes], error: StorageError) -> None:
+    def __init__(self, keys: list[bytes], error: DlcoreError) -> None:
         self.keys = keys
         self.error = error
+
+
+class _ContentError(Exception):
+    """Something is wrong with a content in its library.
+
+    Args:
+        error: What.
+    """
+
+    def __init__(self, error: DlcoreError) -> None:
+        self.error = error
+
+
+@contextlib.contextmanager
+def _blaming_the_content() -> Iterator[None]:
+    """What is raised inside is the fault of the content, and not of the site."""
+    try:
+        yield
+    except _FAULTS as error:
+        raise _ContentError(error) from error
 
 
 class ContentPublisher:
@@ -156,14 +178,7 @@ class ContentPublisher:
             StorageError: The site's disk failed.
             TransferError: The object store failed.
         """
-        try:
-            return self._published(job)
-        except _ChangedError as changed:  # so that the file is read, and named if it has rotted
-            self._digests.forget(changed.keys)
-        try:
-            return self._published(job)
-        except _ChangedError as changed:
-            return Refusal.of(job.content.published_id, changed.error)
+        return self._trying_twice(job, self._published)
 
     def foresee(self, job: Job) -> Done | Refusal:
         """What `publish` would come to, without a write.
@@ -171,23 +186,35 @@ class ContentPublisher:
         Content is read only where nothing else can tell whether it has changed: at a version that
         the catalog states already, if the files are not known.
         """
-        content, known = job.content, job.known
+        return self._trying_twice(job, self._foreseen)
+
+    def _trying_twice(self, job: Job, work: Callable[[Job], Done]) -> Done | Refusal:
+        """Do it with the digests that are remembered, and if these are in doubt, by reading."""
         try:
+            try:
+                return work(job)
+            except _DoubtfulError as doubtful:
+                self._digests.forget(doubtful.keys)
+                return work(job)
+        except _DoubtfulError as doubtful:
+            return Refusal.of(job.content.published_id, doubtful.error)
+        except _ContentError as fault:
+            return Refusal.of(job.content.published_id, fault.error)
+
+    def _foreseen(self, job: Job) -> Done:
+        content, known = job.content, job.known
+        entry = None
+        with _blaming_the_content():
             source = self._listed(job)
-            entry = None
             if known is not None and known.version >= content.version:
                 entry = self._described(job, source)[2]
-        except _FAULTS as error:
-            return Refusal.of(content.published_id, error)
         length = sum(file.length_bytes for file in source.files)
         return Done(content.published_id, content.version, length, entry)
 
-    def _published(self, job: Job) -> Done | Refusal:
-        try:
+    def _published(self, job: Job) -> Done:
+        with _blaming_the_content():
             source = self._listed(job)
             manifest, document, entry = self._described(job, source)
-        except _FAULTS as error:
-            return Refusal.of(job.content.published_id, error)
         written = self._write_objects(job, source, manifest, is_known=entry == job.known)
         key = manifest_key(entry.manifest)
         stored = self._target.stored(key) if entry == job.known else None
@@ -227,8 +254,13 @@ class ContentPublisher:
         document = encode(manifest)
         digest, length = digest_of(document), len(document)
         entry = CatalogEntry(content.version, digest, length, manifest.content_bytes)
-        if not options.replace:
-            check_replaceable(job.known, content.published_id, entry, self._target.name)
+        try:
+            if not options.replace:
+                check_replaceable(job.known, content.published_id, entry, self._target.name)
+        except ConfigError as error:
+            if options.documents_only:
+                raise
+            raise _DoubtfulError(keys_of(source, self._layout(job, source)), error) from error
         return manifest, document, entry
 
     def _layout(self, job: Job, source: Source) -> Manifest:
@@ -260,7 +292,7 @@ class ContentPublisher:
         except StorageError as error:
             if error.path not in {plain_path(file.location) for file in source.files}:
                 raise  # the site's disk
-            raise _ChangedError(keys_of(source, self._layout(job, source)), error) from error
+            raise _DoubtfulError(keys_of(source, self._layout(job, source)), error) from error
         self._settled.update((job.round, name) for name in lengths)
         return {
             name: lengths[name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,7 +21,6 @@ from dlcore.publish.library_contents import list_contents
 from dlcore.publish.library_work import ContentPublisher, Job, LibraryOptions
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
-from dlcore.publish.reading import map_ahead
 from dlcore.publish.shards import ALL
 from dlcore.publish.site_catalog import UnsignedCatalog
 from dlcore.publish.whole_library import Outcome, WholeLibrary
@@ -199,34 +200,23 @@ def test_a_memory_that_is_damaged_does_no_harm(
 ) -> None:
     """Fault: what dlcore remembers of a content library is damaged. It reads the files again."""
     published(whole, tmp_path / "first", memory=tmp_path / "memory")
-    place = tmp_path / "memory" / NAME
-    if damage == "bytes":
-        place.write_bytes(b"no database" * 1000)
-    else:
-        memory = KnownDigests(tmp_path / "memory")
-        assert memory._kept is not None
-        with memory._kept as database:
-            database.execute("UPDATE object SET digests = zeroblob(length(digests))")
-        memory.close()
+
+    def spoil() -> None:
+        place = tmp_path / "memory" / NAME
+        if damage == "bytes":
+            place.write_bytes(b"no database" * 1000)
+        else:
+            with contextlib.closing(sqlite3.connect(place)) as database, database:
+                database.execute("UPDATE object SET digests = zeroblob(length(digests))")
+
+    spoil()
+    again = published(whole, tmp_path / "first", memory=tmp_path / "memory", dry_run=True)
+    assert (again.unchanged, again.refused) == (CONTENTS, ())
+    again = published(whole, tmp_path / "first", memory=tmp_path / "memory")
+    assert (again.unchanged, again.refused) == (CONTENTS, ())
+    spoil()
     assert published(whole, site, memory=tmp_path / "memory").refused == ()
     assert files_below(site) == files_below(tmp_path / "first")
-
-
-class Counting(KnownDigests):
-    """Counts how often each thing is computed; the first computation waits for a second asker."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.computed = 0
-        self._counting = threading.Lock()
-
-    def of(self, key: bytes, compute: Callable[[], bytes]) -> bytes:
-        def counted() -> bytes:
-            with self._counting:
-                self.computed += 1
-            return compute()
-
-        return super().of(key, counted)
 
 
 def test_a_file_that_several_packages_have_is_read_once(site: Path, tmp_path: Path) -> None:
@@ -238,8 +228,41 @@ def test_a_file_that_several_packages_have_is_read_once(site: Path, tmp_path: Pa
         FolderDestination(site), LibraryOptions((library,), BLOCK), DEFAULT_POLICY, digests
     )
     found = list_contents([library], 4).found.values()
-    done = list(map_ahead(publisher.publish, [Job(each, None) for each in found], workers=4))
+    done = [publisher.publish(Job(each, None)) for each in found]
     assert (len(done), digests.computed) == (8, 1)
+    digests.close()
+
+
+class Counting(KnownDigests):
+    """Counts how often anything is computed."""
+
+    computed = 0
+
+    def of(self, key: bytes, compute: Callable[[], bytes]) -> bytes:
+        def counted() -> bytes:
+            self.computed += 1
+            return compute()
+
+        return super().of(key, counted)
+
+
+def test_who_asks_while_digests_are_computed_waits_for_them(tmp_path: Path) -> None:
+    digests = KnownDigests(tmp_path / "memory")
+    answers: list[bytes] = []
+
+    def ask() -> None:
+        answers.append(digests.of(b"key", lambda: b"computed again"))
+
+    second = threading.Thread(target=ask)
+
+    def compute() -> bytes:
+        second.start()
+        second.join(0.05)  # an answer that it computed itself would be there by then
+        return b"computed once"
+
+    assert digests.of(b"key", compute) == b"computed once"
+    second.join()
+    assert answers == [b"computed once"]
     digests.close()
 
 
@@ -294,6 +317,15 @@ def test_an_object_that_a_site_has_lost_is_written_again(whole: Path, site: Path
     again = published(whole, site)
     assert (again.objects_written, again.written_bytes, again.documents_written) == (1, length, 1)
     assert files_below(site) == before
+
+
+def test_of_what_is_unchanged_only_lengths_are_looked_at(whole: Path, site: Path) -> None:
+    """To read a site of terabytes each night is not what publishing is for; `verify_site` does."""
+    published(whole, site)
+    damaged = max((site / "objects").iterdir())
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    assert published(whole, site).unchanged == CONTENTS
+    assert verify_site(str(site)).faults
 
 
 def test_documents_alone_need_no_content(whole: Path, site: Path, tmp_path: Path) -> None:
