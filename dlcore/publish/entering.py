@@ -143,21 +143,30 @@ class IntoPart:
         self._written = read_part(parts, shard)
         packages = self._written.packages if self._written else {}
         self._part = Part(1, shard, False, pruned_by, replace, packages)
+        self._confirmed: set[str] = set()  # of the packages, those that this run has published
         self.known: Entries = {**published, **packages}
         self.documents = 0
 
     def enter(self, entries: Entries) -> Refused | None:
         """See `Entering`. A pruning is noticed by whoever joins the parts."""
+        self._confirmed.update(entries)
         packages = {**self._part.packages, **entries}
         if packages != self._part.packages:
             self._write(msgspec.structs.replace(self._part, packages=packages))
         return {}
 
     def finish(self, refused: Sequence[Refusal], gone: Sequence[str]) -> None:
-        """See `Entering`."""
+        """See `Entering`. What only an earlier run has published is not in the library now."""
+        packages = {
+            own: entry for own, entry in self._part.packages.items() if own in self._confirmed
+        }
         self._write(
             msgspec.structs.replace(
-                self._part, is_complete=True, refused=tuple(refused), gone=tuple(gone)
+                self._part,
+                is_complete=True,
+                packages=packages,
+                refused=tuple(refused),
+                gone=tuple(gone),
             )
         )
 

@@ -28,7 +28,7 @@ Doing = Callable[[Iterable[Job]], Iterator[Outcome]]
 """Publishes contents, several at the same time, and yields what becomes of them in any order."""
 
 Tell = Callable[[int, int], None]
-"""Called with how many contents are done, and how many there are."""
+"""Called now and then with how many contents are done, and how many there are."""
 
 
 class ContentVersion(msgspec.Struct, frozen=True, order=True):
@@ -122,7 +122,8 @@ class WholeLibrary:
         while batch := list(itertools.islice(outcomes, step)):
             self._enter(batch, doing)
             finished += len(batch)
-            self._tell(finished, len(self._jobs))
+            if finished < len(self._jobs):
+                self._tell(finished, len(self._jobs))
         result = self._result()
         self._entering.finish(result.refused, result.gone)
         return msgspec.structs.replace(

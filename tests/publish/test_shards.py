@@ -51,6 +51,10 @@ def joined(site: Path, shards: int = SHARDS) -> JoinedShards:
     return join_shards(shards, destination=str(site))
 
 
+def objects_at(site: Path) -> set[str]:
+    return {path.name for path in (site / "objects").iterdir() if not path.name.startswith(".")}
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -72,13 +76,15 @@ def test_shards_of_which_one_is_killed_give_the_same_site_as_one_publishing(
     """
     command = [sys.executable, "-c", KILLED, str(whole), str(site), str(tmp_path / "memory"), KILL]
     assert subprocess.run(command, check=False).returncode in KILLED_STATUS
+    stored = objects_at(site)
     publish_shards(whole, site, 1, 3, 2)  # the third one has nothing to publish
     assert not (site / "catalog.json").exists()
     with pytest.raises(ConfigError, match="shard 4/4 has not finished"):
         joined(site)
+    before = objects_at(site)
     again = published(whole, site, shard=Shard(4, 4), memory=tmp_path / "memory")
-    fresh = published(whole, tmp_path / "fresh", shard=Shard(4, 4))
-    assert again.objects_written < fresh.objects_written
+    assert stored
+    assert again.objects_written == len(objects_at(site) - before)
     done = joined(site)
     assert (done.entered, done.unchanged, done.refused) == (PACKAGES + 2, 0, ())
     found = files_below(site)
@@ -131,6 +137,17 @@ def test_what_shards_did_not_publish_and_what_is_gone_is_told_when_they_are_join
     assert done.gone == ("ABC00777",)
     assert [(each.package_id, each.code) for each in done.refused] == [(package(7), "integrity")]
     assert (done.entered, done.unchanged) == (0, PACKAGES + 1)
+
+
+def test_what_left_the_library_before_its_shard_was_published_again_is_not_entered(
+    whole: Path, plain: dict[str, bytes], site: Path, tmp_path: Path
+) -> None:
+    library = copied(whole, tmp_path / "library")
+    write_content(library, "ABC00777.1", {"file": b"soon gone"})
+    publish_shards(library, site)
+    publish_shards(whole, site)
+    joined(site)
+    assert files_below(site)["catalog.json"] == plain["catalog.json"]
 
 
 def test_a_shard_that_is_missing_is_named(whole: Path, site: Path) -> None:
