@@ -56,9 +56,22 @@ class DlcoreError(Exception):
         self.remedy = plain_text(remedy)
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How it travels to another process: with its details, which are no positional arguments.
+
+        Source: Python, "pickle", `object.__reduce__`.
+        """
+        return _restored, (type(self), self.args, self.__dict__)
+
     def advise(self, advice: str) -> None:
         """Add to the remedy what only a caller further up knows."""
         self.remedy = f"{self.remedy} {plain_text(advice)}".lstrip()
+
+
+def _restored(kind: type[E], arguments: tuple[object, ...], details: dict[str, object]) -> E:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(details)
+    return error
 
 
 def without_frames(error: E) -> E:
