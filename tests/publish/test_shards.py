@@ -11,10 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.errors import ConfigError, IntegrityError, LockedError, ManifestError, NotFoundError
-from dlcore.publish import JoinedShards, Shard, join_shards, parse_shard
+from dlcore.publish import (
+    JoinedShards,
+    Shard,
+    join_shards,
+    parse_shard,
+    publish_library,
+    verify_site,
+)
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
+from tests.buckets import BUCKET, s3
 from tests.publish.helpers import KILL, KILLED_STATUS, files_below
 from tests.publish.library import file_of, write_content
 from tests.publish.whole import copied, package, published, write_whole
@@ -200,7 +208,6 @@ def test_only_who_joins_needs_the_keys_of_a_signed_site(
 ) -> None:
     pytest.importorskip("tuf")
     from dlcore.publish.first_signing import sign_for_the_first_time
-    from dlcore.publish.site import verify_site
     from dlcore.trust.policy import Lifetimes
 
     keys, parts = tmp_path / "keys", tmp_path / "parts"
@@ -239,3 +246,18 @@ def test_a_killed_joining_is_finished_by_the_next_one(whole: Path, site: Path) -
         path.write_bytes(document)  # as if it had been killed before it removed them
     assert joined(site).unchanged == PACKAGES + 2
     assert not list((site / "shards").iterdir())
+
+
+def test_shards_are_joined_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("obstore")
+    library = write_whole(tmp_path / "library", 1)
+    where = f"s3://{BUCKET}/site"
+    with s3({}) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        for number in (1, 2):
+            publish_library([library], destination=where, shard=Shard(number, 2), memory=tmp_path)
+        assert join_shards(2, destination=where).entered == 3
+        again = publish_library([library], destination=where, memory=tmp_path)
+        assert (again.unchanged, again.objects_written, again.documents_written) == (3, 0, 0)
+        assert not verify_site(where).faults
