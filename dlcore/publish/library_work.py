@@ -81,6 +81,7 @@ class Done(msgspec.Struct, frozen=True):
         entry: For the catalog; None if a dry run need not know it.
         objects: Lengths of the objects that were written, by name.
         wrote_manifest: Whether the manifest was written.
+        round: That of its job.
     """
 
     package_id: str
@@ -89,6 +90,7 @@ class Done(msgspec.Struct, frozen=True):
     entry: CatalogEntry | None
     objects: dict[str, int] = {}
     wrote_manifest: bool = False
+    round: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -228,6 +230,7 @@ class ContentPublisher:
             entry,
             written,
             not is_there,
+            job.round,
         )
 
     def _listed(self, job: Job) -> Source:

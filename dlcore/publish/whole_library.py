@@ -109,6 +109,7 @@ class WholeLibrary:
             if shard.holds(key) and key not in contents.found and key not in contents.unreadable
         )
         self._done: dict[str, Done] = {}
+        self._round = 0
 
     def run(self, doing: Doing) -> PublishedLibrary:
         """Publish what is not at the site yet.
@@ -117,7 +118,7 @@ class WholeLibrary:
             doing: Publishes contents.
         """
         step = self._policy.contents_per_change
-        outcomes = doing(self._jobs.values())
+        outcomes = doing(self._in_this_round(self._jobs.values()))
         finished = 0
         while batch := list(itertools.islice(outcomes, step)):
             self._enter(batch, doing)
@@ -142,20 +143,34 @@ class WholeLibrary:
                 self._tell(number, len(self._jobs))
         return self._result()
 
+    def _in_this_round(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """Jobs as they are handed out: in the round that it is then."""
+        for job in jobs:
+            yield msgspec.structs.replace(job, round=self._round)
+
     def _enter(self, batch: Sequence[Outcome], doing: Doing) -> None:
-        """Enter what was published; again and again what a pruning may have removed meanwhile."""
+        """Enter what was published, and is certainly there.
+
+        What was looked at before a pruning is looked at again; also what was ahead of this batch
+        when the pruning was noticed.
+        """
         for outcome in batch:
             self._note(outcome)
-        while (refused := self._entering.enter(_entries(batch))) is None:
+        while True:
+            own = [self._done[each.package_id] for each in batch if isinstance(each, Done)]
+            stale = [self._jobs[each.package_id] for each in own if each.round < self._round]
+            if stale:
+                batch = [
+                    *(each for each in own if each.round == self._round),
+                    *doing(self._in_this_round(stale)),
+                ]
+                for outcome in batch:
+                    self._note(outcome)
+            refused = self._entering.enter(_entries(batch))
+            if refused is not None:
+                break
             log.info("the site was pruned meanwhile; what was published is looked at again")
-            again = [self._jobs[each.package_id] for each in batch if isinstance(each, Done)]
-            for job in again:
-                self._jobs[job.content.published_id] = msgspec.structs.replace(
-                    job, round=job.round + 1
-                )
-            batch = list(doing([self._jobs[job.content.published_id] for job in again]))
-            for outcome in batch:
-                self._note(outcome)
+            self._round += 1
         for key, error in refused.items():
             self._note(Refusal.of(key, error))
 

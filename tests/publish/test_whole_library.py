@@ -18,7 +18,7 @@ from dlcore.publish.entering import IntoCatalog
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.known_digests import NAME, KnownDigests
 from dlcore.publish.library_contents import list_contents
-from dlcore.publish.library_work import ContentPublisher, Job, LibraryOptions
+from dlcore.publish.library_work import ContentPublisher, Done, Job, LibraryOptions
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from dlcore.publish.shards import ALL
@@ -28,6 +28,7 @@ from tests.publish.helpers import BLOCK, content, files_below, from_folder, publ
 from tests.publish.library import file_of, write_content
 from tests.publish.whole import (
     APPLICATION,
+    OFTEN,
     SHARED,
     UPDATE,
     copied,
@@ -356,17 +357,18 @@ def test_what_a_pruning_may_have_removed_meanwhile_is_looked_at_again(
     rounds: list[int] = []
 
     def doing(jobs: Iterable[Job]) -> Iterator[Outcome]:
-        for job in jobs:
-            yield publisher.publish(job)
-            rounds.append(job.round)
-        if not rounds[-1]:
+        """Is ahead of what is entered: by all contents, when the pruning comes."""
+        done = [publisher.publish(job) for job in jobs]
+        if not rounds:
             marking = Marking(target, DEFAULT_POLICY, now_utc)
             marking.hold()
             shutil.rmtree(site / "objects")
             marking.end()
+        rounds.extend(each.round for each in done if isinstance(each, Done))
+        yield from done
 
     contents = list_contents([whole], 4)
-    done = WholeLibrary(contents, {}, catalog, ALL, DEFAULT_POLICY, lambda *_: None).run(doing)
+    done = WholeLibrary(contents, {}, catalog, ALL, OFTEN, lambda *_: None).run(doing)
     digests.close()
     assert rounds == [0] * CONTENTS + [1] * CONTENTS
     assert len(done.new) == CONTENTS
