@@ -20,6 +20,7 @@ from bench.netlab import (
     facts,
     inside,
     liar,
+    login,
     neighbour,
     outcome,
     sequence,
@@ -40,6 +41,7 @@ EXPERIMENTS: dict[str, Callable[[Path], Outcome]] = {
     "sequence-far": sequence.run_far,
     "cap": cap.run,
     "inside": inside.run,
+    "login": login.run,
     "neighbour": neighbour.run,
 }
 
