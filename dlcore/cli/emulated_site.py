@@ -18,8 +18,10 @@ from dlcore.cli.paths import as_argument
 from dlcore.disk.faults import storage_error
 from dlcore.emulator import Emulator
 from dlcore.emulator.content_library import write_library
+from dlcore.emulator.private_files import make_private
 from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.errors import NotFoundError
+from dlcore.extras import require
 from dlcore.model import CATALOG_KEY
 from dlcore.package_ids import package_id
 
@@ -73,11 +75,13 @@ def prepare(folder: Path, state: Path) -> Prepared:
 
     Raises:
         NotFoundError: The folder has no package.
+        ConfigError: An extra is not installed.
         DlcoreError: As `dlcore.publish` and `write_library` say.
     """
-    from dlcore.emulator.private_files import make_private
     from dlcore.publish import publish
 
+    require("serve")
+    require("windows-auth")  # before much is written
     try:
         make_private(state)
         published = _published(folder, state)

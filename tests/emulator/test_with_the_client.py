@@ -11,7 +11,7 @@ from dlcore.manifest import MAX_CATALOG_BYTES
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.transfer.endpoints.factory import open_endpoint
 from dlcore.transfer.interface import Endpoint
-from tests.emulator.helpers import Sample
+from tests.emulator.helpers import Sample, Time
 
 
 class Whole:
@@ -62,3 +62,27 @@ async def test_every_object_is_held_and_read_as_published(
 async def test_the_catalog_is_read_as_published(endpoint: Endpoint, sample: Sample) -> None:
     document = await endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
     assert document == (sample.folder / CATALOG_KEY).read_bytes()
+
+
+async def test_what_has_expired_is_renewed(
+    running: tuple[Emulator, object], sample: Sample, time: Time
+) -> None:
+    """Fault: the access token and the locations have expired. dlcore gets others, and goes on."""
+    emulator, _ = running
+    settings = EndpointSettings(
+        name="here",
+        kind=EndpointKind.CMG,
+        url=emulator.url,
+        ca_file=str(emulator.ca_file),
+        token_file=str(emulator.registration_token_file),
+    )
+    endpoint = open_endpoint(settings)
+    placement = await endpoint.locate(sample.manifest)
+    time.now_s += 24 * 3600
+    sink = Whole(sample.large.length_bytes)
+    await placement.read_range(1, 0, sample.large.length_bytes, sink)
+    assert sink.data == (sample.folder / "objects" / sample.large.name).read_bytes()
+    await endpoint.aclose()
+    counts = emulator.counters.snapshot()
+    assert (counts.tokens_issued, counts.locations_issued) == (2, 2)
+    assert set(counts.refused) == {401, 403}

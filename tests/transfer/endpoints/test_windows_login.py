@@ -252,6 +252,14 @@ class TestKerberos:
         with pytest.raises(WrongPasswordError):
             SecurityContexts().make("Negotiate", "localhost", account, None)
 
+    def test_a_locked_account_is_not_shown_again_by_ntlm(self, realm: Any) -> None:
+        """Fault: an account is locked, and Kerberos says so. dlcore does not try it with NTLM."""
+        realm.addprinc("locked", "right")
+        realm.run_kadminl("modprinc -allow_tix locked")
+        account = AccountPassword(f"locked@{realm.realm}", "right")
+        with pytest.raises(WrongPasswordError):
+            SecurityContexts().make("Negotiate", "localhost", account, None)
+
     @pytest.mark.parametrize("user", ["nobody@KRBTEST.COM", "CORP\\anna"])
     def test_whom_kerberos_does_not_know_uses_ntlm(self, user: str) -> None:
         context = SecurityContexts().make(
