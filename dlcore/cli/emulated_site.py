@@ -10,6 +10,7 @@ points serve files, so both files have them.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -85,11 +86,16 @@ def prepare(folder: Path, state: Path) -> Prepared:
     try:
         make_private(state)
         published = _published(folder, state)
-        drives = write_library(PublishedFolder(published), (state / "D", state / "E"))
         packages = sorted(PublishedFolder(published).packages())
+        drives = write_library(PublishedFolder(published), (state / "D", state / "E"))
+        documents = state / "documents"
+        shutil.rmtree(documents, ignore_errors=True)  # it may be about another folder
     except OSError as error:
         raise storage_error(error, "prepare the site", state) from error
-    documents = state / "documents"
+    if not packages:
+        raise NotFoundError(
+            f"{folder} holds no package", remedy="Publish one with `dlcore publish`."
+        )
     for listed in packages:
         publish(
             drives[0],
@@ -97,7 +103,6 @@ def prepare(folder: Path, state: Path) -> Prepared:
             destination=str(documents),
             content_library=True,
             documents_only=True,
-            replace=True,
         )
     return Prepared(published, drives, documents, packages)
 
@@ -108,17 +113,20 @@ def _published(folder: Path, state: Path) -> Path:
 
     if (folder / CATALOG_KEY).is_file():
         return folder
-    packages = [path for path in sorted(folder.iterdir()) if package_id(path.name) == path.name]
-    if not packages:
+    names = {path.name for path in folder.iterdir() if package_id(path.name) == path.name}
+    if not names:
         raise NotFoundError(
             f"{folder} holds neither {CATALOG_KEY} nor a folder named by a package id",
             remedy="Name the folder that `dlcore publish` wrote to, or one with packages in it,"
             " as in FOLDER/ABC00012/setup.exe.",
         )
-    for path in packages:
-        destination = str(state / "published")
-        publish(path, package_id=path.name, version=1, destination=destination, replace=True)
-    return state / "published"
+    published = state / "published"
+    if published.exists() and PublishedFolder(published).packages().keys() - names:
+        shutil.rmtree(published)  # it is about another folder
+    for name in sorted(names):
+        destination = str(published)
+        publish(folder / name, package_id=name, version=1, destination=destination, replace=True)
+    return published
 
 
 def endpoints(emulator: Emulator, prepared: Prepared) -> list[Endpoint]:

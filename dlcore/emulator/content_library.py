@@ -31,6 +31,8 @@ _PART_BYTES: Final = 1 << 20
 def write_library(published: PublishedFolder, drives: tuple[Path, Path]) -> tuple[Path, Path]:
     """Write the current version of each package; what is there already is not written again.
 
+    Packages that are not published any more are not listed any more.
+
     Args:
         published: The packages.
         drives: Folders that stand for drives; they are made if they are missing.
@@ -47,7 +49,11 @@ def write_library(published: PublishedFolder, drives: tuple[Path, Path]) -> tupl
     for drive, folders in ((first, ("PkgLib", "DataLib", "FileLib")), (second, ("FileLib",))):
         for name in folders:
             (drive / name).mkdir(parents=True, exist_ok=True)
-    for package_id, entry in published.packages().items():
+    packages = published.packages()
+    for listing in (first / "PkgLib").glob("*.INI"):
+        if listing.stem not in packages:
+            listing.unlink()
+    for package_id, entry in packages.items():
         manifest = published.manifest(entry.manifest)
         if manifest is None:
             raise NotFoundError(f"manifest {entry.manifest} of {package_id} is missing on disk")

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dlcore.cli.emulated_site import prepare
+from dlcore.manifest import decode_catalog
+from dlcore.model import CATALOG_KEY
 from tests.cli.helpers import TERMINATED, Ended, Here, refused, start, tree, wait
 from tests.cli.test_canary import places_of
 from tests.engine.scene import make_tree, sequence, step
@@ -258,3 +261,16 @@ def test_a_folder_without_packages_is_refused(here: Here, tmp_path: Path) -> Non
     (tmp_path / "folder" / "not a package").mkdir(parents=True)
     ended = here("serve", "--site", tmp_path / "folder", "--state", tmp_path / "state", "--json")
     assert "ABC00012/setup.exe" in str(refused(ended, 4, "not-found")["remedy"])
+
+
+def test_a_state_folder_serves_what_is_in_the_folder_now(tmp_path: Path) -> None:
+    """Fault: the state folder was used for another folder. dlcore serves none of its packages."""
+    for name in (PACKAGE, "ABC00002"):
+        make_tree(tmp_path / name / name, {"one.bin": 100})
+    state = tmp_path / "state"
+    for name in (PACKAGE, "ABC00002"):
+        prepared = prepare(tmp_path / name, state)
+        assert prepared.packages == [name]
+        listed = [path.stem for path in (prepared.drives[0] / "PkgLib").iterdir()]
+        catalog = decode_catalog((prepared.documents / CATALOG_KEY).read_bytes(), source="catalog")
+        assert (listed, list(catalog.packages)) == ([name], [name])
