@@ -107,6 +107,22 @@ async def test_a_package_is_fetched_by_its_hash_alone(library: Path, told: str) 
     assert not [line for line in asked.requests if line.startswith("GET") and "sccm?" in line]
 
 
+async def test_request_filtering_does_not_see_what_comes_after_the_mark(
+    library: Path, told: str
+) -> None:
+    """Fault: IIS refuses names that end in .config. dlcore asks for them behind ``sccm?/``."""
+    server = point(library, hidden_endings=(".config", ".ini"))
+    async with serving_point(server) as url:
+        await fetch(
+            PACKAGE_ID,
+            to=library.parent / "to",
+            endpoints=[f"dp+{url}"],
+            deliveries=library.parent / "records",
+            content_hash=told,
+        )
+    assert tree_at(library.parent / "to") == TREE
+
+
 async def test_the_content_of_an_application(library: Path, told: str) -> None:
     (library / "DataLib" / f"{PACKAGE_ID}.3").rename(library / "DataLib" / APPLICATION)
     await fetched(library, told, APPLICATION)
