@@ -37,17 +37,18 @@ from dlcore.model import (
 
 _COMMON = ("name", "kind", "connections", "cost", "cap_bytes_per_s")
 _WEB = (*_COMMON, "url", "ca_file", *CERTIFICATE_KEYS, *PROXY_KEYS)
+_FOLDER = (*_COMMON, "path")
+_POINT = (*_WEB, *LOGIN_KEYS, "token_file", "token_env")
 KEYS = {
     EndpointKind.CMG: (*_WEB, "token_file", "token_env", "content_hosts", "serves_content"),
     EndpointKind.CLOUD_DP: (*_WEB, "token_file", "token_env", "content_hosts"),
     EndpointKind.BLOB: (*_WEB, "sas_file", "sas_env"),
-    EndpointKind.DP: (*_WEB, *LOGIN_KEYS, "token_file", "token_env"),
+    EndpointKind.DP: _POINT,
     EndpointKind.HTTP: (*_WEB, *LOGIN_KEYS),
-    EndpointKind.FILE: (*_COMMON, "path"),
+    EndpointKind.FILE: _FOLDER,
     EndpointKind.BUCKET: (*_COMMON, "url", "ca_file"),
-    EndpointKind.CONTENT_LIBRARY: (*_COMMON, "path"),  # or `_LIBRARY_AT_URL`
+    EndpointKind.CONTENT_LIBRARY: (*_POINT, "path"),  # either `_POINT` or `_FOLDER`
 }
-_LIBRARY_AT_URL = KEYS[EndpointKind.DP]
 _PATHS = ("token_file", "sas_file", "ca_file")
 _SECRETS = ("token", "sas", *SECRETS)
 _CREDENTIALS = ("token", "sas", "token_file", "token_env", "sas_file", "sas_env")
@@ -123,8 +124,9 @@ def _read_endpoint(value: object, path: Path, number: int, connections: int) -> 
     problems = Problems()
     table = _without_secrets(written, where, problems)
     table = with_rates(table, ("cap_bytes_per_s",), where, problems)
-    is_web_library = head.kind is EndpointKind.CONTENT_LIBRARY and "url" in table
-    known = _LIBRARY_AT_URL if is_web_library else KEYS[head.kind]
+    known = KEYS[head.kind]
+    if head.kind is EndpointKind.CONTENT_LIBRARY:
+        known = _POINT if "url" in table else _FOLDER
     table = tables.only_known(table, known, f"{where} of kind {head.kind}", problems)
     key = "path" if "path" in known else "url"
     place = table.pop(key, None)

@@ -107,8 +107,7 @@ def _hash(root: _Folder, order_of_folders: _Order) -> str:
 
 def _windows_order(name: str) -> bytes:
     """Sorts as Windows lists a folder: by 16-bit units, in upper case, so that A comes before _."""
-    upper = "".join(_simple(character, character.upper()) for character in name)
-    return upper.encode("utf-16-be", "surrogatepass")
+    return _upper(name).encode("utf-16-be", "surrogatepass")
 
 
 def _alphabetical(name: str) -> bytes:
@@ -116,7 +115,15 @@ def _alphabetical(name: str) -> bytes:
     return _lower(name).encode("utf-16-be", "surrogatepass")
 
 
+def _upper(text: str) -> str:
+    if text.isascii():  # else a hundred thousand names take longer than hashing their files
+        return text.upper()
+    return "".join(_simple(character, character.upper()) for character in text)
+
+
 def _lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return "".join(_simple(character, character.lower()) for character in text)
 
 
