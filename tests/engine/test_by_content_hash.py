@@ -211,7 +211,7 @@ async def test_a_file_that_request_filtering_hides_is_named(library: Path, told:
     assert "404.7" in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", ["ends ", "CON", "a:b"])
+@pytest.mark.parametrize("name", ["ends ", "CON", "a:b", "SETUP.exe"])
 @pytest.mark.posix_only(reason="names that Windows has not")
 async def test_a_name_that_windows_lacks_is_refused_before_anything_arrives(
     library: Path, told: str, name: str

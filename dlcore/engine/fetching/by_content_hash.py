@@ -12,6 +12,7 @@ match, all that has arrived is deleted: nothing tells which file is wrong.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -93,7 +94,11 @@ async def find_by_content_hash(
     check_told_hash(call.told_hash)
     if in_library := await _by_library(name, site):
         return in_library
-    there = await in_thread(_digests_there, call)
+    points = await _points(name, site)
+    listed = points[0].listed
+    lengths = {path: file.length_bytes for path, file in listed.files.items()}
+    _check_names(name, lengths, listed.folders)
+    there = await in_thread(_digests_there, call, lengths)
     if there is not None:
         return _found(name, there, Origin(Truth.CONTENT_HASH, StatedHash.EQUAL)), site.sources()
     if call.is_dry_run:
@@ -101,7 +106,7 @@ async def find_by_content_hash(
             f"nothing but the content hash is known of {name}: only a fetch can tell what it is",
             remedy="Leave --dry-run out.",
         )
-    return await _receive(name, site, call, tell), site.sources()
+    return await _receive(name, points, site, call, tell), site.sources()
 
 
 async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | None:
@@ -128,11 +133,11 @@ async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | Non
     return found, [(library, terms), *site.sources()]
 
 
-async def _receive(name: str, site: Site, call: HashedCall, tell: Callable[[Event], None]) -> Found:
-    points = await _points(name, site)
+async def _receive(
+    name: str, points: Sequence[Point], site: Site, call: HashedCall, tell: Callable[[Event], None]
+) -> Found:
     files = {path: file.length_bytes for path, file in points[0].listed.files.items()}
     folders = points[0].listed.folders
-    _check_names(name, files, folders)
     async with unproven_place(call.to, sum(files.values()), call.wait_s) as unproven:
         arriving = Arriving(
             name, points, unproven, site.asking, call.retry, call.cap_bytes_per_s, tell
@@ -218,11 +223,27 @@ def _found(name: str, manifest: Manifest, origin: Origin) -> Found:
     )
 
 
-def _digests_there(call: HashedCall) -> Manifest | None:
-    """What is at the target, if it has the content hash; the delivery hashes it again."""
+def _has_lengths(folder: Path, lengths: Mapping[str, int]) -> bool:
+    """Whether a folder has these files and no others, by their paths and lengths."""
+    found = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            length_bytes = lengths.get(path.relative_to(folder).as_posix())
+            if length_bytes != path.lstat().st_size:
+                return False
+            found += 1
+    return found == len(lengths)
+
+
+def _digests_there(call: HashedCall, lengths: Mapping[str, int]) -> Manifest | None:
+    """What is at the target, if it has the content hash; the delivery hashes it again.
+
+    Nothing is hashed that cannot be the content: the target may be any folder.
+    """
     path = place_of(call.to)
     try:
-        if not path.is_dir() or not any(path.iterdir()):
+        if not (path.is_dir() and lengths and _has_lengths(path, lengths)):
             return None
         found = folder_digests(path)
         if not documents.has_content_hash(found, call.told_hash):

@@ -12,8 +12,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from dlcore.deployment import is_protected
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.content_library import DescribedContent, describe
@@ -29,7 +27,12 @@ from dlcore.errors import ConfigError, NotFoundError
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.printable import quoted
 from dlcore.schedule import Terms
-from dlcore.transfer import ContentLibrary, Endpoint, as_content_library, open_endpoint
+from dlcore.transfer import (
+    ContentLibrary,
+    DistributionPointEndpoint,
+    Endpoint,
+    as_content_library,
+)
 from dlcore.waiting import cancel_and_wait
 
 
@@ -145,14 +148,10 @@ class Site:
         return self.sources()[0][0].kind is EndpointKind.DP
 
     def library_of_point(self) -> tuple[ContentLibrary, Terms]:
-        """The content library at the place of the first endpoint, a ``dp``."""
-        settings = settings_of(self._named.endpoints[0], 0, self._access, self._servers)
-        name = f"{settings.name} (content library)"
-        of_library = replace(settings, name=name, kind=EndpointKind.CONTENT_LIBRARY)
-        library = as_content_library(open_endpoint(of_library))
-        assert library
-        self.close_at_end(library)
-        return library, self.sources()[0][1]
+        """The content library behind the URL of the first endpoint, a ``dp``, which closes it."""
+        endpoint, terms = self.sources()[0]
+        assert isinstance(endpoint, DistributionPointEndpoint)
+        return endpoint.content_library(), terms
 
     async def describe_by(self, library: ContentLibrary, what: str) -> DescribedContent:
         """What one content library states, compared with the content hash that is named.

@@ -21,6 +21,7 @@ from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.concurrent_reads import FileRead, ReadBudget, read_concurrently
 from dlcore.transfer.endpoints.listed_folders import ListedFolders
 from dlcore.transfer.endpoints.placement import PackagePlacement
+from dlcore.transfer.endpoints.web_content_library import WebContentLibraryEndpoint
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_range
 from dlcore.transfer.sink import Sink, SinkWriter
@@ -84,6 +85,7 @@ class DistributionPointEndpoint:
         self._client = client
         self._authorization = authorization
         self._budget = ReadBudget(connections, client.policy)
+        self._base_url = base_url
         parts = urlsplit(base_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._folder = parts.path
@@ -114,6 +116,14 @@ class DistributionPointEndpoint:
             await read_concurrently(reads, writer, self._budget)
 
         return PackagePlacement(held, read)
+
+    def content_library(self) -> WebContentLibraryEndpoint:
+        """The content library behind the same URL.
+
+        It shares the connections and the login, which this endpoint closes.
+        """
+        name = f"{self.name} (content library)"
+        return WebContentLibraryEndpoint(name, self._base_url, self._client, self._authorization)
 
     async def list_content(self, name: str, *, max_entries: int = MAX_ENTRIES) -> ListedContent:
         """List all of a content, of which nothing is known.
