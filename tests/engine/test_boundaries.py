@@ -207,7 +207,7 @@ def test_one_group_after_another_is_asked_until_one_serves(tmp_path: Path) -> No
 def test_packages_that_fail_together_open_one_group(tmp_path: Path) -> None:
     two = SMALL | {"ABC00003": package("ABC00003", {"y": 20 * BLOCK_BYTES})}
     scene = Scene(two)
-    scene.dp.locate_fault = Fault.AUTH
+    scene.faults["dp"] = Fault.AUTH  # at the first request, when both packages are located
     scene.play(tmp_path, scene.fetch)
     assert scene.told() == [("began", ["branch"]), ("fallback", ["branch", "head office"])]
 
@@ -287,9 +287,9 @@ def test_a_search_ends_when_the_machine_leaves_its_network(tmp_path: Path) -> No
         scene.machine.tell(adapters=HOME)
         await scene.fetch(content)
         assert scene.now_s() < 100
+        assert (scene.dp.has_ended, scene.dp.locates) == (True, 1)
 
     scene.play(tmp_path, play)
-    assert (scene.dp.has_ended, scene.dp.locates) == (True, 1)
 
 
 def test_a_machine_without_an_address_keeps_its_groups(tmp_path: Path) -> None:
