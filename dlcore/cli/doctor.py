@@ -19,11 +19,20 @@ from dlcore.cli.option_names import Words
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.state import state_option
-from dlcore.deployment import Check, CheckOutcome, load_deployment, usable_endpoints
+from dlcore.deployment import (
+    Check,
+    CheckOutcome,
+    Deployment,
+    check_boundary,
+    load_deployment,
+    usable_endpoints,
+)
 from dlcore.doctor import Diagnosis, examine
+from dlcore.engine.boundaries import place_of
 from dlcore.engine.fetching.access import Access, NamedServers
 from dlcore.engine.fetching.sources import settings_of
 from dlcore.errors import DlcoreError, PreflightError
+from dlcore.machine import this_machine
 from dlcore.model import EndpointSettings
 
 _REFUSAL = "dlcore.doctor.refusal"  # key in a context's `meta`: why the configuration file fails
@@ -76,8 +85,11 @@ def command(
     endpoints = [
         settings_of(source, number, access, servers) for number, source in enumerate(sources)
     ]
-    diagnosis = run_async(examine(dlcore.__version__, [*endpoints, *_configured(config)], state))
-    checks = (_configuration_file(ctx.meta.get(_REFUSAL)), *diagnosis.machine)
+    deployment = load_deployment(config) if config else None
+    endpoints += _configured(deployment)
+    diagnosis = run_async(examine(dlcore.__version__, endpoints, state))
+    file = _configuration_file(ctx.meta.get(_REFUSAL))
+    checks = (file, *diagnosis.machine, *_boundary_groups(deployment))
     diagnosis = msgspec.structs.replace(diagnosis, machine=checks)
     if as_json:
         show_json({"sound": diagnosis.is_sound, **msgspec.to_builtins(diagnosis)})
@@ -95,10 +107,17 @@ def _configuration_file(refusal: DlcoreError | None) -> Check:
     return Check("configuration-file", CheckOutcome.PASSED, detail)
 
 
-def _configured(config: Path | None) -> list[EndpointSettings]:
-    if config is None:
+def _boundary_groups(deployment: Deployment | None) -> list[Check]:
+    """Where this machine is, if the settings make a difference by that."""
+    if not (deployment and deployment.boundary):
         return []
-    candidates = usable_endpoints(load_deployment(config))
+    return [check_boundary(deployment, place_of(this_machine()))]
+
+
+def _configured(deployment: Deployment | None) -> list[EndpointSettings]:
+    if deployment is None:
+        return []
+    candidates = usable_endpoints(deployment)
     return [candidate.endpoint for candidate in candidates if not candidate.obstacle]
 
 

@@ -18,6 +18,7 @@ PAGES: Final = {
     **{name: name for name in ("precache", "cache", "trust")},
     **{name: name for name in ("pruning", "events", "reports", "doctor", "task-sequences")},
     **{name: name for name in ("agent", "agent-install", "hook", "executors", "library")},
+    "boundary-groups": "boundary-groups",
     "exit-codes": "exit-codes",
     "errors": "reference/errors",
     "metrics": "reference/metrics",

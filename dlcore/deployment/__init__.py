@@ -9,6 +9,7 @@ The way through the room: ``reading`` makes frozen ``settings`` of a TOML file, 
 
 from dlcore.deployment.bandwidth import BandwidthSchedule as BandwidthSchedule
 from dlcore.deployment.bandwidth import BandwidthWindow as BandwidthWindow
+from dlcore.deployment.boundary_checks import check_boundary as check_boundary
 from dlcore.deployment.boundary_groups import BoundaryGroup as BoundaryGroup
 from dlcore.deployment.boundary_groups import BoundarySettings as BoundarySettings
 from dlcore.deployment.boundary_groups import Fallback as Fallback

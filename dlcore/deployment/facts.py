@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from dlcore.deployment.boundary_groups import Place
 from dlcore.deployment.settings import Deployment
 
 Answer = frozenset[str] | str  # package ids, or the text of the error that asking gave
@@ -94,6 +95,7 @@ class Facts(msgspec.Struct, frozen=True):
         unexplained: Ids in the sequence's reference list that no step names.
         too_long: Packages with paths that programs cannot open; None where paths have no limit.
         catalog_remedy: What helps if the catalog could not be read; empty if that is not known.
+        place: Where the machine is; None if no boundary groups are set.
     """
 
     deployment: Deployment
@@ -113,6 +115,7 @@ class Facts(msgspec.Struct, frozen=True):
     unexplained: tuple[str, ...] = ()
     too_long: tuple[TooLong, ...] | None = None
     catalog_remedy: str = ""
+    place: Place | None = None
 
 
 class CheckOutcome(enum.StrEnum):

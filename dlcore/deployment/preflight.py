@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from dlcore.deployment import boundary_checks as boundary
 from dlcore.deployment import content_checks as content
 from dlcore.deployment import settings_checks as settings
 from dlcore.deployment import step_checks as steps
@@ -25,6 +26,7 @@ _CHECKS: tuple[Callable[[Facts], Check], ...] = (
     settings.cmg_serves_content,
     settings.launch,
     settings.endpoints,
+    boundary.boundary_groups,
     steps.unrunnable_steps,
     steps.children_present,
     steps.content_foreseen,

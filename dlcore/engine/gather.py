@@ -129,6 +129,7 @@ async def gather(
         untold=overview.untold,
         too_long=lengths,
         unexplained=overview.unexplained,
+        place=client.boundaries.place,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from dlcore.deployment import (
     BoundaryGroup,
     BoundarySettings,
+    Check,
+    CheckOutcome,
     Deployment,
     Fallback,
     Place,
@@ -21,6 +24,7 @@ from dlcore.deployment import (
 )
 from dlcore.deployment.boundary_groups import CLOUD, SITE_DEFAULT
 from dlcore.errors import ConfigError
+from tests.deployment.helpers import DP, GOOD_FACTS, check_named, deployed
 
 BRANCH = BoundaryGroup(
     "branch",
@@ -263,3 +267,58 @@ def test_settings_that_cannot_be_used_are_refused(text: str, problem: str, remed
         parsed(text)
     assert problem in failure.value.message
     assert remedy in f"{failure.value.message} {failure.value.remedy}"
+
+
+# The check
+
+
+def checked(settings: BoundarySettings, place: Place | None, *names: str) -> Check:
+    endpoints = tuple(msgspec.structs.replace(DP, name=name) for name in names)
+    facts = deployed(GOOD_FACTS, boundary=settings, endpoints=endpoints)
+    return check_named("boundary-groups", msgspec.structs.replace(facts, place=place))
+
+
+ALL = ("dp-branch", "dp-head", "dp-far", "dp-central", "cmg1")
+
+
+def test_the_check_says_which_group_the_machine_is_in_and_why() -> None:
+    waiting = msgspec.structs.replace(SETTINGS, fallback=Fallback.WAIT)
+    assert checked(waiting, OFFICE, *ALL) == Check(
+        "boundary-groups",
+        CheckOutcome.PASSED,
+        "branch (dp-branch), because 10.20.3.4 is in 10.20.0.0/16; then after 10 min head"
+        " (dp-head); then after 30 min site default (dp-central); then after 60 min far (dp-far);"
+        " then after 120 min cloud (cmg1)",
+    )
+    assert "; then head (dp-head)" in checked(SETTINGS, OFFICE, *ALL).detail
+
+
+def test_a_place_without_an_endpoint_fails_the_check() -> None:
+    """Fault: no boundary group allows an endpoint where the machine is. Preflight says so."""
+    check = checked(BoundarySettings((BRANCH, HEAD, FAR)), Place(frozenset({"192.0.2.1"})), *ALL)
+    assert check.outcome is CheckOutcome.FAILED
+    assert "addresses: 192.0.2.1" in check.detail
+    assert "boundary.cloud" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("group", "doubt"),
+    [
+        (
+            BoundaryGroup("lab", ("dp-lab",), subnets=("10.20.7.0/24",)),
+            "10.20.0.0/16 of group branch overlaps 10.20.7.0/24 of group lab",
+        ),
+        (BoundaryGroup("lab", vpn=True), "group lab has no endpoint"),
+        (BoundaryGroup("lab", ("dp-head",), vpn=True), "no group has dp-lab"),
+    ],
+)
+def test_groups_that_are_probably_not_meant_so_are_told(group: BoundaryGroup, doubt: str) -> None:
+    settings = msgspec.structs.replace(SETTINGS, groups=(*SETTINGS.groups, group))
+    check = checked(settings, OFFICE, *ALL, "dp-lab")
+    assert check.outcome is CheckOutcome.WARNING
+    assert doubt in check.detail
+
+
+def test_a_network_that_is_not_known_is_not_judged() -> None:
+    assert checked(SETTINGS, None, *ALL).outcome is CheckOutcome.NOT_EXAMINED
+    assert checked(BoundarySettings(), None).outcome is CheckOutcome.DOES_NOT_APPLY

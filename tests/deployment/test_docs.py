@@ -10,7 +10,17 @@ import msgspec
 import pytest
 
 from dlcore import deployment, errors
-from dlcore.deployment import Deployment, checks, failed, parse_deployment
+from dlcore.deployment import (
+    CheckOutcome,
+    Deployment,
+    Place,
+    check_boundary,
+    checks,
+    failed,
+    parse_deployment,
+    usable_endpoints,
+    way_of,
+)
 from dlcore.model import EndpointKind, EndpointSettings, WebAccess
 from tests.deployment.helpers import GOOD_FACTS
 
@@ -107,3 +117,46 @@ def test_every_error_has_a_row_with_its_exit_status() -> None:
 def test_the_statuses_that_are_no_errors_have_rows_too() -> None:
     for status in (0, 16, 141):
         assert re.search(rf"^\| {status} \| \|", EXIT_CODES, re.MULTILINE)
+
+
+BOUNDARY_GROUPS = (DOCS / "boundary-groups.md").read_text(encoding="utf-8")
+LAYOUTS = re.findall(r"```toml\n(.*?)```", BOUNDARY_GROUPS, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("heading", "shape"),
+    [
+        ("## Keys of `[boundary]`", deployment.BoundarySettings),
+        ("## Keys of `[[boundary.group]]`", deployment.BoundaryGroup),
+    ],
+)
+def test_every_key_of_boundary_groups_has_a_row(heading: str, shape: type[msgspec.Struct]) -> None:
+    section = BOUNDARY_GROUPS.split(heading)[1].split("\n## ")[0]
+    told = dict(re.findall(r"^\| `([^|]+)` \| ([^|]*) \|", section, re.MULTILINE))
+    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    assert set(told) == set(fields)
+    for key, field in fields.items():
+        if isinstance(field.default, int | enum.Enum):
+            assert told[key] == f"`{msgspec.json.encode(field.default).decode()}`"
+
+
+@pytest.mark.parametrize(
+    ("layout", "place", "groups"),
+    [
+        (0, Place(frozenset({"10.20.1.1"})), ["branch", "head-office", "site default"]),
+        (0, Place(site="berlin"), ["head-office", "site default"]),
+        (0, Place(frozenset({"10.30.1.1"})), ["site default"]),
+        (1, Place(frozenset({"10.9.1.1"}), has_tunnel=True), ["vpn", "cloud"]),
+        (1, Place(frozenset({"10.1.1.1"})), ["office", "cloud"]),
+        (1, Place(frozenset({"192.168.1.2"})), ["cloud"]),
+        (2, Place(frozenset({"10.50.1.1"})), ["shop-floor"]),
+        (2, Place(frozenset({"10.51.1.1"})), ["factory-office", "shop-floor"]),
+    ],
+)
+def test_the_layouts_of_sites_do_what_the_page_says(
+    layout: int, place: Place, groups: list[str]
+) -> None:
+    settings = parsed(LAYOUTS[layout])
+    assert [stage.group for stage in way_of(settings.boundary, place).stages] == groups
+    assert check_boundary(settings, place).outcome is CheckOutcome.PASSED
+    assert not any(obstacle for _, obstacle in usable_endpoints(settings))

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from dlcore.deployment import (
+    BoundaryGroup,
+    BoundarySettings,
     Check,
     CheckOutcome,
     DeploymentOptions,
@@ -16,6 +18,7 @@ from dlcore.deployment import (
     Launch,
     LaunchSettings,
     Need,
+    Place,
     StepNote,
     TooLong,
     UnresolvedNeed,
@@ -39,6 +42,7 @@ from tests.deployment.helpers import (
 NAMES = [
     *("upgrade-sequence", "download-setting", "internet-allowed", "cmg-client-setting"),
     *("cloud-dp-client-setting", "cmg-serves-content", "launch", "endpoints"),
+    "boundary-groups",
     *("unrunnable-steps", "children-present", "content-foreseen", "references-explained"),
     *("references-resolved", "catalog", "content-distributed", "disk-space", "path-lengths"),
 ]
@@ -98,6 +102,16 @@ FAILURES: list[tuple[str, Facts, list[str]]] = [
         for origin in (Launch.WINDOWS_PE, Launch.PXE, Launch.MEDIA)
     ),
     ("endpoints", deployed(GOOD_FACTS, endpoints=()), ["no endpoint is listed", "[[endpoint]]"]),
+    (
+        "boundary-groups",
+        msgspec.structs.replace(
+            deployed(
+                GOOD_FACTS, boundary=BoundarySettings((BoundaryGroup("vpn", ("cmg1",), vpn=True),))
+            ),
+            place=Place(),
+        ),
+        ["no group describes this network", "[[boundary.group]]"],
+    ),
     (
         "endpoints",
         deployed(GOOD_FACTS, endpoints=(DP,)),
