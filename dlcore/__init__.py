@@ -77,6 +77,8 @@ if TYPE_CHECKING:
     from dlcore.agent.interface import Want as Want
     from dlcore.deployment import BackgroundSettings as BackgroundSettings
     from dlcore.deployment import BandwidthWindow as BandwidthWindow
+    from dlcore.deployment import BoundaryGroup as BoundaryGroup
+    from dlcore.deployment import BoundarySettings as BoundarySettings
     from dlcore.deployment import CacheSettings as CacheSettings
     from dlcore.deployment import CatalogSettings as CatalogSettings
     from dlcore.deployment import Check as Check
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Deployment as Deployment
     from dlcore.deployment import DeploymentOptions as DeploymentOptions
     from dlcore.deployment import Download as Download
+    from dlcore.deployment import Fallback as Fallback
     from dlcore.deployment import Launch as Launch
     from dlcore.deployment import LaunchSettings as LaunchSettings
     from dlcore.deployment import TransferSettings as TransferSettings
@@ -262,16 +265,18 @@ _PUBLIC = {
         "Want"
     ),
     "deployment": (
-        "BackgroundSettings BandwidthWindow CacheSettings CatalogSettings Check CheckOutcome "
-        "ClientSettings ConditionSettings ContentSettings Deployment DeploymentOptions Download "
-        "Launch LaunchSettings TransferSettings TrustSettings Undecided WhenScarce "
+        "BackgroundSettings BandwidthWindow BoundaryGroup BoundarySettings CacheSettings "
+        "CatalogSettings Check CheckOutcome ClientSettings ConditionSettings ContentSettings "
+        "Deployment DeploymentOptions Download "
+        "Fallback Launch LaunchSettings TransferSettings TrustSettings Undecided WhenScarce "
         "load_deployment parse_rate"
     ),
     "engine.fetching.access": "Access",
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "AgentReturned BlockRejected DigestFromServer DownloadRetried EndpointAwaited EndpointBusy "
+        "AgentReturned BlockRejected BoundaryChanged DigestFromServer DownloadRetried "
+        "EndpointAwaited EndpointBusy "
         "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event FetchEnded "
         "PackageFailed PackagePatched PackageProgress PackageReady PackageRepublished "
         "PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded RunSimulated "

@@ -60,8 +60,29 @@ def show_timeline(timeline: Timeline) -> None:
                 for own in timeline.endpoints
             ),
         )
+    if timeline.boundary_marks:
+        _show_boundary_groups(timeline)
     if timeline.unreadable:
         say(f"\n{timeline.unreadable} lines of the record could not be read")
+
+
+def _show_boundary_groups(timeline: Timeline) -> None:
+    say("")
+    show_table(
+        ("at", "cause", "boundary groups", "why"),
+        (
+            (_at(mark.at_s), mark.cause, ", ".join(mark.groups), mark.reason)
+            for mark in timeline.boundary_marks
+        ),
+    )
+    say("")
+    show_table(
+        ("group", "brought", "at a cost"),
+        (
+            (each.name, amount(each.received_bytes), amount(each.costly_bytes))
+            for each in timeline.boundary_groups
+        ),
+    )
 
 
 def _step(step: StepTimes) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from dlcore.abandonable import AbandonableThreads
@@ -48,6 +49,7 @@ class Boundaries:
         settings: The groups; without any, every endpoint may be used everywhere.
         machine: Is asked about its network.
         tell: Hears of every change.
+        costs: What endpoints cost, for whoever reads the report.
         answer_within_s: How long an answer of the machine is waited for, in seconds.
     """
 
@@ -56,8 +58,10 @@ class Boundaries:
         settings: BoundarySettings,
         machine: Machine,
         tell: Callable[[Event], None],
+        costs: Mapping[str, int] = MappingProxyType({}),
         answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
+        self._costs = costs
         self._answer_within_s = answer_within_s
         self._settings = settings
         self._machine = machine
@@ -200,7 +204,8 @@ class Boundaries:
 
     def _say(self, cause: str, reason: str) -> None:
         groups = {stage.group: stage.endpoints for stage in self._way.stages[: self._opened]}
-        self._tell(BoundaryChanged(cause, groups, reason))
+        costs = {e: self._costs[e] for each in groups.values() for e in each if self._costs.get(e)}
+        self._tell(BoundaryChanged(cause, groups, reason, costs))
 
 
 def place_of(machine: Machine) -> Place:

@@ -135,7 +135,8 @@ class Client:
         self.store = Store.look(state)
         self.endpoints = self._opened.all
         self.boundaries = Boundaries(
-            deployment.boundary, self.machine, lambda event: self.bus.emit(event)
+            *(deployment.boundary, self.machine, lambda event: self.bus.emit(event)),
+            {each.name: each.cost for each in deployment.endpoints},
         )
         # The bus is looked up at each event, as everywhere else here.
         self.catalogs = Catalogs(

@@ -11,6 +11,7 @@ from dlcore.engine.listeners.lines import EventLines
 from dlcore.schedule import StepLoad, lower_bound_of_arrivals_s, lower_bound_s
 from dlcore.timeline.agent_waits import AgentWait, AgentWaitsSoFar
 from dlcore.timeline.bandwidth import BandwidthSoFar, Sample, arrived_s, best_bytes_per_s
+from dlcore.timeline.boundary_groups import BoundaryGroupsSoFar, BoundaryMark, GroupFigures
 from dlcore.timeline.endpoints import EndpointsSoFar, EndpointTimes
 from dlcore.timeline.packages import PackagesSoFar, PackageTimes
 from dlcore.timeline.run_clock import RunClock
@@ -39,6 +40,8 @@ class Timeline(msgspec.Struct, frozen=True):
         ending: The figures of a run that has ended.
         fetched: The figures of a fetch that has ended.
         unreadable: How many lines of the record could not be read.
+        boundary_marks: When other boundary groups were used, and why.
+        boundary_groups: What came from each.
     """
 
     sequence: str
@@ -58,6 +61,8 @@ class Timeline(msgspec.Struct, frozen=True):
     ending: events.RunEnded | None
     fetched: events.FetchEnded | None
     unreadable: int
+    boundary_marks: tuple[BoundaryMark, ...] = ()
+    boundary_groups: tuple[GroupFigures, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -141,16 +146,17 @@ def timeline_of(lines: EventLines) -> Timeline:
     run = _RunSoFar()
     clock, steps, packages = RunClock(), StepsSoFar(), PackagesSoFar()
     endpoints, bandwidth = EndpointsSoFar(), BandwidthSoFar()
-    agent_waits = AgentWaitsSoFar()
+    agent_waits, groups = AgentWaitsSoFar(), BoundaryGroupsSoFar()
     for stamped in lines.events:
         before_s = clock.now_s
         if clock.is_new_process(stamped):
             steps.close(before_s)
             endpoints.begin_process()
+            groups.begin_process()
             bandwidth.begin_process(clock.now_s)
         event, now_s = stamped.event, clock.now_s
         run.hear(event)
-        for part in (steps, packages, endpoints, agent_waits):
+        for part in (steps, packages, endpoints, agent_waits, groups):
             part.hear(event, now_s)
         if isinstance(event, events.Progress):
             bandwidth.hear(event, now_s)
@@ -175,6 +181,8 @@ def timeline_of(lines: EventLines) -> Timeline:
         ending=run.ending,
         fetched=run.fetched,
         unreadable=lines.unreadable,
+        boundary_marks=groups.marks(),
+        boundary_groups=groups.figures(),
     )
 
 

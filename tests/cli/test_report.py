@@ -10,6 +10,7 @@ from dlcore.engine.listeners.lines import encode_line
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 from tests.timeline.scene import bad_case, lines_of
+from tests.timeline.test_boundary_groups import day
 
 
 @pytest.fixture
@@ -18,6 +19,14 @@ def record(tmp_path: Path) -> Path:
     path = tmp_path / "run.ndjson"
     path.write_bytes(b"".join(map(encode_line, lines_of(bad_case()).events)))
     return path
+
+
+def test_boundary_groups_are_told_with_what_came_from_them(tmp_path: Path, here: Here) -> None:
+    path = tmp_path / "moved.ndjson"
+    path.write_bytes(b"".join(map(encode_line, lines_of(day()).events)))
+    told = here("report", path).out
+    assert "no group describes it" in told
+    assert "4.0 MiB" in told.partition("at a cost")[2]
 
 
 def test_a_run_is_reported_as_text_as_a_page_and_as_json(

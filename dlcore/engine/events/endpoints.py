@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from dlcore.engine.events.event import Event
 
 
@@ -54,11 +56,13 @@ class BoundaryChanged(Event, frozen=True):
             not serve something) or ``waiting`` (for a fallback time).
         groups: The groups that may be used now, the best first, each with its endpoints.
         reason: Why, in words.
+        costs: The costs of these endpoints, as the settings have them; without those that are 0.
     """
 
     cause: str
     groups: dict[str, tuple[str, ...]]
     reason: str
+    costs: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class EndpointRenewed(Event, frozen=True):

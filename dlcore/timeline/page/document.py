@@ -285,6 +285,7 @@ def _figures(timeline: Timeline) -> Markup:
         tables.steps(timeline) if timeline.steps else "",
         tables.packages(timeline),
         tables.endpoints(timeline),
+        tables.boundary_groups(timeline) if timeline.boundary_marks else "",
         tables.bandwidth(timeline, scale) if len(timeline.samples) >= lanes.MIN_SAMPLES else "",
         aria_label="The same in figures",
     )

@@ -13,7 +13,15 @@ from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
 from dlcore.timeline.timeline import Timeline, steps_that_need
 
-_WORDS: Final = ("Name", "Why", "For", "Steps", "Failures", "Cost")  # may be long, and are broken
+_WORDS: Final = (
+    "Name",
+    "Why",
+    "For",
+    "Steps",
+    "Failures",
+    "Cost",
+    "Groups",
+)  # may be long, and are broken
 
 
 def steps(timeline: Timeline) -> Markup:
@@ -75,6 +83,22 @@ def endpoints(timeline: Timeline) -> Markup:
         for own in timeline.endpoints
     )
     return _table("Endpoints", columns, rows)
+
+
+def boundary_groups(timeline: Timeline) -> Markup:
+    """When other boundary groups were used, and why; then what came from each."""
+    changes = (
+        (_at(timeline, mark.at_s), mark.cause, ", ".join(mark.groups), mark.reason)
+        for mark in timeline.boundary_marks
+    )
+    figures = (
+        (each.name, amount(each.received_bytes), amount(each.costly_bytes))
+        for each in timeline.boundary_groups
+    )
+    return Markup(
+        _table("Boundary groups", ("At", "Cause", "Groups", "Why"), changes)
+        + _table("What came from them", ("Group", "Brought", "At a cost"), figures)
+    )
 
 
 def bandwidth(timeline: Timeline, scale: Scale) -> Markup:
