@@ -63,11 +63,20 @@ class Located(FakeEndpoint):
         locates: How often it was asked.
         locate_s: How long it takes to answer.
         has_ended: Whether a question to it was given up.
+        documents: How often it was asked for a document.
+        lacks_documents: Whether it has none.
     """
 
-    locates = 0
+    documents = locates = 0
+    lacks_documents = False
     locate_s = 0.0
     has_ended = False
+
+    async def read_document(self, key: str, limit_bytes: int) -> bytes:
+        self.documents += 1
+        if self.lacks_documents:
+            raise self.error(Fault.NOT_FOUND)
+        return await super().read_document(key, limit_bytes)
 
     async def locate(self, manifest: Manifest) -> FakePlacement:
         self.locates += 1
@@ -333,6 +342,17 @@ def test_where_no_endpoint_may_be_used_a_package_fails_and_says_so(tmp_path: Pat
 
     scene.play(tmp_path, play, retry=Retry(count=0))
     assert not any(endpoint.locates for endpoint in scene.endpoints)
+
+
+def test_documents_are_asked_of_endpoints_that_may_not_be_used_last(tmp_path: Path) -> None:
+    """Fault: no endpoint that may be used has a manifest. dlcore asks the others for it, and for no
+    content.
+    """
+    scene = Scene(SMALL)
+    scene.dp.lacks_documents = scene.dp2.lacks_documents = True
+    scene.play(tmp_path, scene.fetch)
+    assert scene.dp.documents == scene.cmg.documents == 1
+    assert scene.delivered()["cmg"] == 0
 
 
 def test_another_address_of_the_same_groups_changes_nothing(tmp_path: Path) -> None:
