@@ -15,13 +15,13 @@ import msgspec
 
 from dlcore.agent.interface import PinnedCatalog, Want
 from dlcore.agent.run_agent import RunAgent
-from dlcore.errors import AgentError, DlcoreError
+from dlcore.errors import AgentError, DlcoreError, StorageError
 from dlcore.waiting import cancel_and_wait
 
 NAME: Final = "dlcore-run"
 """There is one run on a state directory, and so one such want."""
 
-_RETRY_S: Final = 1.0  # while the agent is away
+_RETRY_S: Final = 1.0  # while the agent is away, or its disk fails
 _LOOK_S: Final = 2.0
 """How long an agent that has lost the want may hand out what a step works in."""
 
@@ -116,7 +116,7 @@ class RunWant:
         while True:
             try:
                 await self.told()
-            except AgentError as error:
+            except (AgentError, StorageError) as error:  # it is away, or its disk fails
                 _log.info("the agent was not told what the run wants: %s", error.message)
             except DlcoreError as error:  # whoever waits for a package is told it, too
                 _log.warning("the agent does not take what the run wants: %s", error.message)

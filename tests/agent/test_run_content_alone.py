@@ -24,7 +24,7 @@ from dlcore.engine.events import AgentReturned, Event, PackageReady, PackageStar
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.state import Pin
-from dlcore.errors import AgentError, NotFoundError, RunStateError
+from dlcore.errors import AgentError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog, CatalogEntry
 from tests.engine.virtual_time import virtually
 
@@ -40,6 +40,7 @@ class FakeAgent:
         wants: What it was told to want.
         version: Digest of the manifest that it hands out.
         is_away: Whether it cannot be reached.
+        disk_failures: How often its disk fails when it is told a want.
         hangs_s: How long each question stays without an answer; 0.0 if it does not hang.
         works_s: How long it takes to obtain something, if it does not end before.
         happens: What its listeners hear.
@@ -51,6 +52,7 @@ class FakeAgent:
         self.version = "a" * 64
         self.is_away = False
         self.hangs_s = 0.0
+        self.disk_failures = 0
         self.works_s = 0.0
         self.happens: list[Event] = []
 
@@ -78,6 +80,9 @@ class FakeAgent:
     async def want(self, want: Want) -> None:
         await self._hang()
         self._answer(f"want {' '.join(want.packages)} in use {' '.join(want.in_use)}")
+        if self.disk_failures:
+            self.disk_failures -= 1
+            raise StorageError("the disk is full")
         self.wants[want.name] = want
 
     async def forget(self, name: str) -> None:
@@ -136,6 +141,22 @@ def test_a_step_is_in_use_before_it_is_handed_out_and_until_the_next(tmp_path: P
             assert scene.agent.wants[NAME].in_use == ()
             await content.end()
             assert scene.agent.wants == {}
+
+    virtually(main())
+
+
+def test_a_step_that_has_ended_is_told_although_the_agents_disk_fails(tmp_path: Path) -> None:
+    """Fault: the agent's disk fails as a step ends. It is told later that the package is free."""
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        async with scene.content as content:
+            content.order((A,))
+            await content.paths((A,))
+            scene.agent.disk_failures = 3
+            content.order((B,))
+            await asyncio.sleep(10.0)
+            assert scene.agent.wants[NAME].in_use == ()
 
     virtually(main())
 
