@@ -355,6 +355,23 @@ def test_documents_are_asked_of_endpoints_that_may_not_be_used_last(tmp_path: Pa
     assert scene.delivered()["cmg"] == 0
 
 
+def test_a_move_while_nothing_is_in_flight_is_no_fallback(tmp_path: Path) -> None:
+    scene = Scene(LARGE)
+    scene.endpoints.reverse()  # the one that may not be used any more comes first
+
+    async def play(content: Content) -> None:
+        await asyncio.sleep(2)
+        content.downloads.pause()
+        await asyncio.sleep(2)
+        scene.machine.tell(adapters=connected("10.1.0.9"))
+        await asyncio.sleep(6)
+        content.downloads.resume()
+        await scene.fetch(content)
+
+    scene.play(tmp_path, play)
+    assert scene.told() == [("began", ["branch"]), ("network", ["head office"])]
+
+
 def test_another_address_of_the_same_groups_changes_nothing(tmp_path: Path) -> None:
     scene = Scene(LARGE)
 

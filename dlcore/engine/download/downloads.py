@@ -198,11 +198,13 @@ class Downloads:
                 again: they failed elsewhere.
         """
         ranks = self._allowed.ranks_of(self._endpoints)
-        for endpoint in self._endpoints:
+        for endpoint, rank in ranks.items():
+            self._decisions.apply(self._scheduler.allow(endpoint, rank))
+        self._packages.search_again(is_new_network=is_new_network)
+        for endpoint in self._endpoints:  # last, or a package could be exhausted in between
             if endpoint not in ranks:
                 self._decisions.cancel_at(endpoint)
-            self._decisions.apply(self._scheduler.allow(endpoint, ranks.get(endpoint)))
-        self._packages.search_again(is_new_network=is_new_network)
+                self._decisions.apply(self._scheduler.allow(endpoint, None))
         self._connections.refill()
 
     def set_background(self, *, is_on: bool) -> None:
