@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from dlcore.abandonable import AbandonableThreads
 from dlcore.deployment import BoundarySettings, Place, Way, way_of
-from dlcore.engine.events import BoundaryChanged, Event
+from dlcore.engine.events import BoundaryChanged, Event, RunBegan
 from dlcore.machine import Machine, told
 from dlcore.waiting import cancel_and_wait
 
@@ -93,6 +93,11 @@ class Boundaries:
             self._downloads = downloads
             downloads.allow(is_new_network=False)
             self._watching = asyncio.ensure_future(self._watch())
+
+    def hear(self, event: Event) -> None:
+        """When a run begins, tell again what holds, so that the run's record has it."""
+        if isinstance(event, RunBegan) and self._place is not None:
+            asyncio.get_running_loop().call_soon(self._say_what_holds, "began")
 
     async def aclose(self) -> None:
         """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
@@ -175,8 +180,7 @@ class Boundaries:
         self._cancel_opening()
         self._way, self._opened, self._awaited = way, way.at_once, 0
         self._since_s = asyncio.get_running_loop().time()
-        reasons = dict.fromkeys(stage.why for stage in way.stages[: way.at_once])
-        self._say(cause, "; ".join(reasons) or self.obstacle())
+        self._say_what_holds(cause)
         if self._downloads:
             self._downloads.allow(is_new_network=True)
 
@@ -201,6 +205,10 @@ class Boundaries:
             self._awaited = self._opened + 1
             stage = self._way.stages[self._opened]
             self._say("waiting", f"{stage.group} may be used in {wait_s:.0f} s")
+
+    def _say_what_holds(self, cause: str) -> None:
+        reasons = dict.fromkeys(stage.why for stage in self._way.stages[: self._opened])
+        self._say(cause, "; ".join(reasons) or self.obstacle())
 
     def _say(self, cause: str, reason: str) -> None:
         groups = {stage.group: stage.endpoints for stage in self._way.stages[: self._opened]}

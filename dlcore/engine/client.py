@@ -80,8 +80,7 @@ class Client:
         run_content: Opens what hands out the content of runs; None: this client fetches it.
 
     Attributes:
-        endpoints: Those that this client may use, in order of preference; where its machine is,
-            perhaps only some of them (`boundaries`).
+        endpoints: Those that this client may use, in order of preference.
         boundaries: Which of them may be used where the machine is.
         machine: Answers what the engine asks about the computer.
         catalogs: Which catalog is used, and where it is kept.
@@ -169,6 +168,7 @@ class Client:
         """
         async with AsyncExitStack() as stack:
             stack.callback(self.bus.close)
+            self.bus.subscribe(self.boundaries.hear)
             self._opened.open(stack)
             self._stack = stack.pop_all()
         return self

@@ -52,8 +52,9 @@ class BoundaryChanged(Event, frozen=True):
     """Which boundary groups may be used has changed, or will.
 
     Attributes:
-        cause: ``began``, ``network`` (the machine has moved), ``fallback`` (the groups before could
-            not serve something) or ``waiting`` (for a fallback time).
+        cause: ``began`` (told anew when a run begins), ``network`` (the machine has moved),
+            ``fallback`` (the groups before could not serve something) or ``waiting`` (for a
+            fallback time).
         groups: The groups that may be used now, the best first, each with its endpoints.
         reason: Why, in words.
         costs: The costs of these endpoints, as the settings have them; without those that are 0.
