@@ -114,18 +114,26 @@ class Endgame:
                 self._in_flight.shorten(item, first)
 
     def is_late(
-        self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage, now_s: float
+        self,
+        endpoint: Endpoint,
+        block_map: BlockMap,
+        number: BlockInPackage,
+        now_s: float,
+        *,
+        is_behind: bool,
     ) -> bool:
         """Whether an endpoint brings an equal block sooner than a block comes that is on its way.
 
         Args:
-            endpoint: It can do nothing for the block itself, or it would help.
+            endpoint: A block is not late if this endpoint can help it.
             block_map: The block's package.
             number: The block.
             now_s: The time.
+            is_behind: Whether the equal block has an earlier deadline. Then it does not wait until
+                the other is helped.
         """
         index, block = block_map.manifest.locate_block(number)
-        if endpoint.holds(block_map.package, index):
+        if endpoint.holds(block_map.package, index) and not is_behind:
             return False
         if split := block_map.split_at_rest(number):
             return not self._endpoints[split.endpoint].may_be_asked(now_s)

@@ -4,10 +4,9 @@ Blocks with the same digest are a *group*, whichever of the wanted packages they
 as one of a group is on its way, those that are missing are *promised*: nobody fetches them. When it
 is verified, they are to be copied (`CopyBlocks`). If nothing comes of it, they are missing again.
 
-Guarantees: a block waits only for a block of its own package, or of a package that comes before it
-in deadline order, so no two wait for each other, and a later package holds up no earlier one. A
-promise ends with the request that it depends on, or when that is late (`Endgame.is_late`). So what
-is in flight for a later package is fetched again for one that comes to stand before it.
+Guarantees: a block waits only for one that is in flight; or for the rest of one that is fetched in
+parts, if the package of that does not come later in deadline order. So no two wait for each other.
+A promise ends with the request that it depends on, or when that is late (`Endgame.is_late`).
 
 What each block of a group should be is found out anew after each input that changed one of them.
 """
@@ -200,10 +199,21 @@ class EqualBlocks:
         """The deadline order is another one, or endpoints hold other objects than before."""
         self._changed.update(self._waiting)
 
-    def give_up(self, is_late: Callable[[Place], bool], may_fetch: Callable[[Place], bool]) -> None:
-        """Wait no more for blocks that are late, if those that wait may be fetched instead."""
+    def give_up(
+        self, is_late: Callable[[Place, bool], bool], may_fetch: Callable[[Place], bool]
+    ) -> None:
+        """Wait no more for blocks that are late, if those that wait may be fetched instead.
+
+        Args:
+            is_late: Whether a block is late; told whether one that waits for it has an earlier
+                deadline.
+            may_fetch: Whether one that waits may be fetched.
+        """
         for group in self._waiting:
-            if all(map(is_late, group.in_flight)) and any(map(may_fetch, group.open)):
+            places = group.open
+            first = min(self._rank(block_map.package) for block_map, _ in places)
+            coming = [(place, first < self._rank(place[0].package)) for place in group.in_flight]
+            if all(is_late(*each) for each in coming) and any(map(may_fetch, places)):
                 group.give_up()
                 self._changed[group] = None
 
@@ -230,7 +240,13 @@ class EqualBlocks:
             return
         if in_flight := group.in_flight:
             self._waiting[group] = None
-        self._wait(group.open, [place for place in in_flight if self._comes(place)], freed)
+        for block_map, number in group.open:
+            waits = any(self._comes(place, block_map) for place in in_flight)
+            if waits and block_map.is_missing(number):
+                block_map.promise(number)
+            elif not waits and block_map.is_promised(number):
+                block_map.end_promise(number)
+                freed[block_map.package] = None
 
     def _copy(self, group: Group, source: Place) -> None:
         """All that are missing are copied from one that is verified."""
@@ -243,21 +259,13 @@ class EqualBlocks:
             blocks = tuple(numbers[package])
             self._tell(CopyBlocks(package, blocks, source[0].package, source[1]))
 
-    def _wait(self, places: list[Place], coming: list[Place], freed: dict[str, None]) -> None:
-        """Blocks that are missing wait for one that is on its way, if they may."""
-        first = min((self._rank(block_map.package) for block_map, _ in coming), default=None)
-        for block_map, number in places:
-            waits = first is not None and first <= self._rank(block_map.package)
-            if waits and block_map.is_missing(number):
-                block_map.promise(number)
-            elif not waits and block_map.is_promised(number):
-                block_map.end_promise(number)
-                freed[block_map.package] = None
-
-    def _comes(self, place: Place) -> bool:
-        """Whether a block that is on its way is in flight, or will be continued."""
+    def _comes(self, place: Place, for_whom: BlockMap) -> bool:
+        """Whether a block of a package may wait for another, which is on its way."""
         block_map, number = place
-        return block_map.split_at_rest(number) is None or self._is_continued(block_map, number)
+        if block_map.split_at_rest(number) is None:
+            return True
+        is_later = self._rank(block_map.package) > self._rank(for_whom.package)
+        return not is_later and self._is_continued(block_map, number)
 
     def _join(self, group: Group, block_map: BlockMap, number: BlockInPackage) -> None:
         self._shared[block_map][number] = group

@@ -424,7 +424,9 @@ class DeadlineScheduler(Scheduler):
             return
         self._gave_up_s[endpoint.name] = now_s
         self._equal_blocks.give_up(
-            lambda place: self._endgame.is_late(endpoint, *place, now_s),
+            lambda place, is_behind: self._endgame.is_late(
+                endpoint, *place, now_s, is_behind=is_behind
+            ),
             lambda place: self._may_fetch(endpoint, *place),
         )
         self._settle()

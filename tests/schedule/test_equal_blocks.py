@@ -94,10 +94,31 @@ def test_when_a_request_fails_those_that_waited_for_it_are_fetched() -> None:
     assert {copy.package for copy in copies(scene)} == {"p"}, "now the others wait for that"
 
 
-def test_no_earlier_package_waits_for_a_later_one() -> None:
+def test_an_earlier_package_waits_for_what_is_on_its_way_to_a_later_one() -> None:
+    scene = shared()
+    scene.order(["q", "p"])
+    request = scene.ask()
+    assert request.package == "q"
+    scene.order(["p", "q"])
+    assert scene.has_none()
+    scene.deliver(request)
+    assert {copy.package for copy in copies(scene)} == {"p"}
+
+
+def test_an_earlier_package_waits_for_no_block_of_a_later_one_that_is_late() -> None:
     scene = shared()
     scene.order(["q", "p"])
     assert scene.ask().package == "q"
+    scene.order(["p", "q"])
+    scene.now_s += 5.0
+    scene.tick()
+    assert scene.ask().package == "p"
+
+
+def test_no_package_waits_for_the_rest_of_a_block_of_a_later_one() -> None:
+    scene = Scene({"p": 2, "q": 2}, {"e": 0}, is_shared=True)
+    scene.order(["q", "p"])
+    scene.warm_up("e", 1e5, requests=1)
     scene.order(["p", "q"])
     assert scene.ask().package == "p"
 

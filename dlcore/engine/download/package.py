@@ -235,8 +235,8 @@ class PackageDownload:
         async with self._disk:
             path = await in_thread(self.partial.finish)
             self.partial.close()
-        if not self._path.done():
-            self._path.set_result(path)
+            if not self._path.done():
+                self._path.set_result(path)
         return path
 
     async def give_up(self, error: DlcoreError) -> None:
