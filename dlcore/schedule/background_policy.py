@@ -114,7 +114,7 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         That includes the time of the server and of this machine, which differs by more than a short
         queue. So the target is longer, though half of LEDBAT++'s at most, and readers keep to the
         window's rate exactly, for nothing else bounds it. Requests are short: each tells one. And
-        the window goes down more slowly: with a sixth it had 0.16 of an office's link to itself.
+        the window goes down more slowly: with a sixth, 0.16 of an office's empty link was used.
         """
         return cls(
             target_share=0.25,
