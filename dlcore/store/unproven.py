@@ -133,7 +133,8 @@ class Unproven:
     def digest(self, path: str, length_bytes: int) -> bytes:
         """SHA-256 of what is on disk of a file, read now.
 
-        A file that is longer or shorter than ``length_bytes`` has the digest of what there is.
+        A file that is longer or shorter than ``length_bytes``, or was taken away, has the digest of
+        what there is.
 
         Raises:
             StorageError: It cannot be read.
@@ -142,7 +143,10 @@ class Unproven:
             return hashlib.sha256().digest()
         found, buffer, offset = hashlib.sha256(), memoryview(bytearray(PIECE_BYTES)), 0
         with self._translated("read what has arrived"):
-            fd = self._files.open_to_read(self.path_of(path, length_bytes))
+            try:
+                fd = self._files.open_to_read(self.path_of(path, length_bytes))
+            except FileNotFoundError:
+                return found.digest()
             try:
                 while count := read_fully(self._files, fd, buffer, offset):
                     found.update(buffer[:count])

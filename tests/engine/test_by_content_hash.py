@@ -185,6 +185,30 @@ async def test_what_has_arrived_is_not_fetched_again(library: Path, told: str) -
     assert found.bytes_reused == found.content_bytes - found.bytes_fetched
 
 
+async def test_another_distribution_point_serves_what_one_does_not(
+    library: Path, told: str
+) -> None:
+    first, second = Asked(), Asked()
+    first.refused += ("/Datalib", "/FileLib", "web.config")
+    async with (
+        serving_point(point(library), first) as one,
+        serving_point(point(library), second) as other,
+    ):
+        settings = [
+            EndpointSettings(name, EndpointKind.DP, url)
+            for name, url in (("dp1", one), ("dp2", other))
+        ]
+        found = await fetch(
+            PACKAGE_ID,
+            to=library.parent / "to",
+            endpoints=settings,
+            deliveries=library.parent / "records",
+            content_hash=told,
+        )
+    assert tree_at(library.parent / "to") == TREE
+    assert found.endpoints == {"dp1": found.content_bytes - 700, "dp2": 700}
+
+
 async def test_what_was_altered_meanwhile_is_not_believed(library: Path, told: str) -> None:
     """Fault: what an earlier call has received is altered on disk. dlcore finds it out."""
     asked = Asked()

@@ -50,6 +50,16 @@ def test_a_digest_is_of_what_is_on_disk(tmp_path: Path) -> None:
         unproven.close()
 
 
+def test_a_file_that_was_taken_away_is_not_an_error_for_ever(tmp_path: Path) -> None:
+    """Fault: a file that has arrived is deleted. Its digest tells, so that it is fetched again."""
+    write(tmp_path / "state", 0, 1)
+    with Store.open(tmp_path / "state") as store:
+        unproven = store.unproven()
+        unproven.path_of("a/b.inf", LENGTH).unlink()
+        assert unproven.digest("a/b.inf", LENGTH) == hashlib.sha256().digest()
+        unproven.close()
+
+
 def test_hints_that_are_torn_or_nonsense_count_for_nothing(tmp_path: Path) -> None:
     """Fault: the power fails while a hint is written. dlcore fetches that piece again."""
     write(tmp_path / "state", 0, 1)
