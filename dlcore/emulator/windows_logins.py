@@ -61,6 +61,7 @@ class WindowsLogins:
             if refusal is not None:
                 return refusal
         elif not connection.user:
+            connection.acceptor = None  # a handshake that was broken off
             return _offering()
         response = await handler(request)
         if not response.prepared:

@@ -23,7 +23,7 @@ class Toy:
         self.greeted = False
 
     def accept(self, token: bytes) -> tuple[bytes | None, str]:
-        if token == b"hello":
+        if token == b"hello" and not self.greeted:
             self.greeted = True
             return b"challenge", ""
         if token != b"proof" or not self.greeted:
@@ -91,3 +91,11 @@ async def test_what_is_no_login_is_refused_and_ends_the_old_one() -> None:
             assert await status(session, url, f"Negotiate {PROOF}") == 200
             assert await status(session, url, shown) == 401
             assert await status(session, url) == 401
+
+
+async def test_a_handshake_that_was_broken_off_does_not_spoil_the_next() -> None:
+    async with serving() as url, connection() as session:
+        assert await status(session, url, f"Negotiate {HELLO}") == 401
+        assert await status(session, url) == 401
+        assert await status(session, url, f"Negotiate {HELLO}") == 401
+        assert await status(session, url, f"Negotiate {PROOF}") == 200
