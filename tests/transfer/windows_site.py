@@ -41,7 +41,7 @@ class Site:
         self.ca_file = ""
         self.redirects: dict[str, str] = {}
         self.pool = ConnectionPool(policy)
-        self.contexts = ToyContexts()
+        self.contexts: ToyContexts = ToyContexts()
         self.password_file = secret_file(folder, "password", f"{PASSWORD}\n")
 
     def change_password(self, password: str) -> None:

@@ -140,14 +140,14 @@ class Handshake(Generic[A]):
             ProxyAuthError: The same of a proxy.
             TransferError: What ``send`` raised.
         """
-        is_authenticated = False
         self.has_answered_challenge = False
         try:
             response = await self._exchange(scheme, account)
-            is_authenticated = response.status != self._side.status
-            return response
-        finally:
-            self.pin.end(is_authenticated=is_authenticated)
+        except BaseException:
+            self.pin.break_off()
+            raise
+        self.pin.end(is_authenticated=response.status != self._side.status)
+        return response
 
     async def drain(self, response: A) -> None:
         """Read the page of a refusal to its end, so that its connection goes on with the login."""

@@ -16,7 +16,7 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
@@ -25,6 +25,13 @@ from aiohttp.connector import Connection
 
 class LoginInterruptedError(aiohttp.ClientConnectionError):
     """The connection on which a handshake was begun is gone. Nothing was sent over another."""
+
+
+class Closable(Protocol):
+    """A connection, as far as a login is about it."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Pin:
@@ -38,7 +45,7 @@ class Pin:
     def __init__(self) -> None:
         self.certificate: bytes | None = None
         self.is_authenticated = False
-        self._used: object = None
+        self._used: Closable | None = None
         self._has_begun = False
 
     def begin(self) -> None:
@@ -50,6 +57,16 @@ class Pin:
         self._has_begun = False
         self.is_authenticated = is_authenticated
 
+    def break_off(self) -> None:
+        """Close the connection if the handshake has begun there and not ended.
+
+        A server that still waits for the next token could take the first one of another handshake
+        for it, and refuse the login.
+        """
+        if self._has_begun and self._used is not None:
+            self._used.close()
+        self.end(is_authenticated=False)
+
     def connected(self, connection: Connection) -> None:
         """Note which connection a request gets, before anything of it is sent.
 
@@ -59,6 +76,7 @@ class Pin:
         protocol = connection.protocol
         if protocol is self._used:
             return
+        assert protocol, "it is not closed yet"
         try:
             self.moved(protocol)
         except LoginInterruptedError:
@@ -68,7 +86,7 @@ class Pin:
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport else None
         self.certificate = tls.getpeercert(binary_form=True) if tls else None
 
-    def moved(self, connection: object) -> None:
+    def moved(self, connection: Closable) -> None:
         """Note that the next request goes over another connection.
 
         Raises:
