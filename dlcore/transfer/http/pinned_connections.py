@@ -76,7 +76,7 @@ class Pin:
         protocol = connection.protocol
         if protocol is self._used:
             return
-        assert protocol, "it is not closed yet"
+        assert protocol is not None, "it is not closed yet"
         try:
             self.moved(protocol)
         except LoginInterruptedError:
