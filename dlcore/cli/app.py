@@ -124,8 +124,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Args:
         arguments: The command and its arguments; None for those of the process.
     """
-    status = status_of(sys.argv[1:] if arguments is None else arguments)
-    # At its end Python would look for garbage in all that was imported. It is freed anyway.
+    if arguments is not None:
+        sys.exit(status_of(arguments))
+    status = status_of(sys.argv[1:])
+    # The process ends, and Python would look for garbage in all that was imported before it does.
     gc.freeze()
     sys.exit(status)
 
