@@ -251,6 +251,8 @@ class DeadlineScheduler(Scheduler):
         found = self._dispatcher.next_request(self._endpoints[endpoint], now_s, free_bytes)
         if isinstance(found, Shortage):
             return Answer(None, self._take_events(), lacks_memory=True)
+        if found and found.part and (item := self._in_flight.get(found.number)):
+            self._equal_blocks.review(item.block_map, found.blocks)
         return Answer(found, self._take_events(), lacks_memory=False)
 
     def limit(self, endpoint: str) -> int:

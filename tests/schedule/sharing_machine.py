@@ -25,6 +25,7 @@ class SharingMachine(FindingMachine):
     def __init__(self) -> None:
         super().__init__()
         self.copies: dict[Block, None] = {}
+        self.orders: set[tuple[str, ...]] = set()  # in which requests were asked for
 
     def _draw_manifest(self, lengths: list[int], data: st.DataObject) -> Manifest:
         made = shape(lengths, block_bytes=BLOCK_BYTES)
@@ -103,7 +104,8 @@ class SharingMachine(FindingMachine):
                 self.copies[place] = None
 
     def _check_equals(self, flight: ModelRequest) -> None:
-        """Equal blocks are not fetched at the same time, but for one that comes earlier."""
+        """Equal blocks are not fetched at the same time, unless one may have been given up."""
+        self.orders.add((*self.needed, *self.maybe_needed))
         request = flight.request
         mine = [(request.package, number) for number, _ in self._claims(flight)]
         if not request.part:
@@ -115,8 +117,22 @@ class SharingMachine(FindingMachine):
             content = self._content(*place)
             for other in self._claimed():
                 if content and other != place and self._content(*other) == content:
-                    is_earlier = self._rank(place[0]) < self._rank(other[0])
-                    assert is_earlier or self._is_helpless(other)
+                    assert self._was_behind(other) or self._is_helpless(other)
+
+    def _was_behind(self, place: Block) -> bool:
+        """Whether a package with an equal block has ever come first, and may not have waited."""
+        content = self._content(*place)
+        sharing = {
+            package
+            for package, manifest in self.manifests.items()
+            for number in range(manifest.first_blocks[-1])
+            if self._content(package, BlockInPackage(number)) == content
+        }
+        for order in self.orders:
+            rank = order.index(place[0]) if place[0] in order else len(order)
+            if sharing & set(order[:rank]):
+                return True
+        return False
 
     def _is_helpless(self, place: Block) -> bool:
         """Whether some endpoint can do nothing for a block, so that it may give it up."""
@@ -151,10 +167,6 @@ class SharingMachine(FindingMachine):
         if item.digests:
             return item.digests[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
         return item.sha256 if item.length_bytes <= BLOCK_BYTES else None
-
-    def _rank(self, package: str) -> float:
-        order = [*self.needed, *self.maybe_needed]
-        return order.index(package) if package in order else float("inf")
 
     def _finish_rest(self) -> None:
         while pending := self._pending:
