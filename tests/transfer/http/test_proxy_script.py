@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +39,13 @@ def _no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     proxy_of.cache_clear()
     yield
     proxy_of.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def _ready_to_run() -> None:
+    """Under Wine nothing is compiled yet, and the first run would take too long."""
+    if sys.platform == "win32":
+        asyncio.run(run_in_process(Question(DIRECT, f"https://{NAME}/", NAME), max_run_s=120.0))
 
 
 class Scene:
@@ -132,6 +141,7 @@ async def test_a_script_does_not_say_who_logs_in() -> None:
 
 
 @needs_pac
+@pytest.mark.usefixtures("_ready_to_run")
 async def test_a_script_in_a_file_leads_to_the_server(tmp_path: Path) -> None:
     async with guarded() as server, proxy("http", server.port) as between:
         text = (
@@ -148,6 +158,7 @@ async def test_a_script_in_a_file_leads_to_the_server(tmp_path: Path) -> None:
 
 
 @needs_pac
+@pytest.mark.usefixtures("_ready_to_run")
 async def test_a_script_may_come_over_https(authority: trustme.CA, tmp_path: Path) -> None:
     import ssl
 
@@ -181,6 +192,7 @@ async def test_a_script_that_does_not_answer_is_an_error(name: str) -> None:
 
 
 @needs_pac
+@pytest.mark.usefixtures("_ready_to_run")
 async def test_a_script_reaches_no_file_and_no_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
