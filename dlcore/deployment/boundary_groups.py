@@ -4,7 +4,7 @@ The rules, as of ConfigMgr's boundary groups for distribution points:
 
 * The machine is in every group of which one boundary holds: a subnet, a site, a VPN or an adapter.
   The endpoints of these *current* groups are used first.
-* Others follow, each after its fallback time: neighbours of the current groups, the site default,
+* Others follow, each after its fallback time: neighbors of the current groups, the site default,
   the cloud. An earlier one stays in use, and goes before a later one.
 * In an unknown network, which no boundary describes, the site default is used first, then the
   cloud. No fallback time is waited for there: there is nothing better that could come back.
@@ -56,7 +56,7 @@ class BoundaryGroup(msgspec.Struct, frozen=True):
         sites: Names of Active Directory sites.
         adapters: Patterns with ``*`` of names or descriptions of adapters that are connected.
         vpn: Whether any connected tunnel counts.
-        fallback_min: Neighbours by name, each with its fallback time in minutes.
+        fallback_min: Neighbors by name, each with its fallback time in minutes.
     """
 
     name: str
@@ -192,15 +192,15 @@ def _known(
     why = "; ".join(dict.fromkeys(current.values()))
     times_min: dict[str, int] = {}
     for name in current:
-        for neighbour, after_min in groups[name].fallback_min.items():
-            if neighbour not in current:
-                times_min[neighbour] = min(after_min, times_min.get(neighbour, after_min))
+        for neighbor, after_min in groups[name].fallback_min.items():
+            if neighbor not in current:
+                times_min[neighbor] = min(after_min, times_min.get(neighbor, after_min))
     named = ", ".join(current)
-    neighbours = [
+    neighbors = [
         Stage(name, groups[name].endpoints, after_min * 60.0, f"a neighbor of {named}")
         for name, after_min in times_min.items()
     ]
-    later = sorted((*neighbours, *last), key=lambda stage: stage.after_s)  # stable: ties keep order
+    later = sorted((*neighbors, *last), key=lambda stage: stage.after_s)  # stable: ties keep order
     return [Stage(named, tuple(endpoints), 0.0, why)], [each for each in later if each.endpoints]
 
 

@@ -1,6 +1,6 @@
 """The table ``[boundary]`` of a deployment file, as settings that can be used as they stand.
 
-Guarantees: group names are unique; every endpoint and every neighbour that is named exists; every
+Guarantees: group names are unique; every endpoint and every neighbor that is named exists; every
 subnet is one; each group has a boundary, and every time is a number of minutes, 0 or more.
 """
 

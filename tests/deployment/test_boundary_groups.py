@@ -45,7 +45,7 @@ def names(settings: BoundarySettings, place: Place) -> list[str]:
     return [stage.group for stage in way_of(settings, place).stages]
 
 
-def test_neighbours_follow_in_the_order_of_their_fallback_times() -> None:
+def test_neighbors_follow_in_the_order_of_their_fallback_times() -> None:
     way = way_of(SETTINGS, OFFICE)
     told = [(stage.group, stage.endpoints, stage.after_s) for stage in way.stages]
     assert told == [
@@ -128,7 +128,7 @@ def layouts(draw: st.DrawFn) -> BoundarySettings:
     groups = []
     subnets = ["10.20.0.0/16", "10.1.0.0/16", "10.30.0.0/16"]
     for name in ("x", "y", "z"):
-        neighbours = st.sampled_from([other for other in "xyz" if other != name])
+        neighbors = st.sampled_from([other for other in "xyz" if other != name])
         groups.append(
             BoundaryGroup(
                 name,
@@ -137,7 +137,7 @@ def layouts(draw: st.DrawFn) -> BoundarySettings:
                 draw(st.sampled_from([(), ("Far",)])),
                 draw(st.sampled_from([(), ("any*",)])),
                 vpn=draw(st.booleans()),
-                fallback_min=draw(st.dictionaries(neighbours, MINUTES)),
+                fallback_min=draw(st.dictionaries(neighbors, MINUTES)),
             )
         )
     return BoundarySettings(
@@ -190,8 +190,8 @@ def test_no_endpoint_is_used_that_no_group_allows(
     allowed = {*settings.site_default, *settings.cloud}
     for name in current:
         allowed.update(groups[name].endpoints)
-        for neighbour in groups[name].fallback_min:
-            allowed.update(groups[neighbour].endpoints)
+        for neighbor in groups[name].fallback_min:
+            allowed.update(groups[neighbor].endpoints)
     assert set(way.ranks(len(way.stages))) <= allowed
     if fallback is Fallback.WAIT:
         late = {e for s in way.stages[way.at_once :] if s.after_s > failing_s for e in s.endpoints}

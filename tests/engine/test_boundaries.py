@@ -190,7 +190,7 @@ def test_a_laptop_that_moves_and_comes_back_goes_on_where_it_is(tmp_path: Path) 
     assert sum(scene.delivered().values()) < 440 * BLOCK_BYTES  # verified blocks came once
 
 
-def test_a_neighbour_serves_when_the_current_group_cannot(tmp_path: Path) -> None:
+def test_a_neighbor_serves_when_the_current_group_cannot(tmp_path: Path) -> None:
     """Fault: the distribution point of the branch refuses. dlcore asks the nearest neighbor, and
     not the cloud.
     """
@@ -213,12 +213,20 @@ def test_one_group_after_another_is_asked_until_one_serves(tmp_path: Path) -> No
     ]
 
 
-def test_packages_that_fail_together_open_one_group(tmp_path: Path) -> None:
-    two = SMALL | {"ABC00003": package("ABC00003", {"y": 20 * BLOCK_BYTES})}
-    scene = Scene(two)
-    scene.faults["dp"] = Fault.AUTH  # at the first request, when both packages are located
-    scene.play(tmp_path, scene.fetch)
-    assert scene.told() == [("began", ["branch"]), ("fallback", ["branch", "head office"])]
+def test_packages_that_fail_together_open_one_group() -> None:
+    scene = Scene(SMALL)
+
+    async def main() -> None:
+        await scene.boundaries.begin()
+        assert scene.boundaries.nothing_left(0.0) == 0.0
+        assert scene.boundaries.nothing_left(0.0) == 0.0
+        await asyncio.sleep(1)
+        assert scene.told() == [("began", ["branch"]), ("fallback", ["branch", "head office"])]
+        assert scene.boundaries.nothing_left(0.0) == 0.0
+        await asyncio.sleep(1)
+        assert scene.boundaries.nothing_left(0.0) is None
+
+    virtually(main())
 
 
 def test_a_fallback_time_is_waited_for_where_the_settings_say_so(tmp_path: Path) -> None:
@@ -237,7 +245,7 @@ def test_a_fallback_time_is_waited_for_where_the_settings_say_so(tmp_path: Path)
     assert not scene.cmg.locates
 
 
-def test_a_server_that_comes_back_in_time_keeps_the_neighbour_out(tmp_path: Path) -> None:
+def test_a_server_that_comes_back_in_time_keeps_the_neighbor_out(tmp_path: Path) -> None:
     scene = Scene(SMALL, WAITING)
     scene.faults["dp"] = Fault.AUTH
 
