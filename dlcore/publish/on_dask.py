@@ -43,17 +43,28 @@ def dask_workers(address: str, destination: str, options: LibraryOptions) -> Ite
     """
     with contextlib.ExitStack() as opened:
         if address == LOCAL:
-            cluster = LocalCluster(dashboard_address=None, protocol="tcp", host="127.0.0.1")
-            address = opened.enter_context(cluster).scheduler_address
-        try:
-            client = opened.enter_context(Client(address, timeout=_CONNECT_S))
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"there is no Dask scheduler at {address}: {error}",
-                remedy="Start it with dask scheduler, and name its address; or leave the address"
-                " out, for processes of this machine.",
-            ) from error
+            client = opened.enter_context(Client(opened.enter_context(_processes_here())))
+        else:
+            client = opened.enter_context(_connected(address))
         yield functools.partial(_mapped, client, destination, options)
+
+
+def _processes_here() -> LocalCluster:
+    """A scheduler and workers that nobody else on this machine can give work to: by TLS."""
+    return LocalCluster(
+        host="127.0.0.1", protocol="tls", security=True, dashboard_address="127.0.0.1:0"
+    )
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address, timeout=_CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"there is no Dask scheduler at {address}: {error}",
+            remedy="Start it with dask scheduler, and name its address; or write local, for"
+            " processes of this machine.",
+        ) from error
 
 
 def _mapped(
