@@ -163,4 +163,5 @@ def test_an_error_of_a_socket_means_the_same_on_windows(
 def test_a_server_that_may_want_a_client_certificate_is_told_as_such() -> None:
     """Fault: nginx answers 400 to a client without a certificate. The remedy names that, too."""
     assert "client_cert" in error_of_status("edge", "GET https://host/", 400, {}).remedy
+    assert "client certificate" in error_of_status("edge", "GET https://host/", 403, {}).remedy
     assert "client_cert" not in error_of_status("edge", "GET https://host/", 418, {}).remedy
