@@ -8,8 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from dlcore.transfer.http.security_contexts import AccountPassword, Scheme, SecurityContext
-from tests.transfer.windows_site import LENGTH, PASSWORD, site
 from tests.transfer.windows_auth import ToyAcceptor, ToyContexts, WindowsGuard
+from tests.transfer.windows_site import LENGTH, PASSWORD, site
 
 
 class OneAtATime(ToyAcceptor):
