@@ -107,6 +107,8 @@ class SharingMachine(FindingMachine):
         """Equal blocks are not fetched at the same time, unless one may have been given up."""
         self.orders.add((*self.needed, *self.maybe_needed))
         request = flight.request
+        if request.part and not request.buffer_bytes:
+            return  # the block was begun before
         mine = [(request.package, number) for number, _ in self._claims(flight)]
         if not request.part:
             contents = [self._content(*place) for place in mine]
