@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from dlcore.engine.download import packages as packages_of
+from dlcore.engine.download import retrying
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
@@ -203,7 +203,7 @@ def test_patches_are_waited_for_only_while_no_endpoint_serves_anything(
     It would have waited for the first one, although the other has the package.
     """
     causes = tuple(TransferError("no", fault=fault, endpoint=fault.value) for fault in faults)
-    assert packages_of._all_fail(ExhaustedError("none", causes=causes)) == is_worth_waiting
+    assert retrying._all_fail(ExhaustedError("none", causes=causes)) == is_worth_waiting
 
 
 class Late:

@@ -136,6 +136,10 @@ class SharingMachine(FindingMachine):
 
     def _is_helpless(self, place: Block) -> bool:
         """Whether some endpoint can do nothing for a block, so that it may give it up."""
+        for flight in self.flights.values():
+            asked = flight.request
+            if asked.part and asked.package == place[0] and place[1] in flight.numbers:
+                return True  # nobody else fetches a part that is on its way
         index, _ = self.manifests[place[0]].locate_block(place[1])
         return any(index not in self.held[place[0], endpoint] for endpoint in self.endpoints)
 

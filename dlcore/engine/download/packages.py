@@ -18,24 +18,22 @@ from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.copying import BlockCopier
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.patch_names import package_of, patches_of
+from dlcore.engine.download.patch_names import patches_of
 from dlcore.engine.download.retry import Retry as Retry
+from dlcore.engine.download.retrying import Retrying
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.without_fetching import FindPatches, WithoutFetching, no_patches
-from dlcore.engine.events import DownloadRetried, PackageFailed, PackageReady, PackageStarted
+from dlcore.engine.events import PackageFailed, PackageReady, PackageStarted
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import (
     DlcoreError,
-    ExhaustedError,
-    Fault,
-    IntegrityError,
     TransferError,
     UnexpectedContentError,
 )
 from dlcore.long_path import plain_path
 from dlcore.manifest import digest_of
 from dlcore.model import BlockInPackage, Manifest, ObjectIndex
-from dlcore.schedule import CopyBlocks, Events, PackageComplete, PackageExhausted, Scheduler
+from dlcore.schedule import CopyBlocks, Events, PackageExhausted, Scheduler
 from dlcore.store import Reserve, Store
 from dlcore.store.store import package_key
 from dlcore.transfer import Placement
@@ -47,11 +45,6 @@ endpoint is not for this package."""
 
 Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
 """Asks every endpoint for the package with an id, and returns when all have answered."""
-
-# Faults of a network or a server that may be better in a while.
-_PASSING = {Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER}
-FALLBACK_LOOK_S = 60.0
-"""While a fallback time passes, the endpoints that may be used are asked again this often."""
 
 logger = logging.getLogger(__name__)
 
@@ -83,17 +76,12 @@ class Packages:
         find_patches: FindPatches = no_patches,
         allowed: AllowedEndpoints | None = None,
     ) -> None:
-        self._allowed = allowed or AllEndpoints()
         self._searches: set[asyncio.Task[None]] = set()
         self._reserve = reserve
-        self._random = random
-        self._now_s = asyncio.get_running_loop().time
         self._scheduler = scheduler
         self._locate = locate
-        self._endpoints = endpoints
         self._bus = bus
         self._tasks = tasks
-        self._retry = Retry()
         self._begun: dict[str, PackageDownload] = {}
         self._finished: dict[str, Path] = {}
         self._described: dict[str, tuple[Manifest, bytes, Store]] = {}
@@ -104,6 +92,10 @@ class Packages:
             find_patches, self._fetch_patches, bus.emit, reserve
         )
         self._copier = BlockCopier(self._begun, tasks, self._copied)
+        self._retrying = Retrying(
+            *(scheduler, endpoints, bus, tasks, random, allowed or AllEndpoints()),
+            *(self._search, self.is_finished),
+        )
         self._is_closed = False
         self._beginning = asyncio.Lock()
         self._proving = asyncio.Lock()
@@ -119,10 +111,11 @@ class Packages:
     ) -> None:
         """Say how to carry out events, free a package's buffers, and wake the connections."""
         self._apply, self._forget_buffers, self._refill = apply, forget_buffers, refill
+        self._retrying.connect(apply, forget_buffers)
 
     def set_retry(self, retry: Retry) -> None:
         """Change what happens when no endpoint is left for a package."""
-        self._retry = retry
+        self._retrying.retry = retry
 
     # Answers
 
@@ -357,53 +350,6 @@ class Packages:
         if self._is_going_on:
             self._tasks.spawn(self._finish(self._begun[package]))
 
-    def exhausted(self, event: PackageExhausted) -> None:
-        """No endpoint is left for a package: ask all again later, or give it up."""
-        if not self._is_going_on:
-            return
-        package = self._begun[event.package]
-        if self._is_here(package):
-            return
-        if not package.is_hint and self._awaits_fallback(package):
-            return
-        failures = self._endpoints.last_failures(event.dropped)
-        error = package.exhausted(event.missing_blocks, failures, self._allowed.obstacle())
-        attempt, failing_s = package.begin_attempt(self._now_s())
-        wait_s = self._retry.wait_s(attempt, failing_s, self._random())
-        # What every endpoint serves wrong will not be right a moment later. Patches are not worth
-        # waiting for while an endpoint may serve the package.
-        is_final = isinstance(error, IntegrityError) or (package.is_hint and not _all_fail(error))
-        if wait_s is not None and not is_final:
-            self._tell_retry(package, attempt, wait_s, failing_s)
-            self._tasks.spawn(self._try_again(package, wait_s))
-            return
-        self._apply(self._scheduler.forget(package.package_id))
-        self._forget_buffers(package.package_id)
-        if package.is_hint:  # what it met must not keep others from an endpoint
-            self._apply(self._scheduler.retry(package.package_id))
-        self._tasks.spawn(self._give_up(package, error))
-
-    def _awaits_fallback(self, package: PackageDownload) -> bool:
-        """Whether other endpoints may be used for it later; those of now are asked meanwhile."""
-        wait_s = self._allowed.nothing_left(package.failing_s(self._now_s()))
-        if wait_s:  # else `search_again` follows, or there are no others
-            self._tasks.spawn(self._await_fallback(package, min(wait_s, FALLBACK_LOOK_S)))
-        return wait_s is not None
-
-    async def _await_fallback(self, package: PackageDownload, wait_s: float) -> None:
-        await asyncio.sleep(wait_s)
-        is_open = package.package_id not in self._finished and not package.has_failed
-        if is_open and self._allowed.nothing_left(package.failing_s(self._now_s())) != 0.0:
-            self._apply(self._scheduler.retry(package.package_id))
-            await self._search(package)
-
-    def _is_here(self, package: PackageDownload) -> bool:
-        """Whether all was found on disk; the scheduler left to requests what they were fetching."""
-        here = [BlockInPackage(number) for number, has in enumerate(package.partial.have) if has]
-        events = self._scheduler.found(package.package_id, here)
-        self._apply(events)
-        return PackageComplete(package.package_id) in events
-
     async def _finish(self, package: PackageDownload) -> None:
         try:
             path = await package.finish()
@@ -434,6 +380,11 @@ class Packages:
                     logger.info("package %s: %d blocks are here", package_id, len(found))
                     self._apply(self._scheduler.found(package_id, found))
 
+    def exhausted(self, event: PackageExhausted) -> None:
+        """No endpoint is left for a package: ask all again later, or give it up."""
+        if self._is_going_on:
+            self._retrying.exhausted(self._begun[event.package], event)
+
     def copy(self, event: CopyBlocks) -> None:
         """Copy blocks of a package from one that is on disk."""
         self._copier.add(event)
@@ -453,27 +404,6 @@ class Packages:
         self._apply(self._scheduler.found(package_id, found))
         self._apply(self._scheduler.not_copied(package_id, lost))
         self._refill()
-
-    def _tell_retry(
-        self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float
-    ) -> None:
-        logger.warning("package %s: no endpoint is left for it", package.package_id)
-        retry, name = self._retry, package_of(package.package_id)
-        left_s = retry.left_s(failing_s)
-        self._bus.emit(DownloadRetried(name, attempt, retry.count, wait_s, left_s))
-
-    async def _try_again(self, package: PackageDownload, wait_s: float) -> None:
-        await asyncio.sleep(wait_s)
-        if package.package_id in self._finished:  # by an endpoint that came back meanwhile
-            return
-        self._apply(self._scheduler.retry(package.package_id))
-        await self._search(package)
-
-    async def _give_up(self, package: PackageDownload, error: DlcoreError) -> None:
-        if not package.is_hint:
-            logger.error("package %s failed: %s", package.package_id, error.message)
-            self._bus.emit(PackageFailed(package.package_id, error.message))
-        await package.give_up(error)
 
     def fail_all(self, error: BaseException) -> None:
         """The local disk, or we ourselves, failed: nothing can go on."""
@@ -499,8 +429,3 @@ class Packages:
     @property
     def _is_going_on(self) -> bool:
         return not (self._is_closed or self._failure)
-
-
-def _all_fail(error: ExhaustedError) -> bool:
-    """Whether no endpoint can serve anything at present, so that waiting for it costs nothing."""
-    return bool(error.causes) and all(cause.fault in _PASSING for cause in error.causes)
