@@ -151,7 +151,17 @@ class SharingMachine(FindingMachine):
                     yield flight.request.package, number
 
     def _may_yet_come(self, package: str) -> bool:
-        return any(self._is_left_to_equals((package, n)) for n in self._missing(package))
+        others = {  # of blocks that may still be served
+            self._content(other, number)
+            for other in (*self.needed, *self.maybe_needed)
+            if other in self.manifests
+            for number in self._missing(other)
+            if self._holders(other, number)
+        }
+        missing = [(package, number) for number in self._missing(package)]
+        return any(
+            self._is_left_to_equals(p) or self._content(*p) in others - {None} for p in missing
+        )
 
     def _is_left_to_equals(self, place: Block) -> bool:
         content = self._content(*place)
