@@ -54,7 +54,7 @@ def point(
     hidden_endings: Collection[str] = (),
 ) -> LibraryPoint:
     return LibraryPoint(
-        library,
+        [library],
         Sender(None, time.monotonic, asyncio.sleep),
         Counters(),
         has_propfind=has_propfind,

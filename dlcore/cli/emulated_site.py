@@ -163,6 +163,15 @@ def endpoints(emulator: Emulator, prepared: Prepared) -> list[Endpoint]:
     ]
 
 
+def web_library(emulator: Emulator, prepared: Prepared) -> Endpoint:
+    """The content library as a running emulator serves it over HTTPS."""
+    return _endpoint(
+        prepared,
+        "library-web",
+        {"kind": "content-library", "url": emulator.library_url, "ca_file": str(emulator.ca_file)},
+    )
+
+
 def deployment(prepared: Prepared, served: list[Endpoint]) -> str:
     """The deployment file with the gateway and the distribution points."""
     catalog = {"path": str(prepared.published / CATALOG_KEY)}
@@ -179,11 +188,14 @@ def library_deployment(prepared: Prepared, served: list[Endpoint]) -> str:
         for path in prepared.drives
     ]
     points = [endpoint for endpoint in served if endpoint.keys["kind"] == "dp"]
+    web = [endpoint for endpoint in served if endpoint.keys["kind"] == "content-library"]
     both = " ".join(f"--from {as_argument(f'content-library+{path}')}" for path in prepared.drives)
     first = prepared.packages[0]
     note = f"# The content library alone: dlcore fetch {first} {both} -o {first}\n"
-    tables = "".join(_endpoint_table(endpoint) for endpoint in (*drives, *points))
-    return _HEAD + _table("[catalog]", catalog) + note + tables
+    tables = "".join(map(_endpoint_table, drives)) + "".join(map(_with_notes, web))
+    return (
+        _HEAD + _table("[catalog]", catalog) + note + tables + "".join(map(_endpoint_table, points))
+    )
 
 
 def _endpoint(

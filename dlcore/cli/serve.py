@@ -44,7 +44,8 @@ from dlcore.model import EndpointKind
     "--site",
     is_flag=True,
     help="Serve as a whole site: also as distribution points with anonymous access, with Windows "
-    "authentication and with client certificates, and write a content library on two drives. "
+    "authentication and with client certificates, and as a content library, which is written on "
+    "two drives and served over HTTPS. "
     "FOLDER may also hold packages that are not published, each named by its id.",
 )
 @click.option(
@@ -154,12 +155,15 @@ async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -
 async def _serve_site(
     prepared: emulated_site.Prepared, settings: Settings, state: Path, as_json: bool
 ) -> None:
-    async with Emulator(prepared.published, settings, state=state) as emulator:
+    async with Emulator(
+        prepared.published, settings, state=state, drives=prepared.drives
+    ) as emulator:
         served = emulated_site.endpoints(emulator, prepared)
         config, of_library = state / "deployment.toml", state / "content-library.toml"
         text = emulated_site.deployment(prepared, served)
         await asyncio.to_thread(write_private, config, text.encode())
-        more = emulated_site.library_deployment(prepared, served)
+        library = emulated_site.web_library(emulator, prepared)
+        more = emulated_site.library_deployment(prepared, [library, *served])
         await asyncio.to_thread(write_private, of_library, more.encode())
         if as_json:
             ready = {
@@ -167,7 +171,7 @@ async def _serve_site(
                 "config": str(config),
                 "pid": os.getpid(),
                 "library_config": str(of_library),
-                "endpoints": {endpoint.name: dict(endpoint.keys) for endpoint in served},
+                "endpoints": {each.name: dict(each.keys) for each in (*served, library)},
                 "content_library": [str(path) for path in prepared.drives],
             }
             show_json(ready, one_line=True)

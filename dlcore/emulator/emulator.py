@@ -14,7 +14,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from dlcore.emulator.client_certificates import (
 from dlcore.emulator.counters import Counters
 from dlcore.emulator.credentials import Clock, Signatures, Tokens
 from dlcore.emulator.distribution_point import DistributionPoint
+from dlcore.emulator.library_point import LibraryPoint
 from dlcore.emulator.listening import listen
 from dlcore.emulator.middleware import Guard, application
 from dlcore.emulator.ntlm_acceptor import NtlmAcceptor, Scheme
@@ -105,6 +106,7 @@ class Emulator:
         folder: A folder that ``dlcore publish`` wrote.
         settings: The emulator's settings.
         state: Folder for certificates and the registration token; created if missing.
+        drives: Folders of a content library to serve over HTTPS; the first has ``DataLib``.
         clock: Seconds since 1970, never running backwards; `steady_clock` by default.
         sleep: Waits for a number of seconds of that clock.
         shutdown_timeout_s: Time to finish the responses that are being sent when it stops.
@@ -116,6 +118,7 @@ class Emulator:
         settings: Settings,
         *,
         state: Path,
+        drives: Sequence[Path] = (),
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
         shutdown_timeout_s: float = 1.0,
@@ -124,6 +127,7 @@ class Emulator:
         self._folder = folder
         self._settings = settings
         self._state = state
+        self._drives = drives
         self._clock = clock or steady_clock()
         self._sleep = sleep
         self._shutdown_timeout_s = shutdown_timeout_s
@@ -151,6 +155,11 @@ class Emulator:
     def certificate_dp_url(self) -> str:
         """The same of the distribution point that demands a client certificate."""
         return self._dp_url("certificate_dp", "https")
+
+    @property
+    def library_url(self) -> str:
+        """The same of the content library, if there is one."""
+        return self._dp_url("library", "https")
 
     @property
     def accounts(self) -> Accounts | None:
@@ -238,6 +247,11 @@ class Emulator:
         gateway = service.routes() + storage.routes()
         context = prepared.identity.context()
         self._port = await stack.enter_async_context(self._serve(gateway, settings.port, context))
+        if self._drives:
+            library = LibraryPoint(self._drives, sender, counters).routes()
+            self._dp_ports["library"] = await stack.enter_async_context(
+                self._serve(library, 0, context)
+            )
         await self._start_points(stack, DistributionPoint(published, sender, counters), prepared)
 
     async def _start_points(

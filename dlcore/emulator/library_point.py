@@ -18,7 +18,7 @@ import asyncio
 import email.utils
 import html
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -50,10 +50,11 @@ class _Listed(NamedTuple):
 
 
 class LibraryPoint:
-    """Answers requests below ``/SMS_DP_SMSPKG$/`` from a folder ``SCCMContentLib``.
+    """Answers requests below ``/SMS_DP_SMSPKG$/`` from a content library.
 
     Args:
-        library: The folder; it has ``DataLib`` and ``FileLib``.
+        drives: Its folders ``SCCMContentLib``, one a drive. The first has ``DataLib``, and each a
+            part of ``FileLib``.
         sender: Sends bodies.
         counters: Count what is served.
         has_propfind: Whether folders are listed by ``PROPFIND``; else only as pages.
@@ -65,7 +66,7 @@ class LibraryPoint:
 
     def __init__(
         self,
-        library: Path,
+        drives: Sequence[Path],
         sender: Sender,
         counters: Counters,
         *,
@@ -73,7 +74,8 @@ class LibraryPoint:
         lists_contents: bool = True,
         hidden_endings: Collection[str] = (),
     ) -> None:
-        self._library = long_path(library)
+        self._drives = [long_path(drive) for drive in drives]
+        self._data_lib = self._drives[0] / _DATA_LIB
         self._sender = sender
         self._counters = counters
         self._has_propfind = has_propfind
@@ -93,8 +95,8 @@ class LibraryPoint:
             raise web.HTTPMethodNotAllowed("PROPFIND", ["GET", "HEAD"])
         root, parts = self._target(request)
         entries = await asyncio.to_thread(self._entries, parts)
-        modified_s = (self._library / _DATA_LIB).stat().st_mtime
-        site = Site(f"http://{request.host}/{root}", parts[0], modified_s)
+        modified_s = self._data_lib.stat().st_mtime
+        site = Site(f"{request.scheme}://{request.host}/{root}", parts[0], modified_s)
         path = "/".join(parts[1:])
         inside = f"{path}/" if path else ""
         responses = [collection(site, path)]
@@ -157,17 +159,20 @@ class LibraryPoint:
         """The file that a path names; None if it may be a folder."""
         folder = _LIBRARY_FOLDERS.get(parts[0].lower())
         if folder:
-            path = self._library.joinpath(folder, *parts[1:])
-            return path if path.is_file() else None
+            return self._stored(folder, *parts[1:])
         described = self._content(parts[0]).joinpath(*parts[1:])
         described = described.with_name(f"{described.name}{_INI}")
         if not (parts[1:] and described.is_file()):
             return None
         digest = decode_file_ini(described.read_bytes(), source="").sha256.hex().upper()
-        path = self._library / _FILE_LIB / digest[:4] / digest
-        if not path.is_file():
+        path = self._stored(_FILE_LIB, digest[:4], digest)
+        if path is None:
             raise web.HTTPNotFound
         return path
+
+    def _stored(self, *parts: str) -> Path | None:
+        paths = (drive.joinpath(*parts) for drive in self._drives)
+        return next((path for path in paths if path.is_file()), None)
 
     def _entries(self, parts: list[str]) -> list[_Listed]:
         """What is in a folder.
@@ -180,7 +185,7 @@ class LibraryPoint:
             raise web.HTTPNotFound
         if is_data_lib and parts[1:] and not self._lists_contents:
             raise web.HTTPNotFound
-        base = self._library / _DATA_LIB if is_data_lib else self._content(parts[0])
+        base = self._data_lib if is_data_lib else self._content(parts[0])
         folder = base.joinpath(*parts[1:])
         if not folder.is_dir():
             raise web.HTTPNotFound
@@ -189,7 +194,7 @@ class LibraryPoint:
 
     def _content(self, name: str) -> Path:
         """The folder of a content in ``DataLib``; a package id means its latest content."""
-        data_lib = self._library / _DATA_LIB
+        data_lib = self._data_lib
         versions = versions_in([path.name for path in data_lib.iterdir() if path.is_dir()], name)
         if versions:
             name = max(versions, key=lambda content: versions[content])
@@ -198,7 +203,7 @@ class LibraryPoint:
     def _page(
         self, request: web.Request, root: str, parts: list[str], entries: list[_Listed]
     ) -> web.Response:
-        above = f"http://{request.host}/{root}"
+        above = f"{request.scheme}://{request.host}/{root}"
         if self._lists_contents or parts[0].lower() != _DATA_LIB.lower():
             above += f"/{quote('/'.join(parts))}"
         lines = [

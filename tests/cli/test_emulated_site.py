@@ -38,6 +38,9 @@ OVER_HTTP = [
 ]
 
 
+LIBRARIES = ["The content library", "library-web"]
+
+
 class Site(NamedTuple):
     """A served site."""
 
@@ -55,7 +58,7 @@ class Site(NamedTuple):
 
     def command(self, endpoint: str) -> list[str]:
         """The arguments that the deployment file has for an endpoint alone."""
-        config = self.library_config if endpoint == "The content library" else self.config
+        config = self.library_config if endpoint in LIBRARIES else self.config
         lines = config.read_text(encoding="utf-8").splitlines()
         (text,) = (line for line in lines if line.startswith(f"# {endpoint} alone: "))
         words = shlex.split(text.partition("alone: ")[2], posix=sys.platform != "win32")
@@ -125,7 +128,7 @@ def fetched(here: Here, site: Site, folder: Path, *words: object) -> Ended:
     return ended
 
 
-@pytest.mark.parametrize("endpoint", [*OVER_HTTP, "The content library"])
+@pytest.mark.parametrize("endpoint", [*OVER_HTTP, *LIBRARIES])
 def test_each_endpoint_serves_the_package(
     endpoint: str, here: Here, site: Site, tmp_path: Path
 ) -> None:
@@ -151,16 +154,41 @@ def test_a_flipped_byte_is_named_and_the_fetch_goes_on_inside_the_file(
     assert tree(tmp_path / "to") == tree(site.source / PACKAGE)
 
 
+@pytest.mark.parametrize(
+    ("library", "where"), [(LIBRARIES[0], "SCCMContentLib"), (LIBRARIES[1], "localhost")]
+)
 def test_a_flipped_byte_in_the_content_library_is_named(
-    here: Here, site: Site, tmp_path: Path
+    library: str, where: str, here: Here, site: Site, tmp_path: Path
 ) -> None:
-    """Fault: a drive has a file with a flipped byte. dlcore names the file and the drive."""
+    """Fault: a drive has a file with a flipped byte. dlcore names the file and the endpoint."""
     with site.damaged():
-        ended = fetched(here, site, tmp_path, *site.command("The content library"))
+        ended = fetched(here, site, tmp_path, *site.command(library))
     message = str(refused(ended, 7, "integrity")["message"])
-    assert "SCCMContentLib" in message
+    assert where in message
     assert "large.bin does not match its digest" in message
     assert not (tmp_path / "to").exists()
+
+
+def test_a_flipped_byte_is_found_by_the_content_hash_alone(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    """Fault: nothing but the content hash is known, and a file has a flipped byte. dlcore says that
+    the file cannot be named, and delivers nothing.
+    """
+    words = site.command("dp-anonymous")
+    at = words.index("--catalog")
+    stated = Path(site.ready["content_library"][0], "DataLib", f"{PACKAGE}.1.INI")
+    told = stated.read_text(encoding="ascii").partition("Hash=")[2].strip()
+    words[at : at + 2] = ["--content-hash", told]
+    with site.damaged():
+        ended = fetched(here, site, tmp_path, *words)
+    message = str(refused(ended, 7, "integrity")["message"])
+    assert f"not {told}" in message
+    assert "cannot be told" in message
+    assert not (tmp_path / "to").exists()
+    again = fetched(here, site, tmp_path, *words)
+    assert (again.status, again.document["truth"]) == (0, "content-hash"), again.err
+    assert tree(tmp_path / "to") == tree(site.source / PACKAGE)
 
 
 LOGINS = {
@@ -237,7 +265,10 @@ POINTS = {"dp-anonymous", "dp-windows", "dp-certificate"}
 @with_windows_login
 @pytest.mark.parametrize(
     ("file", "others"),
-    [("deployment.toml", {"gateway"}), ("content-library.toml", {"drive-d", "drive-e"})],
+    [
+        ("deployment.toml", {"gateway"}),
+        ("content-library.toml", {"drive-d", "drive-e", "library-web"}),
+    ],
 )
 def test_a_sequence_runs_with_each_deployment_file(
     file: str, others: set[str], here: Here, site: Site, tmp_path: Path
