@@ -15,6 +15,7 @@ from dlcore.engine.download.downloads import PROGRESS_EVERY_S
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import (
     BlockRejected,
+    BoundaryChanged,
     DownloadRetried,
     Event,
     PackageFailed,
@@ -100,7 +101,7 @@ class RunEvents:
         await self._refresh()
 
     async def _hear(self, event: Event) -> None:
-        if isinstance(event, TrafficChanged):
+        if isinstance(event, (BoundaryChanged, TrafficChanged)):
             self._tell(event)
         if not isinstance(event, _OF_PACKAGES):
             return

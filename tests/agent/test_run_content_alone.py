@@ -20,7 +20,14 @@ from dlcore.agent.patience import AgentAwayError
 from dlcore.agent.run_content import AgentRunContent
 from dlcore.agent.run_want import NAME
 from dlcore.engine.download.library import Library
-from dlcore.engine.events import AgentReturned, Event, PackageReady, PackageStarted, TrafficChanged
+from dlcore.engine.events import (
+    AgentReturned,
+    BoundaryChanged,
+    Event,
+    PackageReady,
+    PackageStarted,
+    TrafficChanged,
+)
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.state import Pin
@@ -280,11 +287,14 @@ def test_only_what_concerns_the_run_is_told(tmp_path: Path) -> None:
     async def main() -> None:
         scene = Scene(tmp_path)
         paused = TrafficChanged("paused", 0.0, "")
-        scene.agent.happens = [PackageStarted("XYZ", 1, 0), PackageReady(A, "there"), paused]
+        moved = BoundaryChanged("network", {"home": ("cloud",)}, "192.0.2.7 is in 192.0.2.0/24")
+        whole = PackageReady(A, "there")
+        scene.agent.happens = [PackageStarted("XYZ", 1, 0), whole, paused, moved]
         async with scene.content:
             await asyncio.sleep(1.0)
-        told = [event for event in scene.told if isinstance(event, (PackageReady, TrafficChanged))]
-        assert told == [PackageReady(A, "there"), paused]
+        of_run = (PackageReady, TrafficChanged, BoundaryChanged)
+        told = [event for event in scene.told if isinstance(event, of_run)]
+        assert told == [whole, paused, moved]
         assert not any(isinstance(event, PackageStarted) for event in scene.told)
 
     virtually(main())
