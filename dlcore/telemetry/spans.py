@@ -175,14 +175,15 @@ class RunSpans:
                 }
                 self._root.add_event("step skipped", skipped, now_ns)
 
-    def _begin_step(self, index: int, name: str, packages: tuple[str, ...], now_ns: int) -> None:
+    def _begin_step(self, index: int, name: str, packages: tuple[str, ...], began_ns: int) -> None:
+        self._end_step("", self._now_ns())  # of which no end was heard
         attributes: Attributes = {
             "dlcore.step.index": index,
             "dlcore.step.name": name,
             "dlcore.step.packages": packages,
         }
         span = self._tracer.start_span(
-            "step", self._below_root(), attributes=attributes, start_time=now_ns
+            "step", self._below_root(), attributes=attributes, start_time=began_ns
         )
         self._step = index, span
 

@@ -111,6 +111,14 @@ def test_a_fetch_is_one_span_with_its_packages_below() -> None:
     assert fetch.status.status_code is StatusCode.ERROR
 
 
+def test_a_step_that_waits_again_without_an_end_is_another_span() -> None:
+    """Fault: the end of a step is not heard. dlcore ends its span when the next one begins."""
+    waiting = events.StepWaiting(1, "drivers", (DRIVERS,))
+    started = events.StepStarted(1, "drivers", 1.0, {}, (DRIVERS,))
+    memory = heard([(1.0, started), (2.0, waiting)])
+    assert len(memory.named("step")) == 2
+
+
 @settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(an_event(), max_size=12))
 def test_whatever_happens_all_spans_end(happened: list[Event]) -> None:
