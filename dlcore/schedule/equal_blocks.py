@@ -280,11 +280,19 @@ class EqualBlocks:
 
 
 def _digests(manifest: Manifest) -> Iterator[tuple[BlockInPackage, bytes]]:
-    """Number and digest of each block that has one; an object of one block has the same as it."""
+    """Number of each block that has a digest, and that digest with the block's length.
+
+    The digest of an object of one block is that of the block. Manifests may be wrong: what has the
+    same digest and another length is not equal.
+    """
     for index, item in enumerate(manifest.objects):
         digests = item.digests
         if not digests and item.length_bytes <= manifest.block_bytes:
             digests = item.sha256
         first = manifest.first_blocks[index]
-        for at in range(0, len(digests), DIGEST_BYTES):
-            yield BlockInPackage(first + at // DIGEST_BYTES), digests[at : at + DIGEST_BYTES]
+        for block in range(len(digests) // DIGEST_BYTES):
+            length_bytes = min(
+                manifest.block_bytes, item.length_bytes - block * manifest.block_bytes
+            )
+            digest = digests[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
+            yield BlockInPackage(first + block), digest + length_bytes.to_bytes(8, "big")

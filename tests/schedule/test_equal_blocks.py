@@ -198,7 +198,7 @@ def test_of_a_block_that_is_fetched_in_parts_the_rest_is_waited_for() -> None:
 
 @pytest.mark.parametrize("count", [2, 60])
 def test_of_equal_blocks_of_a_package_one_is_fetched(count: int) -> None:
-    made = shape([count + 1], block_bytes=BLOCK_BYTES)
+    made = sized([(count + 1) * BLOCK_BYTES], block_bytes=BLOCK_BYTES)
     item = msgspec.structs.replace(made.objects[0], digests=bytes(DIGEST_BYTES * (count + 1)))
     scheduler = DeadlineScheduler({"e": Terms()})
     scheduler.want("p", msgspec.structs.replace(made, objects=(item,)), bytes(count + 1))
@@ -228,3 +228,20 @@ def test_objects_of_one_block_with_only_one_digest_are_equal_if_that_is() -> Non
     assert scene.has_none()
     scene.deliver(request)
     assert copies(scene) == [CopyBlocks("s", (FIRST,), "r", FIRST)]
+
+
+def test_blocks_with_one_digest_and_two_lengths_are_not_equal() -> None:
+    """Fault: a manifest states a wrong length beside the digest of another package's block. dlcore
+    copies nothing from one to the other, so the package that is right is not held up.
+    """
+    scene = Scene({}, {"e": 0}, block_bytes=BLOCK_BYTES)
+    right = sized([100], block_bytes=BLOCK_BYTES)
+    other = sized([60], block_bytes=BLOCK_BYTES)
+    item = msgspec.structs.replace(other.objects[0], digests=right.objects[0].digests)
+    wrong = msgspec.structs.replace(other, objects=(item,))
+    scene.manifests |= {"p": right, "q": wrong}
+    for package, manifest in scene.manifests.items():
+        scene.note(scene.scheduler.want(package, manifest, b"\0"))
+        scene.note(scene.scheduler.located(package, "e", EVERYTHING))
+    scene.order(["p", "q"])
+    assert {scene.ask().package, scene.ask().package} == {"p", "q"}
