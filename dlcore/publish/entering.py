@@ -33,6 +33,10 @@ class Entering(Protocol):
         """What is at the site already, by package id, when this began."""
         ...
 
+    def begin(self) -> None:
+        """Publishing begins: what an earlier one has finished is not finished any more."""
+        ...
+
     def enter(self, entries: Entries) -> Refused | None:
         """Enter published contents.
 
@@ -81,6 +85,9 @@ class IntoCatalog:
         self._published = dict(published)
         self.known: Entries = published
         self.documents = 0
+
+    def begin(self) -> None:
+        """See `Entering`. The catalog says of nothing that it is finished."""
 
     def enter(self, entries: Entries) -> Refused | None:
         """See `Entering`."""
@@ -146,6 +153,11 @@ class IntoPart:
         self._confirmed: set[str] = set()  # of the packages, those that this run has published
         self.known: Entries = {**published, **packages}
         self.documents = 0
+
+    def begin(self) -> None:
+        """See `Entering`. Whoever joins the parts does not take the earlier one for this one."""
+        if self._written and self._written.is_complete:
+            self._write(self._part)
 
     def enter(self, entries: Entries) -> Refused | None:
         """See `Entering`. A pruning is noticed by whoever joins the parts."""

@@ -1,7 +1,8 @@
 """Joins the shards of a library: puts what they have published into the catalog, by one change.
 
-Guarantees: the catalog then names only what is at the site. The parts of a signed site are not
-taken from the site itself: whoever can write there could choose what is signed.
+Guarantees: the catalog then names only manifests that are at the site; whether their objects are
+still there is for ``dlcore verify``. The parts of a signed site are not taken from the site itself:
+whoever can write there could choose what is signed.
 """
 
 from __future__ import annotations

@@ -117,6 +117,7 @@ class WholeLibrary:
         Args:
             doing: Publishes contents.
         """
+        self._entering.begin()
         step = self._policy.contents_per_change
         outcomes = doing(self._in_this_round(self._jobs.values()))
         finished = 0

@@ -19,6 +19,7 @@ from dlcore.publish import (
     publish_library,
     verify_site,
 )
+from dlcore.publish.entering import IntoPart
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
@@ -99,11 +100,27 @@ def test_shards_of_which_one_is_killed_give_the_same_site_as_one_publishing(
     assert {path: data for path, data in found.items() if not path.endswith(".tmp")} == plain
 
 
-def test_a_shard_that_is_published_again_writes_nothing(whole: Path, site: Path) -> None:
+def test_a_shard_that_begins_again_is_not_joined_before_it_has_finished(
+    whole: Path, site: Path
+) -> None:
+    """Fault P1: a machine that publishes a shard a second time is killed at once. dlcore does not
+    take what it published the first time for the whole of it.
+    """
+    publish_shards(whole, site, of=2)
+    target = FolderDestination(site, DEFAULT_POLICY)
+    part = IntoPart(
+        target, target, Shard(1, 2), {}, replace=False, policy=DEFAULT_POLICY, now=now_utc
+    )
+    part.begin()
+    with pytest.raises(ConfigError, match="shard 1/2 has not finished"):
+        joined(site, 2)
+
+
+def test_a_shard_that_is_published_again_writes_no_content(whole: Path, site: Path) -> None:
     first = published(whole, site, shard=Shard(2, 4))
     again = published(whole, site, shard=Shard(2, 4))
     assert (first.contents, again.contents) == (again.unchanged + len(again.new), first.contents)
-    assert (again.objects_written, again.documents_written) == (0, 0)
+    assert (again.objects_written, again.documents_written) == (0, 2)  # it begins, and has finished
 
 
 def test_joining_again_after_shards_that_found_nothing_new_changes_nothing(
