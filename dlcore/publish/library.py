@@ -20,7 +20,7 @@ import msgspec
 from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundError
 from dlcore.manifest import check_path, check_together, decode_file_ini, decode_package_ini
 from dlcore.manifest.content_library import MAX_INI_BYTES
-from dlcore.publish.disk import disk_faults
+from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.source import Source, SourceFile, blaming, list_source
 from dlcore.spelling import IDS, hint
 
@@ -164,5 +164,5 @@ def _file(roots: Sequence[Path], ini: SourceFile, *, looks: bool) -> SourceFile:
 
 def read_ini(path: Path) -> bytes:
     """An INI file, or the beginning of one that is longer than any; raises `StorageError`."""
-    with disk_faults(path), path.open("rb") as file:
+    with disk_faults(path), open_plain(path) as file:
         return file.read(MAX_INI_BYTES + 1)
