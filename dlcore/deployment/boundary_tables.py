@@ -87,12 +87,14 @@ def _read_group(value: object, where: str, names: list[str] | None) -> BoundaryG
 
 def _check_subnet(subnet: str, where: str) -> None:
     try:
+        if "/" not in subnet:
+            raise ValueError
+        meant = ipaddress.ip_network(subnet, strict=False)
+    except ValueError:
+        raise ConfigError(f"{where}: {subnet} is not a subnet", remedy=_A_SUBNET) from None
+    try:
         ipaddress.ip_network(subnet)
     except ValueError:
-        try:
-            meant = ipaddress.ip_network(subnet, strict=False)
-        except ValueError:
-            raise ConfigError(f"{where}: {subnet} is not a subnet", remedy=_A_SUBNET) from None
         raise ConfigError(
             f"{where}: {subnet} is an address in a subnet, not the subnet",
             remedy=f'Write "{meant}".',

@@ -251,6 +251,7 @@ def test_with_groups_distribution_points_are_used_where_these_say() -> None:
         ("[boundary]\ncloud = ['cmg9']\n" + GROUP, 'no endpoint is named "cmg9"', ""),
         (GROUP.replace("10.20.0.0/16", "10.20.3.4/16"), "an address", 'Write "10.20.0.0/16"'),
         (GROUP.replace("10.20.0.0/16", "10.20"), "10.20 is not a subnet", "as in"),
+        (GROUP.replace("10.20.0.0/16", "10.20.0.0"), "10.20.0.0 is not a subnet", "its prefix"),
         (GROUP + "fallback_min = {branhc = 5}", "did you mean branch?", "Names listed: branch"),
         (GROUP + "fallback_min = {branch = 5}", "names the group itself", "neighbors"),
         (GROUP + "fallback_min = {head = -1}", 'fallback_min."head": Expected int', "bounds"),
