@@ -243,9 +243,11 @@ def test_a_wrong_login_is_refused_and_named(
     if case == "no-login":
         words = [word.replace("EMULATOR%5Cclient@", "") for word in words]
     ended = fetched(here, site, tmp_path, *words)
-    message = str(refused(ended, 5, "auth")["message"])
+    error = refused(ended, 5, "auth")
+    message = str(error["message"])
     assert "localhost" in message
     assert told in message
+    assert not str(error["remedy"]).startswith("What was verified"), "it says what to do first"
     assert not (tmp_path / "to").exists()
 
 

@@ -299,8 +299,9 @@ class PackageDownload:
             return IntegrityError(message, remedy=_WRONG_HERE if is_own else _WRONG_ELSEWHERE)
         kind = ExhaustedError
         remedy = "What was verified is kept: run again when an endpoint can serve the package."
-        if Fault.AUTH in faults:
-            kind = ContentRefusedError
+        if refused := [cause for cause in causes if cause.fault is Fault.AUTH]:
+            remedies = dict.fromkeys(cause.remedy for cause in refused)
+            kind, remedy = ContentRefusedError, " ".join([*filter(None, remedies), remedy])
         elif behind := [cause for cause in causes if cause.fault is Fault.PROXY]:
             kind, remedy = ContentBehindProxyError, f"{behind[0].remedy} {remedy}"
         elif faults == {Fault.NOT_FOUND}:
