@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import logging
 import unicodedata
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,9 @@ from dlcore.waiting import side_by_side
 
 MAX_ENTRIES = 1 << 20
 """Files and folders of a content: more than any package has, and less than memory."""
+
+MAX_PATH_CHARACTERS = 4096
+"""Of a folder; a listing that leads ever deeper ends there."""
 
 _SUFFIX = ".INI"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
@@ -196,13 +200,12 @@ class _Description:
     async def _tree(self, content: str, source: str) -> _Tree:
         root = _root(content)
         tree = _Tree({}, [])
-        count = 0
-        level = [""]
-        while level:
+        count, at_once = 0, self._library.questions_at_once
+        waiting = deque([""])
+        while waiting:
+            some = [waiting.popleft() for _ in range(min(len(waiting), at_once))]
             listed = await side_by_side(
-                self._entries,
-                [f"{root}{folder}".rstrip("/") for folder in level],
-                self._library.questions_at_once,
+                self._entries, [f"{root}{folder}".rstrip("/") for folder in some], at_once
             )
             count += sum(map(len, listed))
             if count > self._max_entries:
@@ -210,8 +213,13 @@ class _Description:
                     f"{source}: it has more than {self._max_entries} files and folders",
                     remedy="Split the package.",
                 )
-            found = zip(level, listed, strict=True)
-            level = [below for folder, own in found for below in tree.add(folder, own, root)]
+            for folder, own in zip(some, listed, strict=True):
+                waiting.extend(tree.add(folder, own, root))
+            if waiting and len(waiting[-1]) > MAX_PATH_CHARACTERS:
+                raise ManifestError(
+                    f"{source}: its folders lead ever deeper",
+                    remedy="Validate the content on the distribution point.",
+                )
         tree.check(source)
         return tree
 

@@ -11,6 +11,7 @@ mostly by Windows authentication.
 from __future__ import annotations
 
 import unicodedata
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ from dlcore.transfer.sink import Sink, SinkWriter
 from dlcore.waiting import side_by_side
 
 MAX_ENTRIES = 1 << 20  # of a content: more than any has, and less than memory
+MAX_PATH_CHARACTERS = 4096  # of an entry; a listing that leads ever deeper ends there
+MAX_LISTED_CHARACTERS = 1 << 28  # of all paths and links together, which are kept in memory
 _LISTED_AT_ONCE = 32  # folders; each costs a round trip
 _FILTERED = (
     "The server lists it and does not send it: its request filtering may refuse names with this"
@@ -134,33 +137,42 @@ class DistributionPointEndpoint:
 
         Raises:
             TransferError: It cannot be listed; ``NOT_FOUND`` if it is not there; ``REFUSED`` if it
-                has too many files and folders.
+                has too many files and folders, or too long paths.
         """
         root = f"{self._folder}/{name}"
         files: dict[str, ListedFile] = {}
         folders: dict[str, str] = {"": root}
         with_entries: set[str] = set()
-        level = [root]
-        while level:
+        characters = 0
+        waiting = deque([root])
+        while waiting:
+            some = [waiting.popleft() for _ in range(min(len(waiting), _LISTED_AT_ONCE))]
             listed = await side_by_side(
-                lambda link: self._listed.entries(link, root), level, _LISTED_AT_ONCE
+                lambda link: self._listed.entries(link, root), some, _LISTED_AT_ONCE
             )
-            level = []
             for entry in (entry for entries in listed for entry in entries if entry.path):
+                if len(entry.path) > MAX_PATH_CHARACTERS:
+                    raise self._too_much(name, f"a path of over {MAX_PATH_CHARACTERS} characters")
+                characters += len(entry.path) + len(entry.link)
                 with_entries.add(entry.path.rpartition("/")[0])
                 if not entry.is_folder:
                     files[entry.path] = ListedFile(entry.link, entry.length_bytes)
                 elif entry.path not in folders:  # else a false listing would go in circles
                     folders[entry.path] = entry.link
-                    level.append(entry.link)
+                    waiting.append(entry.link)
             if len(files) + len(folders) > max_entries:
-                raise TransferError(
-                    f"{name} has more than {max_entries} files and folders",
-                    fault=Fault.REFUSED,
-                    endpoint=self.name,
-                    remedy="Split the package.",
-                )
+                raise self._too_much(name, f"more than {max_entries} files and folders")
+            if characters > MAX_LISTED_CHARACTERS:
+                raise self._too_much(name, f"paths of over {MAX_LISTED_CHARACTERS} characters")
         return ListedContent(files, tuple(sorted(folders.keys() - with_entries - {""})))
+
+    def _too_much(self, name: str, what: str) -> TransferError:
+        return TransferError(
+            f"{name} has {what}",
+            fault=Fault.REFUSED,
+            endpoint=self.name,
+            remedy="Split the package. If it has fewer files, the server is not to be trusted.",
+        )
 
     async def read_listed(
         self, path: str, file: ListedFile, span: tuple[int, int], sink: Sink
