@@ -151,7 +151,7 @@ def test_a_package_that_is_here_is_ready_though_its_request_fails(tmp_path: Path
         FakeEndpoint("b", {"ABC00002": packages["ABC00002"]}, refused, latency_s=5.0),
     ]
     virtually(fetch(tmp_path, packages, endpoints, connections=1))
-    assert len(endpoints[1].asked) == 1
+    assert len(endpoints[1].asked) <= 1  # or its blocks were promised before
 
 
 def refused(asked: Asked) -> Reply:
