@@ -163,11 +163,13 @@ async def run_in_process(question: Question, *, max_run_s: float = MAX_RUN_S) ->
 
     Args:
         question: The script, and what it is asked.
-        max_run_s: Seconds after which the process is ended.
+        max_run_s: Seconds after which the process is ended. It ends by itself if this process is
+            gone by then.
 
     Raises:
         ProxyScriptError: It takes too long, fails, or names no way.
     """
+    asked = json.dumps({**question._asdict(), "max_run_s": max_run_s}).encode()
     environment = {key: text for key, text in os.environ.items() if key.upper() in _PASSED_ON}
     try:
         process = await asyncio.create_subprocess_exec(
@@ -181,7 +183,7 @@ async def run_in_process(question: Question, *, max_run_s: float = MAX_RUN_S) ->
         raise ProxyScriptError(f"it cannot be run: {error.strerror}") from None
     try:
         async with asyncio.timeout(max_run_s):
-            answer, _ = await process.communicate(json.dumps(question._asdict()).encode())
+            answer, _ = await process.communicate(asked)
     except TimeoutError:
         raise ProxyScriptError(f"it takes longer than {max_run_s:g} s") from None
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import trustme
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import Authentication, WebAccess
 from dlcore.transfer import Keyring
+from dlcore.transfer.http import pac_process
 from dlcore.transfer.http.proxies import Proxies, proxy_of
 from dlcore.transfer.http.proxy_script import (
     ProxyScript,
@@ -209,6 +212,51 @@ async def test_a_script_reaches_no_file_and_no_variable(
         }}"""
     way = await run_in_process(Question(text, f"https://{NAME}/", NAME))
     assert way == "http://nothing:1"
+
+
+@needs_pac
+@pytest.mark.usefixtures("_ready_to_run")
+async def test_a_script_does_not_learn_which_files_exist(tmp_path: Path) -> None:
+    """Fault: a proxy script asks which files exist, or are open. dlcore does not let it know."""
+    secret_file(tmp_path, "secret.js", "")
+    asked = f"{tmp_path.as_posix()}/./secret.js"  # one that is found loses the dot
+    text = f"""
+        var seen = '';
+        import('{asked}').catch(function(error) {{ seen += error; }});
+        [require, call_python.bind(null, 'dukpy.normalize_module', '')].forEach(function(find) {{
+            try {{ seen += find('{asked}'); }} catch (error) {{ seen += error; }}
+        }});
+        function FindProxyForURL() {{
+            var known = seen.indexOf('{tmp_path.as_posix()}/secret.js') >= 0;
+            return 'PROXY ' + (seen && !known ? 'nothing' : 'canary') + ':1';
+        }}"""
+    way = await run_in_process(Question(text, f"https://{NAME}/", NAME))
+    assert way == "http://nothing:1"
+
+
+@needs_pac
+def test_a_script_ends_though_nobody_is_left_to_end_it() -> None:
+    """Fault: dlcore is killed while a proxy script never ends. Its process ends by itself."""
+    question = Question(HOSTILE["endless"], f"https://{NAME}/", NAME)
+    asked = json.dumps({**question._asdict(), "max_run_s": -0.9}).encode()  # and the grace
+    command = (sys.executable, "-I", pac_process.__file__)
+    ended = subprocess.run(command, input=asked, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"Timeout" in ended.stderr
+
+
+LIMITS = f"""
+import resource, runpy
+runpy.run_path({pac_process.__file__!r})["limit_this_process"](20.0)
+print(*resource.getrlimit(resource.RLIMIT_CPU))
+"""
+
+
+@pytest.mark.posix_only(reason="Windows limits no processor time of a process alone")
+def test_the_processor_time_of_a_script_is_limited_too() -> None:
+    told = subprocess.run([sys.executable, "-c", LIMITS], capture_output=True, check=True).stdout
+    soft_s, hard_s = map(int, told.split())
+    assert 21 <= soft_s == hard_s < 60
 
 
 @needs_pac
