@@ -1,7 +1,7 @@
 """Where a proxy script is read from: a file, or a server that is reached by https.
 
 Guarantees: nobody else could have written the script. A file that another ordinary user could alter
-is refused, and so is plain http.
+is refused, and so is plain http. A file that does not open holds up nothing but the script.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+from dlcore.abandonable import AbandonableThreads, TooManyHangError
 from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.extras import require
@@ -80,7 +81,8 @@ def _script_at(url: str, ca_file: str, policy: TransferPolicy) -> ProxyScript:
     require("pac")
     if is_file_url(url):
         path = Path(path_of_file_url(url))
-        return ProxyScript(redact(url), lambda: _read_file(path))
+        threads = AbandonableThreads(1)
+        return ProxyScript(redact(url), lambda: _read_file(path, threads))
     try:
         is_fit = is_protected(exact_url(url))
     except ValueError as error:
@@ -94,7 +96,7 @@ def _script_at(url: str, ca_file: str, policy: TransferPolicy) -> ProxyScript:
     return ProxyScript(redact(url), lambda: _read_url(url, ca_file, policy))
 
 
-async def _read_file(path: Path) -> bytes:
+async def _read_file(path: Path, threads: AbandonableThreads) -> bytes:
     def read() -> bytes:
         place = long_path(path)
         check_unalterable(place)
@@ -103,9 +105,11 @@ async def _read_file(path: Path) -> bytes:
 
     try:
         async with asyncio.timeout(MAX_RUN_S):
-            data = await asyncio.to_thread(read)
+            data = await asyncio.get_running_loop().run_in_executor(threads, read)
     except TimeoutError:
         raise ProxyScriptError(f"it cannot be read within {MAX_RUN_S:g} s") from None
+    except TooManyHangError:
+        raise ProxyScriptError("an earlier read of it still hangs") from None
     except OSError as error:
         raise ProxyScriptError(f"it cannot be read: {error.strerror}") from None
     except DlcoreError as error:

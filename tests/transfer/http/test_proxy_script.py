@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import trustme
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import Authentication, WebAccess
 from dlcore.transfer import Keyring
+from dlcore.transfer.endpoints.proxy_script_source import proxy_script
 from dlcore.transfer.http import pac_process
 from dlcore.transfer.http.proxies import Proxies, proxy_of
 from dlcore.transfer.http.proxy_script import (
@@ -24,6 +27,7 @@ from dlcore.transfer.http.proxy_script import (
     Question,
     run_in_process,
 )
+from dlcore.transfer.policy import TransferPolicy
 from tests.transfer.access import read, secret_file
 from tests.transfer.access_servers import BODY, guarded, proxy
 
@@ -278,6 +282,29 @@ async def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert (
         f"the script {missing} does not tell the proxy: it cannot be read" in caught.value.message
     )
+
+
+@needs_pac
+@pytest.mark.posix_only(reason="a pipe there is no file")
+def test_a_script_that_does_not_open_holds_nothing_up(tmp_path: Path) -> None:
+    """Fault: the file of a proxy script never opens. dlcore gives it up, and ends without it."""
+    pipe = tmp_path / "proxy.pac"
+    os.mkfifo(pipe, 0o600)
+    script = proxy_script("edge", f"pac+{pipe.as_uri()}", "", TransferPolicy())
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await script.way_to("https", NAME)
+        with pytest.raises(ProxyScriptError, match="an earlier read of it still hangs"):
+            await script.way_to("https", NAME)
+
+    thread = threading.Thread(target=lambda: asyncio.run(ask()), daemon=True)
+    thread.start()
+    thread.join(10.0)
+    is_over = not thread.is_alive()
+    os.close(os.open(pipe, os.O_RDWR))  # what waits for the pipe goes on
+    assert is_over
 
 
 async def test_a_script_of_the_system_that_does_not_tell_is_done_without(
