@@ -14,6 +14,7 @@ from dlcore.cli.paths import EXISTING_FILE, FILE
 from dlcore.disk.faults import guarded
 from dlcore.errors import ConfigError, NotFoundError, StorageError
 from dlcore.long_path import long_path
+from dlcore.printable import quoted
 
 if TYPE_CHECKING:
     from dlcore.locations import Told
@@ -48,6 +49,7 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     from dlcore.deployment import parse_deployment
     from dlcore.locations import deployment_file, endpoints_of
 
+    _check_path_of_catalog(catalog)
     told = [_read(file) for file in files]
     endpoints = endpoints_of(each for one in told for each in one.locations)
     _tell_notes(told)
@@ -65,6 +67,16 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     else:
         for line in text.splitlines():
             say(line)
+
+
+def _check_path_of_catalog(catalog: str) -> None:
+    try:
+        catalog.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"--catalog {quoted(catalog)}: no deployment file can hold this path, which is not Unicode",
+            remedy="Rename the folder or the file.",
+        ) from None
 
 
 def _read(file: Path) -> Told:

@@ -32,7 +32,7 @@ def deployment_file(told: Sequence[Told], *, catalog: str) -> str:
 
     Args:
         told: What the documents of one site tell.
-        catalog: Path of the catalog, which no site tells.
+        catalog: Path of the catalog, which no site tells; it can be encoded as UTF-8.
     """
     endpoints = endpoints_of(each for one in told for each in one.locations)
     packages = _packages(told)
@@ -121,8 +121,11 @@ def _access(endpoint: FoundEndpoint, *, has_token: bool) -> Iterator[str]:
 
 
 def _string(text: str) -> str:
-    """A basic string of TOML: JSON's escapes are among those of TOML."""
-    return json.dumps(text, ensure_ascii=False)
+    """A basic string of TOML: JSON's escapes are among those of TOML, which has one more.
+
+    Source: TOML 1.0.0, "String": U+007F is to be escaped.
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def _comment(text: str) -> str:

@@ -3,24 +3,26 @@
 The reply's form is not documented. Read is what was observed; all else is told in remarks or passed
 over. Nothing here speaks with a management point.
 
+Guarantees: of what is not known only the name is told, and that only if it is a plain word. A value
+that is not known may be a secret, whatever its name.
+
 Source: ``ContentLocationReply`` in logs of clients that were made public; for the reply without
 locations, MSEndpointMgr/ModernDriverManagement, issue 69.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
 import msgspec
 
-from dlcore.hook.handed_variables import is_secret
 from dlcore.hook.package_hash import told_hash
 from dlcore.locations.place import place_of
-from dlcore.locations.told import MAX_SHOWN_CHARACTERS, Access, Location, Package, Told
+from dlcore.locations.told import OTHER_LOCALITY, Access, Location, Package, Told
 from dlcore.model import EndpointKind
-from dlcore.printable import printable
 
 REPLY: Final = "ContentLocationReply"
 """The name of the document's element."""
@@ -29,6 +31,10 @@ _SHA_256: Final = "32780"  # CALG_SHA_256, 0x800C
 _TOKEN_METHOD: Final = "1024"  # noqa: S105  # of the property AuthMethod
 _AUTH_METHOD: Final = "AuthMethod"
 _SERVER: Final = "SERVER"
+_LOCALITIES: Final = frozenset({"LOCAL", "SUBNETPEER", "SUBNET", "FALLBACK"})
+_HARMLESS: Final = frozenset({"SSLState", _AUTH_METHOD})  # numbers; all others may be secrets
+_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 def told_by_replies(root: Element, source: str) -> Told:
@@ -91,7 +97,7 @@ def _location(record: Element, locality_of_site: str) -> Location:
     if url is None:
         raise ValueError("it has no URL")
     if kind not in {"", _SERVER}:
-        raise ValueError(f"it is a {_shown(kind)}, and not a server")
+        raise ValueError("it is something else than a server")
     place = place_of(url.get("Name", "").strip())
     properties = {each.get("Name", ""): each.get("Value", "") for each in record.iter("Property")}
     method = properties.pop(_AUTH_METHOD, "")
@@ -101,7 +107,7 @@ def _location(record: Element, locality_of_site: str) -> Location:
         place.url,
         place.kind,
         Access.TOKEN if takes_token else place.access,
-        (_text(record, "Locality") or locality_of_site.strip()).upper(),
+        _locality(_text(record, "Locality") or locality_of_site.strip()),
         tuple(_remark(name, value) for name, value in properties.items()),
     )
     if not method or method == _TOKEN_METHOD:
@@ -109,9 +115,15 @@ def _location(record: Element, locality_of_site: str) -> Location:
     return msgspec.structs.replace(found, remarks=(*found.remarks, _remark(_AUTH_METHOD, method)))
 
 
+def _locality(told: str) -> str:
+    word = told.upper()
+    return word if not word or word in _LOCALITIES else OTHER_LOCALITY
+
+
 def _remark(name: str, value: str) -> str:
-    told = "not copied" if is_secret(name.upper()) else _shown(value)
-    return f"{_shown(name)} = {told}"
+    is_known = name in _HARMLESS and _NUMBER.fullmatch(value)
+    shown = name if _NAME.fullmatch(name) else "a property with an odd name"
+    return f"{shown} = {value if is_known else 'not copied'}"
 
 
 def _content_hash(reply: Element) -> str:
@@ -125,7 +137,3 @@ def _content_hash(reply: Element) -> str:
 
 def _text(record: Element, name: str) -> str:
     return record.findtext(name, "").strip()
-
-
-def _shown(text: str) -> str:
-    return printable(text, max_characters=MAX_SHOWN_CHARACTERS)

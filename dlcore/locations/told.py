@@ -7,6 +7,7 @@ leaves open is empty.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,9 @@ from dlcore.model import EndpointKind
 
 MAX_SHOWN_CHARACTERS = 200
 """Of a foreign text in a note or a comment."""
+
+OTHER_LOCALITY: Final = "OTHER"
+"""In place of a site's word that is not known, and so may be anything."""
 
 
 class Access(enum.StrEnum):
@@ -33,7 +37,8 @@ class Location(msgspec.Struct, frozen=True):
         url: Of the virtual folder of a distribution point, or of a gateway; without the content.
         kind: ``dp`` or ``cmg``.
         access: What the server asks for.
-        locality: The site's word for how near it is, in upper case; empty if it is not told.
+        locality: The site's word for how near it is, in upper case, or `OTHER_LOCALITY`; empty if
+            it is not told.
         remarks: What else is told of it, as text that is safe to show.
     """
 

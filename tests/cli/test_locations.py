@@ -49,6 +49,14 @@ def test_a_file_that_is_there_stays(told: Path, here: Here) -> None:
     assert output.read_text(encoding="utf-8") == "mine"
 
 
+def test_a_path_that_no_deployment_file_holds_is_refused_by_its_name(
+    told: Path, here: Here
+) -> None:
+    ended = here("locations", told, "--catalog", "c\udcff", "--json")
+    assert (ended.status, ended.error["code"]) == (2, "config")
+    assert ended.error["message"].startswith(r"--catalog 'c\udcff'")
+
+
 def test_no_location_is_what_configmgr_calls_it(tmp_path: Path, here: Here) -> None:
     """Fault: the management point names no location for a package. dlcore says what that means."""
     path = tmp_path / "reply.xml"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlcore.deployment import Deployment, parse_deployment
@@ -95,6 +96,14 @@ def test_documents_that_contradict_each_other_are_both_told() -> None:
     first = Told("a", (location("http://dp1"),), (Package("ABC00012", 3, "AB" * 32),))
     second = Told("b", (), (Package("ABC00012", 4, "AB" * 32),))
     assert f"# ABC00012: version 3 or 4, content hash {'AB' * 32}\n" in written(first, second)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(str.strip))
+@example("\x7f")
+def test_the_catalog_is_the_path_that_was_given(path: str) -> None:
+    """Law: whatever the path of the catalog is, the file names it."""
+    text = deployment_file([told(location("http://dp1"))], catalog=path)
+    assert tomllib.loads(text)["catalog"]["path"] == path
 
 
 @given(st.text(), st.text(), st.text())
