@@ -74,7 +74,7 @@ def _check_path_of_catalog(catalog: str) -> None:
         catalog.encode()
     except UnicodeEncodeError:
         raise ConfigError(
-            f"--catalog {quoted(catalog)}: no deployment file can hold this path, which is not Unicode",
+            f"--catalog {quoted(catalog)}: a deployment file holds Unicode only, and this is none",
             remedy="Rename the folder or the file.",
         ) from None
 
