@@ -4,7 +4,7 @@ Guarantees: no endpoint serves content that no group allows which may be used no
 looked at every few seconds; when the machine has moved to other groups, they hold at once, also for
 what is in flight, and fallback begins anew. A machine without any address is between two networks:
 it keeps what it had. A system that does not answer holds nothing up: until it does, the network
-counts as unknown, or as the one that it was.
+counts as unknown, or as the one that it was. What a question that fails asked for stays as it was.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dlcore.waiting import cancel_and_wait
 
 LOOK_EVERY_S: Final = 5.0  # a person who moves a laptop takes longer
 ANSWER_WITHIN_S: Final = 5.0  # an answer takes milliseconds
+UNKNOWN: Final = Place()
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +84,10 @@ class Boundaries:
         return self._place
 
     async def begin(self) -> None:
-        """Look at the network, unless that is done already. Idempotent."""
+        """Look at the network, unless that is done already. Idempotent.
+
+        Several that begin at once wait for the same answer.
+        """
         if self._settings and self._watching is None:
             await self._look()
 
@@ -153,7 +157,7 @@ class Boundaries:
     async def _look(self) -> None:
         place = await self._answer()
         if place is None or not place.addresses:
-            place = self._place or Place()
+            place = self._place or UNKNOWN
         if place != self._place:
             is_first, self._place = self._place is None, place
             way = way_of(self._settings, place)
@@ -164,12 +168,15 @@ class Boundaries:
         """What the machine says; None if it does not say it in time."""
         if self._pending is None:
             loop = asyncio.get_running_loop()
-            self._pending = loop.run_in_executor(self._threads, place_of, self._machine)
-        answered, _ = await asyncio.wait([self._pending], timeout=self._answer_within_s)
+            before = self._place or UNKNOWN
+            self._pending = loop.run_in_executor(self._threads, place_of, self._machine, before)
+        question = self._pending
+        answered, _ = await asyncio.wait([question], timeout=self._answer_within_s)
         if not answered:
             _log.warning("this machine does not tell of its network in %g s", self._answer_within_s)
             return None
-        question, self._pending = self._pending, None
+        if self._pending is question:  # else another who waited for the same answer was first
+            self._pending = None
         try:
             return question.result()
         except Exception:
@@ -216,16 +223,23 @@ class Boundaries:
         self._tell(BoundaryChanged(cause, groups, reason, costs))
 
 
-def place_of(machine: Machine) -> Place:
-    """Where a machine is; what it cannot tell is left out."""
-    adapters = [each for each in told(machine.adapters) or () if each.is_connected]
-    addresses = {address for each in adapters for address in each.ip_addresses}
-    return Place(
-        frozenset(address for address in addresses if not _is_link_local(address)),
-        frozenset(name for each in adapters for name in each.names),
-        any(each.is_tunnel for each in adapters),
-        told(machine.ad_site) or "",
-    )
+def place_of(machine: Machine, before: Place = UNKNOWN) -> Place:
+    """Where a machine is.
+
+    Args:
+        machine: Is asked about its adapters and its site.
+        before: Where it was: what it cannot tell now stays like this.
+    """
+    place, site = before, told(machine.ad_site)
+    if (found := told(machine.adapters)) is not None:
+        adapters = [each for each in found if each.is_connected]
+        addresses = {address for each in adapters for address in each.ip_addresses}
+        place = Place(
+            frozenset(address for address in addresses if not _is_link_local(address)),
+            frozenset(name for each in adapters for name in each.names),
+            any(each.is_tunnel for each in adapters),
+        )
+    return place._replace(site=before.site if site is None else site)
 
 
 def _is_link_local(address: str) -> bool:

@@ -121,7 +121,10 @@ class Machine(Protocol):
         ...
 
     def ad_site(self) -> str:
-        """The Active Directory site that it was in when it last asked a domain controller."""
+        """The Active Directory site that it was in when it last asked a domain controller.
+
+        Empty if it has none: no domain controller has told it one.
+        """
         ...
 
     def identity(self) -> Identity:

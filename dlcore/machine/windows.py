@@ -177,7 +177,7 @@ class WindowsMachine:
             value = self._probes.registry_value(_NETLOGON_KEY, name)
             if value and value.text:
                 return value.text.rstrip("\0 ")
-        raise OSError("Netlogon knows no site")
+        return ""
 
     def identity(self) -> Identity:
         """GetSystemFirmwareTable."""

@@ -426,3 +426,50 @@ def test_a_place_is_what_the_connected_adapters_tell() -> None:
         frozenset({"10.20.3.4"}), frozenset({"Wi-Fi", "wg0"}), has_tunnel=True, site="Branch"
     )
     assert place_of(ToldMachine()) == Place()
+
+
+@pytest.mark.parametrize("question", ["ad_site", "adapters"])
+def test_a_question_that_fails_leaves_the_machine_where_it_was(question: str) -> None:
+    """Fault: Windows fails once when it is asked for its site or its adapters. dlcore takes the
+    answer that it had, and keeps to the groups of the place.
+    """
+    groups = (
+        BoundaryGroup("by site", ("dp",), sites=("Branch",)),
+        BoundaryGroup("by subnet", ("dp2",), subnets=("10.20.0.0/16",)),
+    )
+    scene = Scene(SMALL, BoundarySettings(groups, cloud=("cmg",)))
+    scene.machine.tell(ad_site="Branch")
+
+    async def main() -> None:
+        await scene.boundaries.begin()
+        scene.machine.tell(**{question: None})
+        await scene.boundaries.begin()
+        assert set(scene.boundaries.ranks_of(["cmg", "dp", "dp2"])) == {"dp", "dp2"}
+        scene.machine.tell(adapters=BRANCH, ad_site="")  # it has no site any more
+        await scene.boundaries.begin()
+        assert set(scene.boundaries.ranks_of(["cmg", "dp", "dp2"])) == {"dp2"}
+
+    virtually(main())
+    assert scene.told() == [("began", ["by site, by subnet"]), ("network", ["by subnet"])]
+
+
+def test_a_machine_that_moves_while_its_site_cannot_be_asked_has_moved() -> None:
+    machine = ToldMachine(adapters=HOME)
+    before = Place(frozenset({"10.20.3.4"}), site="Branch")
+    assert place_of(machine, before) == Place(frozenset({"192.168.1.2"}), site="Branch")
+
+
+def test_two_that_begin_at_once_wait_for_one_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """Fault: a program fetches two packages at once, and both look where the machine is. dlcore
+    asks the system once, and both go on with its answer.
+    """
+    scene = Scene(SMALL)
+
+    async def main() -> None:
+        begun = [asyncio.ensure_future(scene.boundaries.begin()) for _ in range(3)]
+        await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*begun)
+
+    asyncio.run(main())
+    assert scene.told() == [("began", ["branch"])]
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
