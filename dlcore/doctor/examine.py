@@ -28,7 +28,13 @@ from dlcore.long_path import long_path, rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.store import Reserve, space_at
-from dlcore.transfer import authorities, contact_endpoint, open_endpoint, try_credentials
+from dlcore.transfer import (
+    ConnectionPool,
+    authorities,
+    contact_endpoint,
+    open_endpoint,
+    try_credentials,
+)
 from dlcore.waiting import in_thread
 
 _WITHOUT_CATALOG = (
@@ -68,7 +74,8 @@ async def examine(version: str, endpoints: Sequence[EndpointSettings], state: Pa
         state: The state directory; it need not exist, and is not made.
     """
     machine = (*_installation(version), *await in_thread(_place, state))
-    found = await asyncio.gather(*map(_endpoint, endpoints))
+    pool = ConnectionPool()  # one, so that a wrong password is shown once
+    found = await asyncio.gather(*(_endpoint(each, pool) for each in endpoints))
     names = (each.name for each in endpoints)
     return Diagnosis(machine, dict(zip(names, found, strict=True)))
 
@@ -111,29 +118,29 @@ def _refusal(state: Path) -> DlcoreError | None:
     return None
 
 
-async def _endpoint(settings: EndpointSettings) -> tuple[Check, ...]:
+async def _endpoint(settings: EndpointSettings, pool: ConnectionPool) -> tuple[Check, ...]:
     try:
         if settings.is_folder:
-            return await _folder(settings)
-        contact = await contact_endpoint(settings)
+            return await _folder(settings, pool)
+        contact = await contact_endpoint(settings, pool)
         if contact is None:
-            return (await _catalog(settings),)
+            return (await _catalog(settings, pool),)
         credentials = await in_thread(_credentials, settings)
         checks = (*way.checks(contact, settings.ca_file or authorities()), credentials)
         if not contact.status:
             return (*checks, _unasked("the endpoint was not reached"))
         if credentials.outcome is CheckOutcome.FAILED:
             return (*checks, _unasked("its credentials cannot be used"))
-        return (*checks, await _catalog(settings))
+        return (*checks, await _catalog(settings, pool))
     except DlcoreError as error:  # before any request: the settings
         return (Check("settings", CheckOutcome.FAILED, error.message, error.remedy),)
 
 
-async def _folder(settings: EndpointSettings) -> tuple[Check, ...]:
+async def _folder(settings: EndpointSettings, pool: ConnectionPool) -> tuple[Check, ...]:
     folder = way.folder(settings.url, await in_thread(_fault_of_folder, Path(settings.url)))
     if folder.outcome is CheckOutcome.FAILED:
         return (folder, _unasked("the folder cannot be read"))
-    return (folder, await _catalog(settings))
+    return (folder, await _catalog(settings, pool))
 
 
 def _fault_of_folder(path: Path) -> OSError | None:
@@ -156,12 +163,12 @@ def _unasked(why: str) -> Check:
     return Check("catalog", CheckOutcome.NOT_EXAMINED, why)
 
 
-async def _catalog(settings: EndpointSettings) -> Check:
+async def _catalog(settings: EndpointSettings, pool: ConnectionPool) -> Check:
     """Whether the endpoint gives this client its catalog; reading it needs its credentials."""
     if settings.kind in {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}:
         detail = "this kind of endpoint has none"
         return Check("catalog", CheckOutcome.DOES_NOT_APPLY, detail)
-    endpoint = open_endpoint(settings)
+    endpoint = open_endpoint(settings, pool=pool)
     try:
         document = await endpoint.read_document(CATALOG_KEY, MAX_CATALOG_BYTES)
         packages = decode_catalog(document, source=CATALOG_KEY).packages

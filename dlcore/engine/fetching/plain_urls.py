@@ -123,7 +123,9 @@ class PlainUrls:
         """
         return await self._asked(
             url,
-            lambda: read_url(url, limit_bytes, keyring=self._keyring, led_by=led_by),
+            lambda: read_url(
+                url, limit_bytes, keyring=self._keyring, led_by=led_by, pool=self._pool
+            ),
         )
 
     async def spool(
@@ -140,7 +142,10 @@ class PlainUrls:
                 remedy="Leave --dry-run out.",
             )
         return await self._asked(
-            url, lambda: spool_url(url, folder, check, algorithm, keyring=self._keyring)
+            url,
+            lambda: spool_url(
+                url, folder, check, algorithm, keyring=self._keyring, pool=self._pool
+            ),
         )
 
     async def _asked(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -81,8 +81,9 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     _check_name(wanted)
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
     _check_root(wanted, call.site.trust_root)
-    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
-    urls = _plain_urls(call, servers, site, None)
+    pool = _pool(call.access, stack)
+    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience, pool)
+    urls = _plain_urls(call, servers, site, pool)
     sources: Sequence[Source]
     if site.has_only_hash and (named := content_named(wanted)):
         hashed = HashedCall(
@@ -95,7 +96,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
         sources = (
             site.sources()
             if found.urls is None
-            else _mirrors(found, call.access, stack, servers.keyring)
+            else _mirrors(found, call.access, stack, servers.keyring, pool)
         )
     selection = selection_of(found, call.patterns, item.shown)
     if selection:
@@ -144,7 +145,9 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
         )
 
 
-def _mirrors(found: Found, access: Access, stack: AsyncExitStack, keyring: Keyring) -> list[Source]:
+def _mirrors(
+    found: Found, access: Access, stack: AsyncExitStack, keyring: Keyring, pool: ConnectionPool
+) -> list[Source]:
     if found.spooled:
         return [(found.spooled, Terms())]
     mirrors = open_mirrors(
@@ -154,6 +157,7 @@ def _mirrors(found: Found, access: Access, stack: AsyncExitStack, keyring: Keyri
         keyring,
         without_ranges=found.without_ranges,
         led_to=found.led_to,
+        pool=pool,
     )
     return [mirror.source for mirror in mirrors]
 
@@ -188,8 +192,8 @@ async def prepare_many(
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
     named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
     servers = NamedServers(call.access, named)
-    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience)
     pool = _pool(call.access, stack)
+    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience, pool)
     urls = _plain_urls(call, servers, site, pool)
     if checksums:
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
@@ -204,15 +208,16 @@ async def prepare_many(
     return wanted, placing
 
 
-def _plain_urls(
-    call: Call, servers: NamedServers, site: Site, pool: ConnectionPool | None
-) -> PlainUrls:
+def _plain_urls(call: Call, servers: NamedServers, site: Site, pool: ConnectionPool) -> PlainUrls:
     max_bytes, only_asks = call.access.max_file_bytes, call.is_dry_run
     return PlainUrls(servers.keyring, site.asking, pool, max_bytes, only_asks=only_asks)
 
 
 def _pool(access: Access, stack: AsyncExitStack) -> ConnectionPool:
-    """Connections that stay open from the first question to the last byte."""
+    """Those of all servers of the call; they stay open from the first question to the last byte.
+
+    There is one pool, because it remembers which passwords were refused.
+    """
     pool = ConnectionPool(access.transfer_policy)
     pool.join(stack)
     stack.push_async_callback(pool.leave, stack)

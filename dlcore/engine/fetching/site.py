@@ -28,6 +28,7 @@ from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.printable import quoted
 from dlcore.schedule import Terms
 from dlcore.transfer import (
+    ConnectionPool,
     ContentLibrary,
     DistributionPointEndpoint,
     Endpoint,
@@ -71,6 +72,7 @@ class Site:
         tell: Hears of endpoints that ask for time.
         servers: Which server is shown what.
         policy: How patiently endpoints are asked for documents.
+        pool: The connections that all of the call share; new ones if None.
 
     Attributes:
         asking: Puts questions to endpoints.
@@ -84,9 +86,11 @@ class Site:
         tell: Callable[[Event], None],
         servers: NamedServers | None = None,
         policy: InquiryPolicy | None = None,
+        pool: ConnectionPool | None = None,
     ) -> None:
         self.asking = Asking(tell, policy=policy)
         self._policy = policy
+        self._pool = pool
         self._named = named
         self._access = access
         self._stack = stack
@@ -115,7 +119,7 @@ class Site:
         """
         if not self._sources:
             self._sources = open_sources(
-                self._named.endpoints, self._access, self._stack, self._servers
+                self._named.endpoints, self._access, self._stack, self._servers, self._pool
             )
         return self._sources
 

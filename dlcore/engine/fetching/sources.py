@@ -51,6 +51,7 @@ def open_sources(
     access: Access,
     stack: AsyncExitStack,
     servers: NamedServers | None = None,
+    pool: ConnectionPool | None = None,
 ) -> list[Source]:
     """Open endpoints, in their order.
 
@@ -59,6 +60,7 @@ def open_sources(
         access: What opens those that are named by a text.
         stack: Closes them.
         servers: Which server is shown what; made of ``named`` and ``access`` if None.
+        pool: The connections to use; new ones if None.
 
     Raises:
         ConfigError: There is none, or one cannot be used.
@@ -73,7 +75,7 @@ def open_sources(
             remedy="Say where to fetch from, with --from.",
         )
     sources: list[Source] = []
-    pool = ConnectionPool(access.transfer_policy)
+    pool = pool or ConnectionPool(access.transfer_policy)
     servers = servers or NamedServers(access, named)
     for number, item in enumerate(named):
         settings = settings_of(item, number, access, servers)

@@ -137,7 +137,9 @@ def try_credentials(settings: EndpointSettings) -> str:
     return f"{what}_file" if file else f"{what}_env"
 
 
-async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
+async def contact_endpoint(
+    settings: EndpointSettings, pool: ConnectionPool | None = None
+) -> Contact | None:
     """Find out how far a request to an endpoint gets; no credential is sent.
 
     Returns:
@@ -145,11 +147,12 @@ async def contact_endpoint(settings: EndpointSettings) -> Contact | None:
 
     Args:
         settings: How to reach it; not a folder.
+        pool: The connections that all endpoints of the process share; new ones if None.
 
     Raises:
         ConfigError: The settings cannot be used.
     """
-    client = _keyring(settings).client(settings.name, logs_in=False)
+    client = _keyring(settings).client(settings.name, pool, logs_in=False)
     try:
         url = await _contact_url(settings)
         return await contact(url, client) if url else None

@@ -121,7 +121,12 @@ async def begin_url(
 
 
 async def read_url(
-    url: str, limit_bytes: int, *, keyring: Keyring | None = None, led_by: str = ""
+    url: str,
+    limit_bytes: int,
+    *,
+    keyring: Keyring | None = None,
+    led_by: str = "",
+    pool: ConnectionPool | None = None,
 ) -> bytes:
     """Read a short document at a URL.
 
@@ -130,6 +135,7 @@ async def read_url(
         limit_bytes: Longest document to accept.
         keyring: What opens the server.
         led_by: The URL whose server named this one, as in `open_urls`; empty if the user did.
+        pool: The connections to use; new ones if None.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
@@ -139,10 +145,10 @@ async def read_url(
         path = Path(path_of_file_url(url))
         return await _folder_of(path, keyring).read_document(path.name, limit_bytes)
     if is_bucket_url(url):
-        async with aclosing(_objects(_host(url), {"": url}, None, keyring)) as bucket:
+        async with aclosing(_objects(_host(url), {"": url}, pool, keyring)) as bucket:
             return await bucket.read_object(key_of(url), limit_bytes)
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, led_by=led_by)
+    client, shown = _web(name, url, keyring, pool, led_by=led_by)
     async with aclosing(client):
         return await shown.use(
             lambda headers: read_document(client, url, limit_bytes, headers=headers)
@@ -156,6 +162,7 @@ async def spool_url(
     algorithm: str = SHA_256,
     *,
     keyring: Keyring | None = None,
+    pool: ConnectionPool | None = None,
 ) -> SpooledFile:
     """Read what is at a URL, and how long nobody says, into a file without a name.
 
@@ -165,6 +172,7 @@ async def spool_url(
         check: Called with the length so far before more is written; raises what ends that.
         algorithm: Of the digest that is reckoned.
         keyring: What opens the server.
+        pool: The connections to use; new ones if None.
 
     Raises:
         ConfigError: The URL or the file cannot be used.
@@ -172,7 +180,7 @@ async def spool_url(
         StorageError: The disk failed.
     """
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring)
+    client, shown = _web(name, url, keyring, pool)
     spooled = SpooledFile(name, folder, check, algorithm)
     try:
         await shown.use(lambda headers: read_stream(client, url, spooled.write, headers=headers))
