@@ -23,7 +23,7 @@ NAME: Final = "dlcore-run"
 
 _RETRY_S: Final = 1.0  # while the agent is away, or its disk fails
 _LOOK_S: Final = 2.0
-"""How long an agent that has lost the want may hand out what a step works in."""
+"""How long an agent without the want of the run may hand out what a step works in."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,16 +83,19 @@ class RunWant:
                 self._told = want
 
     async def keep_told(self) -> None:
-        """Tell the agent again whenever it has lost the want, until this is cancelled.
+        """Tell the agent again whenever it has lost or replaced the want, until this is cancelled.
 
-        Its memory may be damaged while a step works, and then nothing else asks it for long.
+        Its memory may be damaged while a step works, or another client may use the run's name, and
+        then nothing else asks it for long.
         """
         while True:
             await asyncio.sleep(_LOOK_S)
+            told = self._told
             try:
                 status = await self._agent.status()
-                if self._told and NAME not in {want.name for want in status.wants}:
-                    _log.warning("the agent has lost what the run wants, and is told again")
+                is_settled = told is self._told and not self._telling.locked()
+                if told and is_settled and told not in status.wants:
+                    _log.warning("the agent does not have what the run wants, and is told again")
                     await self.told(is_lost=True)
             except DlcoreError as error:
                 _log.info("the agent was not asked for what the run wants: %s", error.message)

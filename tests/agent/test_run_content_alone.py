@@ -298,3 +298,25 @@ def test_only_what_concerns_the_run_is_told(tmp_path: Path) -> None:
         assert not any(isinstance(event, PackageStarted) for event in scene.told)
 
     virtually(main())
+
+
+def test_a_want_that_another_client_replaces_is_told_again(tmp_path: Path) -> None:
+    """Fault: a client tells the agent a want with the name of the run's. The run sees that, and
+    tells its own again while its step works.
+    """
+
+    async def main() -> None:
+        scene = Scene(tmp_path)
+        async with scene.content as content:
+            content.order((A,))
+            await content.paths((A,))
+            own = scene.agent.wants[NAME]
+            scene.agent.wants[NAME] = Want(NAME)
+            await asyncio.sleep(3.0)
+            assert scene.agent.wants[NAME] == own
+            assert own.in_use == (A,)
+            calls = [call for call in scene.agent.calls if call.startswith("want")]
+            await asyncio.sleep(10.0)  # what is as it was told is not told again
+            assert [call for call in scene.agent.calls if call.startswith("want")] == calls
+
+    virtually(main())
