@@ -36,7 +36,7 @@ NEW = {
 }
 SPANS = PublishPolicy(span_bytes=1 << 16)  # the larger one has two
 
-MOMENTS_APART = 4 if sys.platform == "win32" else 1
+MOMENTS_APART = 8 if sys.platform == "win32" else 1
 """Each copy of a site takes a second under Wine."""
 
 

@@ -23,6 +23,7 @@ from dlcore.trust import Verification
 from dlcore.trust.keys import write_new_key
 from dlcore.trust.roots import RootChange
 from dlcore.trust.signing_keys import SigningKeys
+from tests.publish.test_interruption import MOMENTS_APART
 from tests.trust.site import BLOCK, PACKAGE, Site, key
 
 
@@ -215,7 +216,7 @@ def test_a_publisher_that_is_killed_at_any_moment_is_followed_by_another(tmp_pat
     """Fault: a publisher is killed at any moment. dlcore publishes again without any repair."""
     before = Site(tmp_path / "before")
     before.publish(1)
-    for moments in itertools.count():
+    for moments in itertools.count(0, MOMENTS_APART):
         site = before.copied(tmp_path / str(moments))
         left = itertools.count()
 

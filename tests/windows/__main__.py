@@ -55,7 +55,7 @@ ENVIRONMENT = {
     "WINEDEBUG": "-all",
     "PYTHONPYCACHEPREFIX": r"C:\pycache",  # as in wine.sh
     # A process takes seconds to start there, and each kill costs one; `make torture` kills more.
-    "DLCORE_KILLS": os.environ.get("DLCORE_KILLS", "2"),
+    "DLCORE_KILLS": os.environ.get("DLCORE_KILLS", "1"),
 }
 
 
