@@ -37,7 +37,7 @@ test-deep: $(VENV)/ready  ## As `make test`, with many more cases and real syncs
 	DLCORE_DEEP=1 $(RUN) -m pytest -q -rs
 
 # Rooms that neither hash nor write content themselves, so that the core makes no difference to them.
-CORELESS := bench cli deployment disk docs emulator events faults fuzz machine man_pages manifest netlab schedule step_types steps tasksequence telemetry timeline transfer trust windows \
+CORELESS := agent bench cli deployment disk docs doctor emulator events faults fuzz hook kerberos locations machine man_pages manifest netlab schedule step_types steps tasksequence telemetry timeline transfer trust windows \
 	$(filter-out test_api.py test_sync.py,$(notdir $(wildcard tests/test_*.py)))
 test-portable: $(VENV)/ready  ## The tests that depend on the core, with the portable one
 	DLCORE_NATIVE=portable DLCORE_KILLS=$${DLCORE_KILLS:-4} $(RUN) -m pytest -q -rs \
