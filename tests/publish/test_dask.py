@@ -15,6 +15,7 @@ from tests.publish.library import file_of
 from tests.publish.whole import copied, package, published, write_whole
 
 distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.wine_cannot(reason="connections of Dask's workers never open")
 
 PACKAGES = 6
 
