@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -14,8 +14,20 @@ from aiohttp.typedefs import Handler
 from dlcore.emulator import Counters
 from dlcore.emulator.library_point import LibraryPoint
 from dlcore.emulator.sender import Sender
+from dlcore.store.unproven import PIECE_BYTES
+from tests.publish.helpers import content
 
 FOLDER = "/SMS_DP_SMSPKG$"
+LARGE = content(3 * PIECE_BYTES + 5)
+TREE: Mapping[str, bytes | None] = {
+    "setup.exe": LARGE,
+    "bin/web.config": content(700),
+    "Ärger & #1 %41+b.txt": content(40),
+    f"{'n' * 240}.inf": content(9),
+    "empty": b"",
+    "none": None,
+}
+"""A package with names as servers find them hard."""
 
 
 class Asked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,10 @@ from dlcore.long_path import long_path
 from dlcore.manifest import content_hash
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.store import folder_digests
-from tests.library_points import Asked, point, serving_point
-from tests.publish.helpers import content, write_tree
+from tests.library_points import LARGE, TREE, Asked, point, serving_point
+from tests.publish.helpers import write_tree
 from tests.publish.library import PACKAGE_ID, file_of, ini, write_library
 
-LARGE = content((3 << 20) + 5)
-TREE: Mapping[str, bytes | None] = {
-    "setup.exe": LARGE,
-    "bin/web.config": content(700),
-    "Ärger & #1 %41+b.txt": content(40),
-    f"{'n' * 240}.inf": content(9),
-    "empty": b"",
-    "none": None,
-}
 APPLICATION = "Content_4f1d9a3e-0c52-4b0a-9d55-6d1c5b0e7a11.2"
 
 

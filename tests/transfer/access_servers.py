@@ -147,12 +147,13 @@ class ProxyServer:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         away, back = await asyncio.open_connection("127.0.0.1", self.target)
         try:
-            await asyncio.gather(_copy(reader, back), _copy(away, writer))
+            await asyncio.gather(copy_stream(reader, back), copy_stream(away, writer))
         finally:
             back.close()
 
 
-async def _copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+async def copy_stream(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    """Pass on what comes, to its end."""
     while data := await source.read(1 << 16):
         to.write(data)
         await to.drain()
@@ -165,7 +166,13 @@ async def proxy(
 ) -> AsyncIterator[ProxyServer]:
     """Run a proxy of the kind ``socks5`` or ``http``."""
     server = ProxyServer(target, login)
-    serve: Serve = server.socks5 if kind == "socks5" else server.http
+    async with listening(server.socks5 if kind == "socks5" else server.http) as server.port:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def listening(serve: Serve) -> AsyncIterator[int]:
+    """Serve each connection to a port of this machine; yields the port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -181,9 +188,8 @@ async def proxy(
             tasks.discard(task)
 
     listener = await asyncio.start_server(accept, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
     try:
-        yield server
+        yield listener.sockets[0].getsockname()[1]
     finally:
         listener.close()
         for task in tuple(tasks):

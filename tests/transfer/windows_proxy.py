@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from tests.transfer.access_servers import BODY
+from tests.transfer.access_servers import BODY, copy_stream, listening
 from tests.transfer.windows_auth import Acceptor, ToyAcceptor
 
 PAGE = b"x" * 1300
@@ -112,16 +111,9 @@ class WindowsProxy:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         away, back = await asyncio.open_connection("127.0.0.1", self.target)
         try:
-            await asyncio.gather(_copy(reader, back), _copy(away, writer))
+            await asyncio.gather(copy_stream(reader, back), copy_stream(away, writer))
         finally:
             back.close()
-
-
-async def _copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
-    while data := await source.read(1 << 16):
-        to.write(data)
-        await to.drain()
-    to.close()
 
 
 def toy_proxy(**passwords: str) -> WindowsProxy:
@@ -133,26 +125,5 @@ def toy_proxy(**passwords: str) -> WindowsProxy:
 async def running(server: WindowsProxy, target: int = 0) -> AsyncIterator[WindowsProxy]:
     """Run a proxy; its tunnels lead to a port."""
     server.target = target
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-                await server.serve(reader, writer)
-                await writer.drain()
-        finally:
-            writer.close()
-            tasks.discard(task)
-
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with listening(server.serve) as server.port:
         yield server
-    finally:
-        listener.close()
-        for task in tuple(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
