@@ -15,6 +15,14 @@ def open_files() -> frozenset[int]:
     return frozenset(int(name) for name in os.listdir("/dev/fd") if _is_open(int(name)))  # noqa: PTH208
 
 
+def opened_since(before: frozenset[int]) -> frozenset[int]:
+    """The descriptors that are open and were not then.
+
+    One that another test left in a cycle of garbage may be closed meanwhile and does not count.
+    """
+    return open_files() - before
+
+
 def _is_open(fd: int) -> bool:
     """Whether it is open; the one by which the folder was listed is not any more."""
     try:

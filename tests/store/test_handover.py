@@ -15,7 +15,7 @@ from dlcore.disk.rights import Rights
 from dlcore.errors import UnexpectedContentError
 from dlcore.store import handover
 from dlcore.store.handover import hand_over
-from tests.open_files import open_files
+from tests.open_files import open_files, opened_since
 from tests.others import is_private, let_nobody_else
 from tests.store.helpers import make_package
 
@@ -101,7 +101,7 @@ def test_no_file_of_it_stays_open(content: Path, is_right: bool) -> None:
         planted = _planted(content)
         with pytest.raises(UnexpectedContentError, match=planted):
             hand_over(content, PACKAGE.manifest, RIGHTS)
-    assert open_files() == before
+    assert not opened_since(before)
 
 
 def _planted(content: Path) -> str:
