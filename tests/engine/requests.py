@@ -132,7 +132,8 @@ class Scene:
         packages = {"ABC00001": self.package}
         decisions = Decisions(packages, log, NoListener(), self.bus)
         reporter = Reporter(self.scheduler, decisions, log, random.Random(1))
-        self.fetcher = RequestFetcher(Meter(), reporter, self.pool, self.verifier, BandwidthCaps())
+        self.caps = BandwidthCaps()
+        self.fetcher = RequestFetcher(Meter(), reporter, self.pool, self.verifier, self.caps)
         self.endpoints = {
             name: FakeEndpoint(name, {"ABC00001": PACKAGE}, script) for name in ("a", "b")
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -19,11 +20,12 @@ from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
-from dlcore.errors import IntegrityError, LockedError, NotFoundError, OwnershipError
+from dlcore.errors import ExhaustedError, IntegrityError, LockedError, NotFoundError, OwnershipError
 from dlcore.long_path import plain_path
 from dlcore.manifest import encode
 from dlcore.model import Object, object_key
 from dlcore.store import Store
+from tests.cli.files import mirror
 from tests.engine.scene import publish_packages
 from tests.no_temporary_folder import take_away_temporary_files
 from tests.users import ADVERSARY, folder_of, give, needs_root
@@ -142,6 +144,25 @@ def test_nothing_is_kept_of_a_file_with_one_digest_that_is_wrong(tmp_path: Path)
         )
     assert "of it are kept" not in caught.value.remedy
     assert {path.name for path in tmp_path.iterdir()} == {"source", "published", "wrong.json"}
+
+
+def test_a_file_with_one_digest_that_broke_off_is_kept(tmp_path: Path) -> None:
+    """Fault: a file that has one digest breaks off half way. dlcore keeps what has arrived."""
+    published = publish_packages(tmp_path, {PACKAGE: {"file": 4 << 20}})
+    manifest = load_manifest(next((published / "manifests").iterdir()))
+    content = (published / object_key(manifest.objects[0].name)).read_bytes()
+    digest = hashlib.sha256(content)
+    whole = Object(digest.hexdigest(), len(content), sha256=digest.digest())
+    document = tmp_path / "whole.json"
+    document.write_bytes(encode(msgspec.structs.replace(manifest, objects=(whole,))))
+    with mirror(content[: 2 << 20]) as server:
+        server.claimed_bytes = len(content)
+        fetching = fetch(
+            document, to=tmp_path / "to", endpoints=[server.url("")], retry=Retry(0, 0.0)
+        )
+        with pytest.raises(ExhaustedError) as caught:
+            asyncio.run(fetching)
+    assert "of it are kept" in caught.value.remedy
 
 
 def test_a_folder_that_is_not_there_is_told_before_anything_is_made(tmp_path: Path) -> None:

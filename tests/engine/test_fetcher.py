@@ -55,6 +55,22 @@ def test_a_request_that_is_stopped_before_it_began_asks_for_nothing(tmp_path: Pa
     assert not scene.endpoints["a"].asked
 
 
+def test_a_request_asks_for_nothing_before_what_others_received_is_paid_for(tmp_path: Path) -> None:
+    """Fault: many short requests share a low cap. dlcore makes each wait before its first byte."""
+
+    async def acts(scene: Scene) -> None:
+        now_s = asyncio.get_running_loop().time
+        scene.caps.set_total(1000.0)
+        scene.caps.spend("b", 60_000, now_s())
+        _, task = scene.begin(1, (0, 1))
+        await asyncio.sleep(50.0)
+        assert not scene.endpoints["a"].asked
+        await task
+        assert scene.have == [0]
+
+    play(tmp_path, acts)
+
+
 def test_what_is_all_there_cannot_be_stopped_any_more(tmp_path: Path) -> None:
     async def acts(scene: Scene) -> None:
         receiver, task = scene.begin(1, (0, 1))
