@@ -170,6 +170,7 @@ if TYPE_CHECKING:
     from dlcore.errors import ContentBehindProxyError as ContentBehindProxyError
     from dlcore.errors import ContentNotFoundError as ContentNotFoundError
     from dlcore.errors import ContentRefusedError as ContentRefusedError
+    from dlcore.errors import ContentUnprovenServerError as ContentUnprovenServerError
     from dlcore.errors import DeadlineError as DeadlineError
     from dlcore.errors import DiskFullError as DiskFullError
     from dlcore.errors import DlcoreError as DlcoreError
@@ -302,7 +303,7 @@ _PUBLIC = {
     "engine.traffic_rules": "Pace Rules:TrafficRules Urgency",
     "errors": (
         "AgentError AuthError ConfigError ContentBehindProxyError ContentNotFoundError "
-        "ContentRefusedError DeadlineError "
+        "ContentRefusedError ContentUnprovenServerError DeadlineError "
         "DiskFullError DlcoreError DocumentError ExhaustedError Fault IntegrityError "
         "InternalError LockedError ManifestError NotFoundError OwnershipError PreflightError "
         "ProxyAuthError RunStateError RunStateFault StepError StorageError TaskSequenceError "

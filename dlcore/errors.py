@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from dlcore.long_path import plain_path, plain_text
 
 
 class Fault(enum.StrEnum):
-    """What went wrong with one range, as the schedule needs to know it."""
+    """What went wrong with one request, as the schedule needs to know it."""
 
     CONNECT = "connect"  # no connection, or it broke before the first byte
     TRUNCATED = "truncated"  # the body ended early
@@ -36,6 +36,32 @@ class Fault(enum.StrEnum):
     TLS = "tls"  # the endpoint could not prove who it is
     CORRUPT = "corrupt"  # a block did not match its digest
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed later, though nobody has corrected anything."""
+        return self in _PASSING
+
+
+_PASSING: Final = frozenset(
+    {
+        Fault.CONNECT,  # networks and servers come back
+        Fault.TRUNCATED,
+        Fault.STALL,
+        Fault.BUSY,
+        Fault.SERVER,
+        Fault.CHANGED,  # from now on the new version is asked for
+    }
+)
+"""All others last until somebody acts, so whoever waits for them waits in vain.
+
+* ``REFUSED``, ``NO_RANGES``, ``RANGE``: the same question gets the same answer.
+* ``NOT_FOUND``: the URL is wrong, or the content must be put there first.
+* ``AUTH``, ``PROXY``: a token or signature that can be renewed was renewed before this was said.
+  What is left is a wrong password, account, certificate or right. Asking again shows the password
+  again, which can lock the account.
+* ``TLS``: the certificate stays as it is, and so do the authorities that this machine trusts.
+* ``CORRUPT``: what the endpoint has is wrong; it was asked for more than once.
+"""
 
 E = TypeVar("E", bound="DlcoreError")
 
@@ -62,6 +88,11 @@ class DlcoreError(Exception):
         Source: Python, "pickle", `object.__reduce__`.
         """
         return _restored, (type(self), self.args, self.__dict__)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same may succeed later, though nobody has corrected anything."""
+        return False
 
     def advise(self, advice: str) -> None:
         """Add to the remedy what only a caller further up knows."""
@@ -157,6 +188,11 @@ class TransferError(DlcoreError):
         self.endpoint = endpoint
         self.retry_after_s = retry_after_s
 
+    @property
+    def may_pass(self) -> bool:
+        """As its fault says."""
+        return self.fault.may_pass
+
 
 class AuthError(TransferError):
     """An endpoint does not accept this client, even with a renewed token."""
@@ -197,6 +233,11 @@ class ExhaustedError(DlcoreError):
         super().__init__(message, remedy=remedy)
         self.causes = causes
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether at least one endpoint may serve it later."""
+        return any(cause.may_pass for cause in self.causes)
+
 
 class ContentRefusedError(ExhaustedError):
     """Every endpoint failed, and at least one of them because it does not accept this client.
@@ -213,6 +254,13 @@ class ContentBehindProxyError(ExhaustedError):
 
     code = "proxy-auth"
     exit_status = 19
+
+
+class ContentUnprovenServerError(ExhaustedError):
+    """Every endpoint failed, and at least one because it could not prove who it is."""
+
+    code = "tls"
+    exit_status = 13
 
 
 class ContentNotFoundError(ExhaustedError):

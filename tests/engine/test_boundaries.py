@@ -280,7 +280,7 @@ def test_a_server_that_failed_in_one_network_is_asked_again_in_the_next(tmp_path
     moved.
     """
     scene = Scene(SMALL)
-    scene.faults |= dict.fromkeys(("dp", "dp2", "cmg"), Fault.AUTH)
+    scene.faults |= dict.fromkeys(("dp", "dp2", "cmg"), Fault.CONNECT)
 
     async def play(content: Content) -> None:
         await asyncio.sleep(8)

@@ -21,10 +21,13 @@ from dlcore.errors import (
     AuthError,
     ContentBehindProxyError,
     ContentRefusedError,
+    ContentUnprovenServerError,
     ExhaustedError,
     Fault,
     IntegrityError,
+    TlsError,
 )
+from dlcore.schedule import Policy
 from tests.engine.fakes import (
     GOOD,
     Asked,
@@ -43,10 +46,19 @@ TWO = package("ABC00002", {"x": 9 * BLOCK_BYTES, "y": 5})
 BOTH = {"ABC00001": ONE, "ABC00002": TWO}
 LARGE = {"ABC00003": package("ABC00003", {"x": 200 * BLOCK_BYTES})}
 AT_ONCE = Retry(count=0)
+ASKED_S = 4.0  # how long an endpoint that cannot be reached is asked, at most
+LASTING = sorted(fault for fault in Fault if not fault.may_pass)
 
 
 def failing(fault: Fault) -> Reply:
     return Reply(fault)
+
+
+def away() -> FakeEndpoint:
+    """An endpoint that cannot be reached."""
+    endpoint = FakeEndpoint("away", BOTH)
+    endpoint.locate_fault = Fault.CONNECT
+    return endpoint
 
 
 def lies_about(*blocks: int) -> Reply:
@@ -142,16 +154,54 @@ def test_retries_are_as_many_and_as_late_as_asked_for(tmp_path: Path) -> None:
 
     async def timed() -> float:
         started_s = asyncio.get_running_loop().time()
-        dead = FakeEndpoint("dead", BOTH, lambda asked: failing(Fault.AUTH))
         with pytest.raises(ExhaustedError):
-            await fetch(tmp_path, BOTH, [dead], retry=Retry(3, 100.0), bus=bus)
+            await fetch(tmp_path, BOTH, [away()], retry=Retry(3, 100.0), bus=bus)
         return asyncio.get_running_loop().time() - started_s
 
     bus = Recorder()
-    assert 300.0 <= virtually(timed()) < 310.0
+    assert 300.0 <= virtually(timed()) < 300.0 + 4 * ASKED_S
     retried = [e for e in bus.of(DownloadRetried) if isinstance(e, DownloadRetried)]
     assert [e.attempt for e in retried if e.package == "ABC00001"] == [1, 2, 3]
     assert PackageFailed in {type(event) for event in bus.events}
+
+
+@pytest.mark.parametrize("is_located", [True, False])
+@pytest.mark.parametrize("fault", LASTING)
+def test_what_does_not_pass_is_not_waited_for(
+    tmp_path: Path, fault: Fault, is_located: bool
+) -> None:
+    """Fault: a login is refused, a certificate is not trusted, or a URL is wrong. dlcore ends at
+    once, however patient it may be.
+    """
+
+    async def timed() -> float:
+        started_s = asyncio.get_running_loop().time()
+        endpoint = FakeEndpoint("a", BOTH, lambda asked: failing(fault))
+        endpoint.locate_fault = None if is_located else fault
+        with pytest.raises((ExhaustedError, IntegrityError)):
+            await fetch(tmp_path, BOTH, [endpoint], retry=Retry(UNLIMITED, total_s=600.0), bus=bus)
+        return asyncio.get_running_loop().time() - started_s
+
+    bus = Recorder()
+    assert virtually(timed()) < 5.0
+    assert not bus.of(DownloadRetried)
+
+
+@pytest.mark.parametrize("fault", [Fault.AUTH, Fault.TLS, Fault.NOT_FOUND])
+def test_one_endpoint_that_may_come_back_is_waited_for(tmp_path: Path, fault: Fault) -> None:
+    """Fault: one endpoint refuses the login, and the other is away for a while. dlcore waits."""
+    refusing, other = FakeEndpoint("refusing", BOTH, lambda asked: failing(fault)), away()
+
+    async def come_back() -> None:
+        await asyncio.sleep(20)
+        other.locate_fault = None
+
+    async def main() -> None:
+        task = asyncio.create_task(come_back())
+        await fetch(tmp_path, BOTH, [refusing, other], retry=Retry(UNLIMITED, total_s=600.0))
+        await task
+
+    virtually(main())
 
 
 def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
@@ -159,13 +209,12 @@ def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
 
     async def timed() -> float:
         started_s = asyncio.get_running_loop().time()
-        dead = FakeEndpoint("dead", BOTH, lambda asked: failing(Fault.AUTH))
         with pytest.raises(ExhaustedError):
-            await fetch(tmp_path, BOTH, [dead], retry=Retry(UNLIMITED, total_s=600.0), bus=bus)
+            await fetch(tmp_path, BOTH, [away()], retry=Retry(UNLIMITED, total_s=600.0), bus=bus)
         return asyncio.get_running_loop().time() - started_s
 
     bus = Recorder()
-    assert 600.0 <= virtually(timed()) < 601.0
+    assert 600.0 <= virtually(timed()) < 600.0 + ASKED_S
     told = [e for e in bus.events if isinstance(e, DownloadRetried) and e.package == "ABC00001"]
     assert [e.attempt for e in told] == [*range(1, len(told) + 1)]
     left_s = [e.left_s for e in told if e.left_s is not None]
@@ -177,7 +226,7 @@ def test_asking_goes_on_for_as_long_as_asked_for(tmp_path: Path) -> None:
 
 def test_what_arrives_gives_new_time(tmp_path: Path) -> None:
     """The time for retries is counted since anything of the package arrived."""
-    turns = itertools.cycle((Reply(), failing(Fault.AUTH)))
+    turns = itertools.cycle((Reply(), *[failing(Fault.STALL)] * Policy().max_stalls))
 
     def script(asked: Asked) -> Reply:
         return next(turns)
@@ -240,6 +289,14 @@ def test_content_that_is_refused_ends_as_authentication(tmp_path: Path, other: F
     with pytest.raises(ContentRefusedError) as caught:
         virtually(fetch(tmp_path, BOTH, endpoints, retry=AT_ONCE))
     assert (caught.value.code, caught.value.exit_status) == ("auth", AuthError.exit_status)
+
+
+def test_a_server_that_is_not_trusted_is_told_with_its_own_status(tmp_path: Path) -> None:
+    """Fault: the certificate of every endpoint is not trusted. dlcore says so, by status."""
+    unknown = FakeEndpoint("unknown", BOTH, lambda asked: failing(Fault.TLS))
+    with pytest.raises(ContentUnprovenServerError) as caught:
+        virtually(fetch(tmp_path, BOTH, [unknown], retry=AT_ONCE))
+    assert (caught.value.code, caught.value.exit_status) == ("tls", TlsError.exit_status)
 
 
 def test_without_a_refusal_it_is_not_authentication(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dlcore.engine.download.downloads import SYNC_EVERY_S
 from dlcore.engine.download.retry import Retry
+from dlcore.engine.events import DownloadRetried
 from dlcore.errors import (
     ExhaustedError,
     Fault,
@@ -23,6 +24,7 @@ from tests.engine.fakes import (
     GOOD,
     Asked,
     FakeEndpoint,
+    Recorder,
     Reply,
     entry_of,
     fetch,
@@ -84,14 +86,19 @@ def test_a_long_download_is_synced_again_and_again(
 
 def test_a_package_given_up_leaves_the_others_alone(tmp_path: Path) -> None:
     """The second package's retry revives the endpoint that the first was given up for."""
-    revived = False
+    revived, bus = False, Recorder()
 
-    def refuse(asked: Asked) -> Reply:
-        return GOOD if revived else failing(Fault.AUTH)
+    def is_silent(asked: Asked) -> Reply:
+        return GOOD if revived else failing(Fault.STALL)
+
+    def is_silent_at_first(asked: Asked) -> Reply:
+        told = [each for each in bus.events if isinstance(each, DownloadRetried)]
+        is_retried = "ABC00002" in {each.package for each in told}
+        return GOOD if is_retried else failing(Fault.STALL)
 
     async def main() -> None:
         nonlocal revived
-        async with opened(tmp_path, BOTH, [early, late], retry=Retry(1, 5.0)) as content:
+        async with opened(tmp_path, BOTH, [early, late], retry=Retry(1, 5.0), bus=bus) as content:
             content.order(list(BOTH))
             with pytest.raises(ExhaustedError):
                 await content.path("ABC00001")
@@ -99,13 +106,8 @@ def test_a_package_given_up_leaves_the_others_alone(tmp_path: Path) -> None:
             assert read_back(await content.path("ABC00002")) == TWO.contents
             assert read_back(await content.path("ABC00001")) == ONE.contents
 
-    early = FakeEndpoint("early", {"ABC00001": ONE}, refuse)
-    late = FakeEndpoint(
-        "late",
-        {"ABC00002": TWO},
-        lambda asked: GOOD if asked.number else failing(Fault.AUTH),
-        latency_s=3,
-    )
+    early = FakeEndpoint("early", {"ABC00001": ONE}, is_silent)
+    late = FakeEndpoint("late", {"ABC00002": TWO}, is_silent_at_first, latency_s=3)
     virtually(main())
 
 

@@ -21,9 +21,6 @@ from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
-TRANSIENT = frozenset({Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER})
-"""Failures that may pass: the same question may be answered a moment later."""
-
 MIN_TOLD_WAIT_S = 2.0
 """Shorter waits are not worth a word; only who asked for patience has longer ones."""
 
@@ -174,9 +171,10 @@ class _Search(Generic[E, T]):
         _log.info("no good answer: %s", error.message)
         self._failures[name] = error
         if error.retry_after_s is None:
-            may_pass = error.fault in TRANSIENT
             is_stall = error.fault is Fault.STALL
-            wait_s = self._inquiry.failed(name, self._now_s(), may_pass=may_pass, is_stall=is_stall)
+            wait_s = self._inquiry.failed(
+                name, self._now_s(), may_pass=error.may_pass, is_stall=is_stall
+            )
             if wait_s is not None and wait_s >= MIN_TOLD_WAIT_S:
                 self._tell(EndpointAwaited(name, wait_s, error.message))
         elif name in self._have_waited:

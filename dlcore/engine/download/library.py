@@ -20,12 +20,11 @@ from types import MappingProxyType
 from dlcore import manifest as documents
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.asking import Asking, NoAnswerError
+from dlcore.engine.download.exhaustion import decisive, exhausted
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Event
 from dlcore.errors import (
-    ContentBehindProxyError,
-    ContentRefusedError,
     ExhaustedError,
     Fault,
     ManifestError,
@@ -113,8 +112,8 @@ class Library:
 
         Raises:
             NotFoundError: The catalog does not know the package, or no endpoint has its manifest.
-            ContentRefusedError: Likewise, and an endpoint does not accept this client.
-            ExhaustedError: No endpoint can be reached.
+            ExhaustedError: No endpoint can be reached; or none has it, and one does not accept
+                this client, or could not prove who it is.
             ManifestError: The manifest is malformed or of another package, though its digest is
                 right.
         """
@@ -257,14 +256,8 @@ class Library:
                 causes=failures,
                 remedy="Run again when the endpoints can be reached.",
             )
-        if behind := [failure for failure in failures if failure.fault is Fault.PROXY]:
-            raise ContentBehindProxyError(message, causes=failures, remedy=behind[0].remedy)
-        if any(failure.fault is Fault.AUTH for failure in failures):
-            raise ContentRefusedError(
-                message,
-                causes=failures,
-                remedy="Renew the credential of the endpoint that does not accept this client.",
-            )
+        if decisive(failures):
+            raise exhausted(message, failures)
         raise NotFoundError(
             message, remedy="Distribute the package to an endpoint that this client may use."
         )

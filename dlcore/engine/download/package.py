@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from dlcore.engine.download.exhaustion import exhausted
 from dlcore.errors import (
-    ContentBehindProxyError,
-    ContentNotFoundError,
-    ContentRefusedError,
     DlcoreError,
     ExhaustedError,
     Fault,
@@ -297,13 +295,5 @@ class PackageDownload:
             if is_own and len(self.manifest.files) == 1 and self.manifest.package_id == LOCAL_ID:
                 message = why  # it names the file
             return IntegrityError(message, remedy=_WRONG_HERE if is_own else _WRONG_ELSEWHERE)
-        kind = ExhaustedError
         remedy = "What was verified is kept: run again when an endpoint can serve the package."
-        if refused := [cause for cause in causes if cause.fault is Fault.AUTH]:
-            remedies = dict.fromkeys(cause.remedy for cause in refused)
-            kind, remedy = ContentRefusedError, " ".join([*filter(None, remedies), remedy])
-        elif behind := [cause for cause in causes if cause.fault is Fault.PROXY]:
-            kind, remedy = ContentBehindProxyError, f"{behind[0].remedy} {remedy}"
-        elif faults == {Fault.NOT_FOUND}:
-            kind = ContentNotFoundError
-        return kind(message, causes=tuple(causes), remedy=remedy)
+        return exhausted(message, tuple(causes), remedy)

@@ -19,15 +19,12 @@ from dlcore.engine.download.retry import Retry
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.events import DownloadRetried, PackageFailed
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.errors import DlcoreError, ExhaustedError, Fault, IntegrityError
+from dlcore.errors import DlcoreError, ExhaustedError, IntegrityError
 from dlcore.model import BlockInPackage
 from dlcore.schedule import Events, PackageComplete, PackageExhausted, Scheduler
 
 FALLBACK_LOOK_S: Final = 60.0
 """While a fallback time passes, the endpoints that may be used are asked again this often."""
-
-_PASSING: Final = {Fault.CONNECT, Fault.TRUNCATED, Fault.STALL, Fault.BUSY, Fault.SERVER}
-"""Faults of a network or a server that may be better in a while."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +86,7 @@ class Retrying:
         error = package.exhausted(event.missing_blocks, failures, self._allowed.obstacle())
         attempt, failing_s = package.begin_attempt(self._now_s())
         wait_s = self.retry.wait_s(attempt, failing_s, self._random())
-        # What every endpoint serves wrong will not be right a moment later. Patches are not worth
-        # waiting for while an endpoint may serve the package.
-        is_final = isinstance(error, IntegrityError) or (package.is_hint and not _all_fail(error))
-        if wait_s is not None and not is_final:
+        if wait_s is not None and self._can_help(package, error):
             self._tell_retry(package, attempt, wait_s, failing_s)
             self._tasks.spawn(self._try_again(package, wait_s))
             return
@@ -101,6 +95,13 @@ class Retrying:
         if package.is_hint:  # what it met must not keep others from an endpoint
             self._apply(self._scheduler.retry(package.package_id))
         self._tasks.spawn(self._give_up(package, error))
+
+    def _can_help(self, package: PackageDownload, error: ExhaustedError | IntegrityError) -> bool:
+        """Whether another attempt may end otherwise."""
+        if package.is_hint:  # not worth waiting for while an endpoint may serve the package
+            return isinstance(error, ExhaustedError) and _all_fail(error)
+        # In another network other endpoints may be used.
+        return error.may_pass or bool(self._allowed.obstacle())
 
     def _is_here(self, package: PackageDownload) -> bool:
         """Whether all was found on disk; the scheduler left to requests what they were fetching."""
@@ -146,4 +147,4 @@ class Retrying:
 
 def _all_fail(error: ExhaustedError) -> bool:
     """Whether no endpoint can serve anything at present, so that waiting for it costs nothing."""
-    return bool(error.causes) and all(cause.fault in _PASSING for cause in error.causes)
+    return bool(error.causes) and all(cause.may_pass for cause in error.causes)

@@ -17,15 +17,10 @@ from typing import Final, NamedTuple
 
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.engine.download.exhaustion import exhausted
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import DownloadRetried, EndpointProgress, Event, Progress
-from dlcore.errors import (
-    ContentNotFoundError,
-    ContentRefusedError,
-    ExhaustedError,
-    Fault,
-    TransferError,
-)
+from dlcore.errors import ExhaustedError, TransferError
 from dlcore.schedule import Terms
 from dlcore.store import Unproven
 from dlcore.store.unproven import Piece, pieces_of
@@ -115,7 +110,9 @@ class Arriving:
             try:
                 await self._receive()
                 break
-            except ExhaustedError:
+            except ExhaustedError as error:
+                if not error.may_pass:
+                    raise
                 if self.received_bytes.total() > before:
                     attempt, failing_since_s = 0, now_s()
                 attempt += 1
@@ -187,19 +184,9 @@ class Arriving:
         return sink.data
 
     def _exhausted(self, path: str, failures: Sequence[TransferError]) -> ExhaustedError:
-        faults = {failure.fault for failure in failures}
-        kind = ExhaustedError
-        if Fault.AUTH in faults:
-            kind = ContentRefusedError
-        elif faults == {Fault.NOT_FOUND}:
-            kind = ContentNotFoundError
         why = "; ".join(failure.message for failure in failures)
-        remedies = dict.fromkeys(failure.remedy for failure in failures)
-        kept = [] if self._unproven.is_empty else ["What has arrived is kept: run again."]
-        remedy = " ".join([*remedies, *kept])
-        return kind(
-            f"{self._name}: {path} cannot be fetched: {why}", causes=tuple(failures), remedy=remedy
-        )
+        remedy = "" if self._unproven.is_empty else "What has arrived is kept: run again."
+        return exhausted(f"{self._name}: {path} cannot be fetched: {why}", failures, remedy)
 
     def _tell_progress(self) -> None:
         """Tell what has been received; nothing of it is verified."""

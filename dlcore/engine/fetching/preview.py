@@ -18,6 +18,7 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.writable import check_may_write
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Standing, Target
+from dlcore.engine.download.exhaustion import exhausted
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import SelectionSize, decisive_algorithm
 from dlcore.engine.fetching.joint_download import JointDownload
@@ -28,10 +29,8 @@ from dlcore.engine.one_byte import read_one_byte
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import (
     ContentNotFoundError,
-    ContentRefusedError,
     DlcoreError,
     ExhaustedError,
-    Fault,
     TransferError,
 )
 from dlcore.long_path import plain_path
@@ -254,15 +253,11 @@ def _not_served(
 ) -> ExhaustedError:
     manifest = package.manifest
     why = "; ".join(failure.message for failure in failures) or "no endpoint holds them"
-    faults = {failure.fault for failure in failures}
-    kind = ExhaustedError
-    if Fault.AUTH in faults:
-        kind = ContentRefusedError
-    elif faults <= {Fault.NOT_FOUND}:
-        kind = ContentNotFoundError
-    return kind(
+    message = (
         f"package {manifest.package_id} version {manifest.version}: {lacking} of the {count}"
-        f" objects to fetch would not be served: {why}",
-        causes=tuple(failures),
-        remedy="Run again when an endpoint can serve the package.",
+        f" objects to fetch would not be served: {why}"
     )
+    remedy = "Run again when an endpoint can serve the package."
+    if not failures:
+        return ContentNotFoundError(message, remedy=remedy)
+    return exhausted(message, failures, remedy)

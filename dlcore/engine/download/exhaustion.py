@@ -1,0 +1,53 @@
+"""How it is told that every endpoint failed: by the failure that somebody must act on.
+
+Others may pass by themselves, so they say less about what is to be done. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from dlcore.errors import (
+    ContentBehindProxyError,
+    ContentNotFoundError,
+    ContentRefusedError,
+    ContentUnprovenServerError,
+    ExhaustedError,
+    Fault,
+    TransferError,
+)
+
+_KINDS: Final = {
+    Fault.AUTH: ContentRefusedError,
+    Fault.PROXY: ContentBehindProxyError,
+    Fault.TLS: ContentUnprovenServerError,
+}
+"""What is told by a kind of its own; the first that is met counts."""
+
+
+def decisive(causes: Iterable[TransferError]) -> list[TransferError]:
+    """The failures that are told by a kind of their own: all with the fault that counts most."""
+    found = list(causes)
+    for fault in _KINDS:
+        if own := [cause for cause in found if cause.fault is fault]:
+            return own
+    return []
+
+
+def exhausted(message: str, causes: Sequence[TransferError], remedy: str = "") -> ExhaustedError:
+    """The error that tells it.
+
+    Args:
+        message: What cannot be had, and why.
+        causes: The last failure of each endpoint.
+        remedy: What to do besides what the failures say.
+    """
+    kind = ExhaustedError
+    told = decisive(causes)
+    if told:
+        kind = _KINDS[told[0].fault]
+    elif causes and all(cause.fault is Fault.NOT_FOUND for cause in causes):
+        kind = ContentNotFoundError
+    remedies = dict.fromkeys([*(cause.remedy for cause in told or causes), remedy])
+    return kind(message, causes=tuple(causes), remedy=" ".join(filter(None, remedies)))
