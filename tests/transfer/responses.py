@@ -112,6 +112,7 @@ FAULTS: dict[str, tuple[Script, Fault]] = {
     "bad gateway": (status("502 Bad Gateway"), Fault.SERVER),
     "unavailable": (status("503 Service Unavailable"), Fault.BUSY),
     "gateway timeout": (status("504 Gateway Timeout"), Fault.SERVER),
+    "unknown of the server": (status("522 Connection Timed Out"), Fault.SERVER),
     "status 999": (status("999 Whatever"), Fault.REFUSED),
     "header bomb": (
         partial(RIGHT, ASKED, end=CLOSE, **{f"X_{i}": "x" for i in range(5000)}),

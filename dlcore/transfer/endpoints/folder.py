@@ -37,6 +37,8 @@ _WINDOWS_FAULTS = {
     # NOT_READY, BAD_NETPATH, BAD_NET_NAME: Python takes them for a file that is not there or that
     # is locked.
     **dict.fromkeys((21, 53, 67), Fault.CONNECT),
+    # SHARING_VIOLATION, LOCK_VIOLATION: another program has the file for itself at the moment.
+    **dict.fromkeys((32, 33), Fault.SERVER),
     # INVALID_PASSWORD, LOGON_FAILURE, ACCOUNT_RESTRICTION, INVALID_LOGON_HOURS, PASSWORD_EXPIRED,
     # ACCOUNT_DISABLED, PASSWORD_MUST_CHANGE, ACCOUNT_LOCKED_OUT
     **dict.fromkeys((86, 1326, 1327, 1328, 1330, 1331, 1907, 1909), Fault.AUTH),

@@ -49,11 +49,17 @@ _BY_STATUS = {
     410: Fault.NOT_FOUND,
     416: Fault.RANGE,
     429: Fault.BUSY,
-    500: Fault.SERVER,
-    502: Fault.SERVER,
+    501: Fault.REFUSED,
     503: Fault.BUSY,
-    504: Fault.SERVER,
+    505: Fault.REFUSED,
+    511: Fault.REFUSED,
 }
+"""All others are `Fault.SERVER` from 500 to 599, else `Fault.REFUSED`.
+
+Source: RFC 9110, section 15: a status that is not known means what x00 of its class does.
+"""
+
+_OF_SERVER = range(500, 600)
 
 
 _ERROR_CODES = frozenset(
@@ -145,7 +151,7 @@ def error_of_status(
             wants_windows_login=bool(offers) and set(offers) <= {"Negotiate", "NTLM"},
             clocks=difference(headers, datetime.now(UTC)),
         )
-    fault = _BY_STATUS.get(status, Fault.REFUSED)
+    fault = _BY_STATUS.get(status, Fault.SERVER if status in _OF_SERVER else Fault.REFUSED)
     remedy = REMEDIES[fault]
     if status == 400:
         remedy += " Some servers answer so when they want a client certificate (client_cert)."
@@ -202,7 +208,9 @@ def error_of_exception(
     if alert := error_of_alert(endpoint, request, error):
         return alert
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLCertVerificationError):
-        return _tls_error(endpoint, request, error)
+        cause = getattr(error, "os_error", error)
+        if not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return _tls_error(endpoint, request, error)
     fault, what = _classify(error, has_headers=has_headers)
     reason = "" if isinstance(error, LoginInterruptedError) else _reason(error)
     return TransferError(

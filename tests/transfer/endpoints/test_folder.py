@@ -134,6 +134,7 @@ SHARES = {
     "the password is wrong": (1326, OSError, Fault.AUTH),
     "the account is locked": (1909, OSError, Fault.AUTH),
     "access is denied": (5, PermissionError, Fault.AUTH),
+    "another program has the file": (32, PermissionError, Fault.SERVER),
     "the folder is not there": (3, FileNotFoundError, Fault.NOT_FOUND),
 }
 """What Windows says of the root of a share, and what Python makes of it."""

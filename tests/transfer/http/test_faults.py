@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 
 from dlcore.errors import AuthError, Fault, TransferError
 from dlcore.transfer.http.faults import error_of_exception, error_of_status
@@ -158,6 +160,23 @@ def test_an_error_of_a_socket_means_the_same_on_windows(
         posix.message,
         posix.remedy,
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), Fault.CONNECT),
+        (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), Fault.CONNECT),
+        (ssl.SSLError(1, "wrong version number"), Fault.TLS),
+    ],
+)
+def test_a_handshake_that_is_broken_off_is_no_word_about_trust(
+    error: ssl.SSLError, fault: Fault
+) -> None:
+    """Fault: a server restarts, and closes connections in the TLS handshake. dlcore asks again."""
+    key = ConnectionKey("host", 443, True, True, None, None, None)
+    wrapped = aiohttp.ClientConnectorSSLError(key, error)
+    assert error_of_exception("edge", "GET u", wrapped, has_headers=False).fault is fault
 
 
 def test_a_server_that_may_want_a_client_certificate_is_told_as_such() -> None:
