@@ -31,6 +31,7 @@ from dlcore.deployment.preflight import checks as checks
 from dlcore.deployment.preflight import failed as failed
 from dlcore.deployment.preflight import render as render
 from dlcore.deployment.rates import parse_rate as parse_rate
+from dlcore.deployment.reading import WITHOUT_CATALOG as WITHOUT_CATALOG
 from dlcore.deployment.reading import load_deployment as load_deployment
 from dlcore.deployment.reading import parse_deployment as parse_deployment
 from dlcore.deployment.settings import BackgroundSettings as BackgroundSettings

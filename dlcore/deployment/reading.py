@@ -41,7 +41,7 @@ _TABLES = (
     *("conditions", "variables", "endpoint", "background", "bandwidth", "cache"),
     "boundary",
 )
-_WITHOUT_CATALOG = {
+WITHOUT_CATALOG = {
     EndpointKind.DP: "a distribution point",
     EndpointKind.CONTENT_LIBRARY: "a content library",
 }
@@ -234,9 +234,9 @@ def _refuse_untrusted(
             + hint(catalog.endpoint, by_name),
             remedy=f"Endpoints listed: {', '.join(by_name) or 'none'}.",
         )
-    if endpoint.kind in _WITHOUT_CATALOG:
+    if endpoint.kind in WITHOUT_CATALOG:
         raise ConfigError(
-            f'{where}.endpoint: "{endpoint.name}" is {_WITHOUT_CATALOG[endpoint.kind]},'
+            f'{where}.endpoint: "{endpoint.name}" is {WITHOUT_CATALOG[endpoint.kind]},'
             " which has no catalog",
             remedy="Name another endpoint, or the catalog's path.",
         )

@@ -16,7 +16,7 @@ from dlcore.long_path import long_path
 from dlcore.manifest import content_hash
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.store import folder_digests
-from tests.library_points import LARGE, TREE, Asked, point, serving_point
+from tests.library_points import FOLDER, LARGE, TREE, Asked, point, serving_point
 from tests.publish.helpers import write_tree
 from tests.publish.library import PACKAGE_ID, file_of, ini, write_library
 
@@ -170,3 +170,45 @@ async def test_many_ini_files_do_not_wait_for_each_other(tmp_path: Path) -> None
         )
     assert most >= 10
     assert tree_at(tmp_path / "to") == tree
+
+
+async def test_a_distribution_point_without_a_library_is_named_as_such(library: Path) -> None:
+    """Fault: a plain distribution point is taken for a content library. dlcore says what it is."""
+    asked = Asked()
+    asked.refused = ("/Datalib", "/FileLib")
+    with pytest.raises(NotFoundError, match="is a distribution point without a content") as caught:
+        await fetched(library, told="0" * 64, asked=asked)
+    assert f"{FOLDER}' with --content-hash HEX" in caught.value.remedy
+    assert "--from 'dp+http://127.0.0.1:" in caught.value.remedy
+    asked.refused = (FOLDER,)
+    with pytest.raises(NotFoundError, match="there is no content library at http://") as caught:
+        await fetched(library, asked=asked)
+    assert "Check the URL" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["dp", "content-library"])
+async def test_a_published_site_is_named_as_such(tmp_path: Path, kind: str) -> None:
+    """Fault: a published site is taken for another kind of place. dlcore says what it is."""
+
+    async def answer(request: web.Request) -> web.Response:
+        is_catalog = request.path == "/site/catalog.json"
+        return web.json_response({}, status=200 if is_catalog else 404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/site"
+    try:
+        with pytest.raises(NotFoundError, match="is a published site") as caught:
+            await fetch(
+                PACKAGE_ID,
+                to=tmp_path / "to",
+                endpoints=[f"{kind}+{url}"],
+                deliveries=tmp_path / "records",
+                content_hash="0" * 64,
+            )
+    finally:
+        await runner.cleanup()
+    assert caught.value.remedy == f"Fetch from the site: --from '{url}', without --content-hash."

@@ -180,8 +180,7 @@ class _Description:
         if data is None:
             raise NotFoundError(
                 f"package {quoted(wanted)} is not in the content library {self._library.name}",
-                remedy="Distribute it to this distribution point, or name the drive that has PkgLib"
-                " first.",
+                remedy="Distribute it to this distribution point, or correct its id.",
             )
         version = documents.decode_package_ini(data, source=key, package_id=wanted)
         return f"{wanted}.{version}", version
@@ -193,7 +192,7 @@ class _Description:
         if not found:
             raise NotFoundError(
                 f"package {quoted(wanted)} is not in the content library {self._library.name}",
-                remedy="Distribute it to this distribution point.",
+                remedy="Distribute it to this distribution point, or correct its id.",
             )
         return max(found.items(), key=lambda item: item[1])
 

@@ -166,6 +166,10 @@ async def _points(name: str, site: Site) -> list[Point]:
             if points:
                 _log.warning("%s does not serve %s: %s", endpoint.name, name, error.message)
                 continue
+            if error.fault in (Fault.NOT_FOUND, Fault.REFUSED) and (
+                instead := await site.no_point()
+            ):
+                raise instead from error
             if error.fault is not Fault.NOT_FOUND:
                 raise
             raise NotFoundError(

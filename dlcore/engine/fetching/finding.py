@@ -102,7 +102,7 @@ async def find(
     check_is_readable(wanted)
     digest = digest_of_user(wanted)
     if not _is_at_a_library(wanted, site):
-        site.check_has_no_hash(wanted.shown)
+        site.check_has_no_hash(wanted.shown, is_package=bool(content_named(wanted)))
     if wanted.is_url:
         found = await _find_url(wanted, digest, urls, tell, folder, probed)
         if found.spooled:

@@ -22,6 +22,13 @@ from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
+from dlcore.engine.fetching.found_instead import (
+    advise_other_kinds,
+    check_may_have_catalog,
+    hash_at_site,
+    no_library,
+    no_point,
+)
 from dlcore.engine.fetching.sources import Access, Source, open_sources, settings_of
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.model import EndpointKind, EndpointSettings
@@ -157,6 +164,10 @@ class Site:
         assert isinstance(endpoint, DistributionPointEndpoint)
         return endpoint.content_library(), terms
 
+    async def no_point(self) -> NotFoundError | None:
+        """The error if the first endpoint, a ``dp``, is a published site; None if it is not."""
+        return await no_point(self.library_of_point()[0], self._settings(0), self.asking)
+
     async def describe_by(self, library: ContentLibrary, what: str) -> DescribedContent:
         """What one content library states, compared with the content hash that is named.
 
@@ -165,22 +176,32 @@ class Site:
         """
         return await describe(library, what, self.asking, self._named.content_hash)
 
-    def check_has_no_hash(self, what: str) -> None:
+    def check_has_no_hash(self, what: str, *, is_package: bool) -> None:
         """Refuse a content hash with which nothing would be compared.
 
         Args:
             what: What is fetched, for the message.
+            is_package: Whether that is the id of a package or a content.
 
         Raises:
             ConfigError: One is named.
         """
-        if self._named.content_hash:
-            raise ConfigError(
-                f"a content hash was given, but neither a content library nor a distribution point"
-                f" says what {what} is",
-                remedy="Leave --content-hash (content_hash) out, or fetch a package by its id, with"
-                " a content-library or a dp as the first endpoint and without a catalog.",
-            )
+        named = self._named
+        if not named.content_hash:
+            return
+        if named.endpoints and not named.has_catalog and is_package:
+            raise hash_at_site(self._settings(0), what)
+        if not is_package:
+            why = f"{what} is not the id of a package"
+        elif named.has_catalog:
+            why = f"the catalog says what {what} is"
+        else:
+            why = f"no distribution point or content library is named that has {what}"
+        raise ConfigError(
+            f"a content hash was given, but {why}",
+            remedy="Leave --content-hash (content_hash) out, or fetch a package by its id, with"
+            " a content-library or a dp as the first endpoint and without a catalog.",
+        )
 
     async def describe(self, what: str) -> DescribedContent:
         """What its content libraries state of a package or a content.
@@ -195,7 +216,8 @@ class Site:
         told = self._named.content_hash
         if told:
             check_told_hash(told)
-        missing: NotFoundError | None = None
+        missing: list[NotFoundError] = []
+        elsewhere: list[NotFoundError] = []  # what has no PkgLib may be another drive
         for number, (endpoint, _) in enumerate(self.sources()):
             library = as_content_library(endpoint)
             if library is None:
@@ -208,10 +230,10 @@ class Site:
                 )
             try:
                 return await describe(library, what, self.asking, told)
-            except NotFoundError as error:  # another drive may have PkgLib
-                missing = missing or error
-        assert missing
-        raise missing
+            except NotFoundError as error:
+                instead = await no_library(library, self._settings(number), what, self.asking)
+                (elsewhere if instead else missing).append(instead or error)
+        raise [*missing, *elsewhere][0]
 
     async def library(self) -> Library:
         """What its catalog says of each package.
@@ -227,25 +249,34 @@ class Site:
 
     def _is_protected(self, number: int) -> bool:
         """Whether nobody on the way can alter what one of the endpoints says."""
-        named = self._named.endpoints[number]
-        return is_protected(settings_of(named, number, self._access, self._servers))
+        return is_protected(self._settings(number))
+
+    def _settings(self, number: int) -> EndpointSettings:
+        return settings_of(self._named.endpoints[number], number, self._access, self._servers)
 
     async def _read(self) -> Library:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
+        if not named.catalog:
+            check_may_have_catalog(self._settings(0))
         if not (named.has_catalog or self._is_protected(0)):
             raise ConfigError(
                 f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
                 remedy="Use https, or give --trust-root, --catalog or --catalog-sha256.",
             )
-        read = await read_catalog(
-            path=named.catalog,
-            endpoint=None if named.catalog else endpoints[0],
-            sha256=named.catalog_sha256,
-            trust=_root(named),
-            tell=self._tell,
-            policy=self._policy,
-        )
+        try:
+            read = await read_catalog(
+                path=named.catalog,
+                endpoint=None if named.catalog else endpoints[0],
+                sha256=named.catalog_sha256,
+                trust=_root(named),
+                tell=self._tell,
+                policy=self._policy,
+            )
+        except NotFoundError as error:
+            if not named.catalog:
+                advise_other_kinds(error, self._settings(0))
+            raise
         self._patch_digests = read.patch_digests
         beside = named.catalog.parent if named.catalog else None
         return Library(read.catalog, endpoints, None, beside, tell=self._tell, policy=self._policy)
