@@ -14,7 +14,11 @@ from __future__ import annotations
 
 from dlcore.redaction import redact, redact_named
 from dlcore.transfer.endpoints.contact import Contact
-from dlcore.transfer.endpoints.content_library import ContentLibrary, ContentLibraryEndpoint
+from dlcore.transfer.endpoints.content_library import (
+    OTHER_DRIVES,
+    ContentLibrary,
+    ContentLibraryEndpoint,
+)
 from dlcore.transfer.endpoints.distribution_point import (
     DistributionPointEndpoint,
     ListedContent,
@@ -58,6 +62,7 @@ from dlcore.transfer.interface import (
 from dlcore.transfer.policy import TransferPolicy
 
 __all__ = [
+    "OTHER_DRIVES",
     "TOLERATED_S",
     "Beginning",
     "ConnectionPool",

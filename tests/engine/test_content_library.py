@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.errors import (
     ConfigError,
+    ContentNotFoundError,
     DlcoreError,
     ExhaustedError,
     IntegrityError,
@@ -125,6 +127,25 @@ def test_each_drive_serves_what_it_has(library: Path) -> None:
     assert fetched(PACKAGE_ID, other, library, to=library.parent / "again").truth
 
 
+def test_a_drive_that_is_not_named_is_told(library: Path) -> None:
+    """Fault: a drive of a content library is not named. dlcore says so, with status 4."""
+    other = library.parent / "E" / "SCCMContentLib"
+    moved = file_of(library, LARGE)
+    (other / moved.parent.relative_to(library)).mkdir(parents=True)
+    moved.rename(other / moved.relative_to(library))
+    error = refused(ContentNotFoundError, PACKAGE_ID, library)
+    assert (error.exit_status, "setup.exe" in error.message) == (4, True)
+    assert "name all of them, each with its own --from 'content-library+FOLDER'" in error.remedy
+    error = refused(NotFoundError, PACKAGE_ID, other)
+    assert f"there is no content library at {other}: it has no folder PkgLib" in error.message
+    assert "each with its own --from 'content-library+FOLDER'" in error.remedy
+    shutil.rmtree(library / "FileLib")
+    error = refused(ContentNotFoundError, PACKAGE_ID, library)
+    assert "name all of them" in error.remedy
+    error = refused(NotFoundError, "ABC00099", other, library)
+    assert error.message == "package 'ABC00099' is not in the content library SCCMContentLib #2"
+
+
 def test_a_flipped_bit_is_named_by_its_file(library: Path) -> None:
     """Fault: a file of a content library has rotted. dlcore names it, and delivers nothing."""
     place = file_of(library, LARGE)
@@ -147,7 +168,7 @@ def test_an_ini_file_that_says_something_else_is_not_believed(library: Path) -> 
 def test_a_file_that_is_missing_is_not_left_out(library: Path) -> None:
     """Fault: a content library lacks a file that it lists. dlcore delivers nothing."""
     file_of(library, LARGE).unlink()
-    assert "setup.exe" in refused(ExhaustedError, PACKAGE_ID, library).message
+    assert "setup.exe" in refused(ContentNotFoundError, PACKAGE_ID, library).message
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from dlcore.errors import (
     Fault,
     TransferError,
 )
+from dlcore.transfer import OTHER_DRIVES
 
 _KINDS: Final = {
     Fault.AUTH: ContentRefusedError,
@@ -24,6 +25,12 @@ _KINDS: Final = {
     Fault.TLS: ContentUnprovenServerError,
 }
 """What is told by a kind of its own; the first that is met counts."""
+
+HELD_NOWHERE: Final = (
+    "Distribute the package to an endpoint again, or name a further endpoint that has the rest."
+    f" {OTHER_DRIVES}"
+)
+"""What to do if no endpoint failed, but none holds some of the content."""
 
 
 def decisive(causes: Iterable[TransferError]) -> list[TransferError]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from dlcore.engine.download.exhaustion import exhausted
+from dlcore.engine.download.exhaustion import HELD_NOWHERE, exhausted
 from dlcore.errors import (
+    ContentNotFoundError,
     DlcoreError,
     ExhaustedError,
     Fault,
@@ -296,4 +297,6 @@ class PackageDownload:
                 message = why  # it names the file
             return IntegrityError(message, remedy=_WRONG_HERE if is_own else _WRONG_ELSEWHERE)
         remedy = "What was verified is kept: run again when an endpoint can serve the package."
+        if not causes and not obstacle:
+            return ContentNotFoundError(message, remedy=f"{HELD_NOWHERE} {remedy}")
         return exhausted(message, tuple(causes), remedy)

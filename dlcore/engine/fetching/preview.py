@@ -18,7 +18,7 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.writable import check_may_write
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Standing, Target
-from dlcore.engine.download.exhaustion import exhausted
+from dlcore.engine.download.exhaustion import HELD_NOWHERE, exhausted
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import SelectionSize, decisive_algorithm
 from dlcore.engine.fetching.joint_download import JointDownload
@@ -259,5 +259,5 @@ def _not_served(
     )
     remedy = "Run again when an endpoint can serve the package."
     if not failures:
-        return ContentNotFoundError(message, remedy=remedy)
+        return ContentNotFoundError(message, remedy=HELD_NOWHERE)
     return exhausted(message, failures, remedy)

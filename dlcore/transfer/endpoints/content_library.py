@@ -13,13 +13,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+from dlcore.errors import Fault, TransferError
 from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.endpoints.folder import FolderEndpoint
-from dlcore.transfer.endpoints.placement import PackagePlacement, objects_named
+from dlcore.transfer.endpoints.placement import PackagePlacement
 from dlcore.transfer.interface import Endpoint
 from dlcore.transfer.policy import TransferPolicy
+
+OTHER_DRIVES: Final = (
+    "A content library on several drives is an endpoint for each drive: name all of them, each with"
+    " its own --from 'content-library+FOLDER', or in a deployment file with its own [[endpoint]]."
+)
+"""What to do if a content library lacks a file, because one of its drives was not named."""
 
 LOOKED_AT_ONCE = 256  # files; enough to hide the start of a thread, and few for a slow share
 
@@ -112,8 +119,13 @@ class ContentLibraryEndpoint:
             for index, item in enumerate(manifest.objects)
             if item.sha256 and lengths[item.sha256.hex()] == item.length_bytes
         )
-        if not held:
-            objects_named(manifest, (), self.name)  # raises if the package has objects
+        if manifest.objects and not held:
+            raise TransferError(
+                f"holds no file of package {manifest.package_id}",
+                fault=Fault.NOT_FOUND,
+                endpoint=self.name,
+                remedy=f"Distribute the package to it again. {OTHER_DRIVES}",
+            )
         return (await self._folder.locate(manifest)).narrowed(held)
 
     async def aclose(self) -> None:
