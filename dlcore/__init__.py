@@ -6,7 +6,7 @@ for programs without asyncio. Every other module is internal and may change at a
 ====================  ==========================================================================
 run a task sequence   `Client`, `Session`, `run_sequence`, `preflight`, `plan`, `load_sequence`,
                       `load_deployment`, `Report`, `StepResult`
-steps                 `Executor`, `Job`, `StepParameters`, `Outcome`, `RestartNotice`,
+steps                 `Executor`, `Job`, `Inherited`, `StepParameters`, `Outcome`, `RestartNotice`,
                       `standard_executors`, `StepExecutors`, `SimulatingExecutor`, `PostAction`,
                       `DetachedPostAction`
 fetch                 `fetch`, `fetch_many`, `FetchItem`, `FetchResult`, `Client.fetch`, `Access`,
@@ -216,6 +216,7 @@ if TYPE_CHECKING:
     from dlcore.schedule import Terms as Terms
     from dlcore.steps.installed import ExecutorContext as ExecutorContext
     from dlcore.steps.interface import Executor as Executor
+    from dlcore.steps.interface import Inherited as Inherited
     from dlcore.steps.interface import Job as Job
     from dlcore.steps.interface import Outcome as Outcome
     from dlcore.steps.interface import RestartNotice as RestartNotice
@@ -316,7 +317,7 @@ _PUBLIC = {
     ),
     "schedule": "Terms",
     "steps.installed": "ExecutorContext",
-    "steps.interface": "Executor Job Outcome RestartNotice",
+    "steps.interface": "Executor Inherited Job Outcome RestartNotice",
     "steps.post_action": "DetachedPostAction PostAction",
     "steps.registry": "StepExecutors standard_executors",
     "steps.setup_runner": "SetupRunner StandInSetup",

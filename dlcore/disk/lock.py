@@ -1,7 +1,10 @@
 """A lock between processes that the operating system holds.
 
-It ends with its process, however that ends. ``filelock`` was looked at: importing it takes 75 ms,
-and where a file system has no locks it falls back to marker files, which outlive their process.
+It ends with its process, however that ends. On POSIX a program that was started with the lock's
+descriptor holds it as well, until it ends or the lock is released.
+
+``filelock`` was looked at: importing it takes 75 ms, and where a file system has no locks it falls
+back to marker files, which outlive their process.
 """
 
 from __future__ import annotations
@@ -51,8 +54,20 @@ class FileLock:
             fd = _take(path, folder)
         self._fd: int | None = fd
 
+    @property
+    def descriptor(self) -> int | None:
+        """What a program must inherit to hold the lock as well; None once the lock has ended."""
+        return self._fd
+
     def release(self) -> None:
-        """End the lock. Idempotent."""
+        """End the lock, also for the programs that have inherited it. Idempotent."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                _unlock(self._fd)
+        self.leave()
+
+    def leave(self) -> None:
+        """Hold the lock no longer; programs that have inherited it still do. Idempotent."""
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(OSError):  # nothing was written: the lock has ended anyway
@@ -63,6 +78,26 @@ class FileLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def is_held(path: Path, folder: PrivateFolder) -> bool:
+    """Whether some process holds a lock. If nobody does, it is taken for a moment.
+
+    Args:
+        path: The lock file; if it is not there, nobody holds the lock, and it is not made.
+        folder: The private folder that it is in.
+
+    Raises:
+        OSError: It cannot be found out.
+    """
+    try:
+        fd = open_file(path, folder.place(path))
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)
 
 
 def _take(path: Path, folder: PrivateFolder | None) -> int | None:
@@ -99,6 +134,18 @@ def _try_lock(fd: int) -> bool:
             return False
         raise
     return True
+
+
+def _unlock(fd: int) -> None:
+    """End a lock for all who share the descriptor. On Windows no other process can share it.
+
+    Source: man 2 flock; Microsoft Learn, "LockFileEx function": "If a process opens a file and
+    locks it, the lock is not inherited by a child".
+    """
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 if sys.platform == "win32":

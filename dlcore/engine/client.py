@@ -15,11 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dlcore.deployment import (
-    BandwidthSchedule,
-    Deployment,
-    load_deployment,
-)
+from dlcore.deployment import BandwidthSchedule, Deployment, load_deployment
 from dlcore.engine.beginning import begin_again, new_run
 from dlcore.engine.boundaries import Boundaries
 from dlcore.engine.built_in_variables import merged
@@ -29,6 +25,7 @@ from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
+from dlcore.engine.held_run import HeldRun
 from dlcore.engine.holding import hold, hold_run
 from dlcore.engine.identity import identify
 from dlcore.engine.judge import Judge
@@ -57,10 +54,7 @@ from dlcore.tasksequence import (
     packages_in_order,
 )
 from dlcore.tasksequence import load as load_sequence
-from dlcore.transfer import (
-    Observe,
-    TransferPolicy,
-)
+from dlcore.transfer import Observe, TransferPolicy
 from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
@@ -129,7 +123,8 @@ class Client:
             wall_clock,
         )
         self._holding = asyncio.Lock()
-        self._held = self._holds_run = False
+        self._held = False
+        self._run: HeldRun | None = None
         self._open_run_content = run_content
         self.store = Store.look(state)
         self.endpoints = self._opened.all
@@ -137,7 +132,6 @@ class Client:
             *(deployment.boundary, self.machine, lambda event: self.bus.emit(event)),
             {each.name: each.cost for each in deployment.endpoints},
         )
-        # The bus is looked up at each event, as everywhere else here.
         self.catalogs = Catalogs(
             *(deployment, state, self.endpoints),
             *(lambda event: self.bus.emit(event), self._patience),
@@ -201,25 +195,27 @@ class Client:
                 self._stack.push_async_callback(self.stop_downloads)
                 await self.catalogs.keep_evidence()
 
-    async def hold_run(self) -> None:
+    async def hold_run(self) -> HeldRun:
         """Lock the run in the state directory until the client is closed. Idempotent.
 
         The state directory is locked as well, unless the content of runs comes from elsewhere.
         `session` does it itself.
 
         Raises:
-            LockedError: Another process holds it, or runs a sequence there; the message says which.
+            LockedError: Another process holds it, or runs a sequence there, or a step of a run that
+                was killed still works; the message says which.
             StorageError: It cannot be used.
         """
         if self._open_run_content is None:
             await self.hold()
         async with self._holding:
-            if not self._holds_run:
-                lock = await hold_run(self.state, self._wait_s, self.policy.lock_retry_s)
-                self._stack.callback(lock.release)
-                self._holds_run = True
+            if self._run is None:
+                times = self._wait_s, self.policy.lock_retry_s
+                self._run = await hold_run(self.state, *times, has_content=self._held)
+                self._stack.callback(self._run.release)
                 record = recorded(self.state, self.bus, self.policy.record)
                 await self._stack.enter_async_context(record)
+            return self._run
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -378,7 +374,7 @@ class Client:
         """
         if isinstance(sequence, Path):
             sequence = load_sequence(sequence)
-        await self.hold_run()
+        held = await self.hold_run()
         run = await self._take_up(sequence, resume, simulated=simulated)
         is_new = run is None
         if run is None:
@@ -407,6 +403,7 @@ class Client:
             self.judge(),
             self.bus,
             state=self.state,
+            held=held,
             renewals=lambda: self.renewals,
             republished=republished,
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dlcore.disk.faults import guarded
+from dlcore.engine.held_run import HeldRun
 from dlcore.errors import LockedError
 from dlcore.long_path import rooted
 from dlcore.store import Store
@@ -29,22 +30,27 @@ async def hold(state: Path, wait_s: float, retry_s: float) -> Store:
         retry_s: Seconds between two attempts.
 
     Raises:
-        LockedError: Another process still holds it; the message says which one.
+        LockedError: Another process still holds it, or a step of a run that was killed still works
+            there; the message says which one.
         StorageError: The directory cannot be used.
     """
     return await _repeated(lambda: Store.open(state), Store.close, state, wait_s, retry_s)
 
 
-async def hold_run(state: Path, wait_s: float, retry_s: float) -> StateLock:
+async def hold_run(
+    state: Path, wait_s: float, retry_s: float, *, has_content: bool = False
+) -> HeldRun:
     """Lock the run in a state directory, which is there: no other process runs a sequence there.
 
     Args:
         state: The directory. Whether another process writes its content does not matter.
         wait_s: How long to wait while another process runs a sequence there.
         retry_s: Seconds between two attempts.
+        has_content: Whether this process holds the state directory, too.
 
     Raises:
-        LockedError: Another process still does; the message says which one.
+        LockedError: Another process still does, or a step of a run that was killed still works; the
+            message says which one.
         StorageError: The directory cannot be used.
     """
 
@@ -53,7 +59,8 @@ async def hold_run(state: Path, wait_s: float, retry_s: float) -> StateLock:
             return StateLock(rooted(state), 0.0, RUN_LOCK)
 
     # An agent takes the lock for a moment when it looks whether a run goes on: a second attempt.
-    return await _repeated(lock, StateLock.release, state, max(wait_s, retry_s), retry_s)
+    found = await _repeated(lock, StateLock.release, state, max(wait_s, retry_s), retry_s)
+    return HeldRun(state, found, has_content=has_content)
 
 
 async def _repeated(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import Event, RunBegan, RunStep
+from dlcore.engine.held_run import HeldRun
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.listeners.bus import EventBus
@@ -61,6 +62,7 @@ class Session:
         judge: Decides conditions.
         bus: Where events are heard.
         state: The state directory.
+        held: What this process holds of it; each step has its locks there.
         renewals: Tells how many tokens and locations the client has renewed.
         republished: Knows which packages were published again since the run began.
         link_bytes_per_s: The link's rate, for the report's bound; 0.0 if unknown.
@@ -91,6 +93,7 @@ class Session:
         bus: EventBus,
         *,
         state: Path,
+        held: HeldRun,
         renewals: Callable[[], int],
         republished: Republished,
         link_bytes_per_s: float,
@@ -114,7 +117,7 @@ class Session:
         rules = SkipRules(sequence, run, judge, self.variables)
         self._turns = StepTurns(
             *(run, self._keeper, rules, self.variables, bus.emit),
-            *(boot_id, policy.max_repetitions),
+            *(boot_id, policy.max_repetitions, held),
         )
         self._republished = republished
         self._step_content = StepContent(
@@ -124,7 +127,7 @@ class Session:
         )
         self._jobs = StepJobs(
             *(state, self._turns, self._step_content, self.variables),
-            *(judge.evaluator, machine),
+            *(judge.evaluator, machine, held),
         )
         self._ending = RunEnding(
             *(state, run, self._keeper, self.variables),

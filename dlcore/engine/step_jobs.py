@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.held_run import HeldRun
 from dlcore.engine.own_steps import run_own_step
 from dlcore.engine.step_content import STOPPING, StepContent, Waited
 from dlcore.engine.step_turns import StepTurns
@@ -28,6 +29,7 @@ class StepJobs:
         variables: Task sequence variables.
         evaluator: Decides conditions in the rules of steps.
         machine: The machine that this runs on.
+        held: Has the locks of the step that has begun.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class StepJobs:
         variables: Variables,
         evaluator: ConditionEvaluator,
         machine: Machine,
+        held: HeldRun,
     ) -> None:
         self._state = state
         self._turns = turns
@@ -45,6 +48,7 @@ class StepJobs:
         self._variables = variables
         self._evaluator = evaluator
         self._machine = machine
+        self._held = held
         self._deliveries = Deliveries(state / "deliveries")
 
     def packages(self, step: Step) -> tuple[str, ...]:
@@ -66,7 +70,9 @@ class StepJobs:
         """
         folders = await self.folders(step)
         programs = await self._content.programs(tuple(folders))
-        return Job(step, self._variables, folders, programs, work_folder(self._state))
+        work = work_folder(self._state)
+        inherited = self._held.inherited
+        return Job(step, self._variables, folders, programs, work, inherited)
 
     async def run_own(self, step: Step) -> tuple[Outcome, bool]:
         """Wait for what a step of the engine's own needs, and run it.

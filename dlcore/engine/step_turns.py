@@ -22,6 +22,7 @@ from dlcore.engine.events import (
     StepStarted,
     StepWaiting,
 )
+from dlcore.engine.held_run import HeldRun
 from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.restart_request import (
@@ -54,6 +55,7 @@ class StepTurns:
         tell: Hears what happens.
         boot_id: Of the present boot.
         max_repetitions: How often in a row a step may ask to be repeated after a restart.
+        held: Has the locks of the step that has begun.
 
     Attributes:
         turn: The turn under way, or the last one; None before the first.
@@ -68,6 +70,7 @@ class StepTurns:
         tell: Callable[[Event], None],
         boot_id: str,
         max_repetitions: int,
+        held: HeldRun,
     ) -> None:
         self.turn: Turn | None = None
         self._run = run
@@ -77,6 +80,7 @@ class StepTurns:
         self._tell = tell
         self._boot_id = boot_id
         self._max_repetitions = max_repetitions
+        self._held = held
 
     def of(self, step: Step) -> Turn | None:
         """The turn under way if it is this step's."""
@@ -144,6 +148,7 @@ class StepTurns:
         turn = self.of(step)
         if turn and not turn.has_started:
             there_s = _now_s()
+            await self._held.begin_step(step)
             await self._keeper.begin_step(step.index)
             stall_s = turn.start(there_s, _now_s())
             self._tell(StepStarted(step.index, step.name, stall_s, turn.waits_s, turn.packages))
@@ -189,6 +194,7 @@ class StepTurns:
         Raises:
             StorageError: The local disk failed.
         """
+        await self._held.end_step()
         has_succeeded = result.outcome is StepOutcome.SUCCEEDED
         set_after_step(self._variables, step, result.exit_code, has_succeeded=has_succeeded)
         self._tell(

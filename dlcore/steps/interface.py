@@ -57,6 +57,21 @@ class Outcome(msgspec.Struct, frozen=True):
         return self.exit_code & _MAX_CODE in success_codes
 
 
+class Inherited(msgspec.Struct, frozen=True):
+    """What every program that a step starts must inherit.
+
+    If the process of the run is killed, the next run finds the programs of its step by this. It
+    does not begin the step again beside them.
+
+    Attributes:
+        descriptors: For ``pass_fds`` of `subprocess.Popen`; empty on Windows.
+        environment: Variables that its environment must have.
+    """
+
+    descriptors: tuple[int, ...] = ()
+    environment: Mapping[str, str] = {}
+
+
 class Job(msgspec.Struct, frozen=True):
     """A step whose turn has come, with all that it needs.
 
@@ -67,6 +82,7 @@ class Job(msgspec.Struct, frozen=True):
         programs: Package id -> name of a program -> its command line, as published with it.
         work_folder: Where a command starts whose step names neither a folder nor a package. It
             stays as it is from step to step. None: a folder that is removed with the command.
+        inherited: What every program must inherit that the step starts.
     """
 
     step: Step
@@ -74,6 +90,7 @@ class Job(msgspec.Struct, frozen=True):
     content: Mapping[str, Path] = {}
     programs: Mapping[str, Mapping[str, str]] = {}
     work_folder: Path | None = None
+    inherited: Inherited = Inherited()
 
     @property
     def parameters(self) -> StepParameters:

@@ -1,12 +1,12 @@
 """One process at a time on a state directory, and one on the run in it.
 
 The lock itself is the operating system's. A file beside it says who holds it: information for
-people, which no program believes.
+people, which no program believes. Nobody gets a lock while a step of a run still works that held
+it and was killed: see `step_lock`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import socket
@@ -17,16 +17,16 @@ from typing import Final
 import msgspec
 
 from dlcore.disk.lock import FileLock
-from dlcore.disk.private_folder import PrivateFolder, open_file
-from dlcore.errors import LockedError, OwnershipError
+from dlcore.disk.private_folder import PrivateFolder
+from dlcore.errors import LockedError
+from dlcore.store.lock_owner import OwnerFile
+from dlcore.store.step_lock import check_no_step_works
 
 CONTENT_LOCK: Final = "lock"
 """Whoever holds it writes content; it is what is meant by holding a state directory."""
 
 RUN_LOCK: Final = "run.lock"
 """Whoever holds it runs a task sequence, and writes the state and the records of runs."""
-
-MAX_OWNER_BYTES = 4096  # of what says who holds the lock; about 150 are usual
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -58,7 +58,8 @@ class StateLock:
         folder: The state directory, in which the lock is. `release` closes its handles.
 
     Raises:
-        LockedError: Another process still holds it; the message says which.
+        LockedError: Another process still holds it, or a step of a run works that held it and was
+            killed; the message says which.
         OwnershipError: Another user could alter the state directory, or owns the lock.
         OSError: The lock file cannot be made.
     """
@@ -67,11 +68,17 @@ class StateLock:
         self, state: Path, wait_s: float, name: str = CONTENT_LOCK, *, is_signed: bool = True
     ) -> None:
         self.folder = PrivateFolder(state)
-        self._owner_file = state / f"{name}.owner"
+        self._owner = OwnerFile(state / name, self.folder)
         try:
             self._lock = FileLock(state / name, wait_s, self.folder)
         except LockedError as error:
-            raise _locked(state, name, self._read_owner()) from error
+            raise _locked(state, name, self._owner.read(Owner)) from error
+        try:
+            check_no_step_works(state, self.folder, name)
+        except BaseException:
+            self.folder.forget()
+            self._lock.release()
+            raise
         self._is_held = True
         self._is_signed = is_signed
         if is_signed:
@@ -82,53 +89,25 @@ class StateLock:
         if self._is_held:
             self._is_held = False
             if self._is_signed:
-                self._remove_owner()
+                self._owner.remove()
             self.folder.forget()
             self._lock.release()
 
     def _sign(self) -> None:
-        owner = Owner(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            command=Path(sys.argv[0]).name,
-            since=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
-        self._remove_owner()  # left by a process that was killed, or planted
-        with contextlib.suppress(OSError, OwnershipError):  # a full disk must not stop a run
-            fd = self._open_owner(os.O_WRONLY | os.O_EXCL, create=True)
-            try:
-                os.write(fd, msgspec.json.encode(owner))
-            finally:
-                os.close(fd)
-
-    def _remove_owner(self) -> None:
-        """Delete the file if possible: it is only information."""
-        with (
-            contextlib.suppress(OSError),
-            self.folder.place(self._owner_file) as (name, folder),
-        ):
-            os.unlink(name, dir_fd=folder)
-
-    def _read_owner(self) -> bytes:
-        """What the lock's holder says about itself; empty if it cannot be read."""
-        try:
-            with os.fdopen(self._open_owner(os.O_RDONLY), "rb") as file:
-                return file.read(MAX_OWNER_BYTES)
-        except (OSError, OwnershipError):
-            return b""
-
-    def _open_owner(self, flags: int, *, create: bool = False) -> int:
-        return open_file(
-            self._owner_file, self.folder.place(self._owner_file), flags, create=create
+        self._owner.write(
+            Owner(
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                command=Path(sys.argv[0]).name,
+                since=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            )
         )
 
 
-def _locked(state: Path, name: str, document: bytes) -> LockedError:
-    try:
-        owner = msgspec.json.decode(document, type=Owner)
+def _locked(state: Path, name: str, owner: Owner | None) -> LockedError:
+    holder = "another process"
+    if owner:
         holder = f"{owner.command} (process {owner.pid} on {owner.host}, since {owner.since})"
-    except msgspec.DecodeError:
-        holder = "another process"
     is_of_run = name == RUN_LOCK
     what = (
         "a task sequence is run in the state directory"

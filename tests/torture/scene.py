@@ -146,7 +146,9 @@ class Scene:
             f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{self.published}'\n"
         )
         config, state = work / "client.toml", work / "state"
-        return ["run", work / "sequence.xml", "--config", config, "--state", state, "--quiet"]
+        where = "--config", config, "--state", state
+        # A step may outlive a command that is killed: the next one waits for it.
+        return ["run", work / "sequence.xml", *where, "--quiet", "--wait", int(command.HANG_S / 2)]
 
     def check_log(self, work: Path, tally: Tally, kills: int, *, is_complete: bool) -> None:
         """Compare what the steps wrote down with the sequence."""

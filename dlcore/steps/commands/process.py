@@ -4,7 +4,8 @@ A command starts in the step's own folder if it names one, else in its package's
 of the run. Its environment is that of `step_environment`. The COM object exists only on Windows, so
 a command sets variables by appending ``NAME=value`` lines to the file that ``DLCORE_VARIABLES``
 names. A command that takes too long, or whose step is cancelled, is ended with all that it has
-started (`process_tree`).
+started (`process_tree`). What a command inherits of its step lets a later run find it
+(`dlcore.steps.interface.Inherited`).
 """
 
 from __future__ import annotations
@@ -213,16 +214,18 @@ class _Execution:
         return starting.result()
 
     def _start(self, command: Command) -> subprocess.Popen[bytes]:
-        scene, output = self._scene, self._output
+        scene, output, inherited = self._scene, self._output, self._job.inherited
+        own = {**command.environment, **inherited.environment, VARIABLE: str(self._answers)}
         process = subprocess.Popen(  # noqa: S603  # the step's author says what runs
             command.arguments,
             executable=command.program,
             cwd=scene.where,
-            env={**scene.environment, **command.environment, VARIABLE: str(self._answers)},
+            env={**scene.environment, **own},
             stdin=subprocess.DEVNULL,
             stdout=output.write_end,
             stderr=output.write_end,
             start_new_session=os.name == "posix",
+            pass_fds=inherited.descriptors,
             creationflags=self._tree.creation_flags,
         )
         self._tree.adopt(process)
