@@ -116,8 +116,12 @@ def _result_for_programs(result: FetchResult) -> dict[str, object]:
 
 
 def _for_programs(fetched: Fetched) -> dict[str, object]:
-    is_complete = fetched.selection is None
-    return {**msgspec.to_builtins(fetched), "verified": True, "complete": is_complete}
+    more = {
+        "truth_known": fetched.truth.known.value,
+        "verified": True,
+        "complete": fetched.selection is None,
+    }
+    return {**msgspec.to_builtins(fetched), **more}
 
 
 def _say_many(all_of_them: Sequence[Fetched]) -> None:

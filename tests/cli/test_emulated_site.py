@@ -188,6 +188,7 @@ def test_a_flipped_byte_is_found_by_the_content_hash_alone(
     assert not (tmp_path / "to").exists()
     again = fetched(here, site, tmp_path, *words)
     assert (again.status, again.document["truth"]) == (0, "content-hash"), again.err
+    assert (again.document["package"], again.document["truth_known"]) == (PACKAGE, "at-the-end")
     assert tree(tmp_path / "to") == tree(site.source / PACKAGE)
 
 

@@ -89,6 +89,7 @@ async def test_a_package_is_fetched_by_its_hash_alone(library: Path, told: str) 
     found = await fetched(library, told, asked=asked)
     assert tree_at(library.parent / "to") == TREE
     assert (found.truth, found.stated_hash, found.version) == ("content-hash", "equal", None)
+    assert (found.package, found.truth.known) == (PACKAGE_ID, "at-the-end")
     assert found.endpoints == {"dp1": found.content_bytes}
     assert not state_at(library).exists()
     asked.requests.clear()
@@ -115,7 +116,8 @@ async def test_request_filtering_does_not_see_what_comes_after_the_mark(
 
 async def test_the_content_of_an_application(library: Path, told: str) -> None:
     (library / "DataLib" / f"{PACKAGE_ID}.3").rename(library / "DataLib" / APPLICATION)
-    await fetched(library, told, APPLICATION)
+    found = await fetched(library, told, APPLICATION)
+    assert found.package == APPLICATION
     assert tree_at(library.parent / "to") == TREE
 
 
@@ -123,6 +125,7 @@ async def test_the_library_at_the_same_place_is_preferred(library: Path, told: s
     found = await fetched(library, told, has_library=True)
     assert tree_at(library.parent / "to") == TREE
     assert (found.truth, found.version) == ("content-library", 11)
+    assert found.truth.known == "before-the-first-byte"
 
 
 async def test_one_wrong_bit_delivers_nothing(library: Path, told: str) -> None:

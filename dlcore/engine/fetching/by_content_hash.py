@@ -123,13 +123,9 @@ async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | Non
         )
         return None
     manifest, document = described.manifest, documents.encode(described.manifest)
-    found = Found(
-        manifest,
-        document,
-        None,
-        origin=Origin(Truth.CONTENT_LIBRARY, described.stated_hash),
-        content_id=name if manifest.package_id == LOCAL_ID else "",
-    )
+    called = name if manifest.package_id == LOCAL_ID else ""
+    origin = Origin(Truth.CONTENT_LIBRARY, described.stated_hash, called=called)
+    found = Found(manifest, document, None, origin=origin, content_id=called)
     return found, [(library, terms), *site.sources()]
 
 
@@ -222,7 +218,7 @@ def _found(name: str, manifest: Manifest, origin: Origin) -> Found:
         manifest,
         documents.encode(manifest),
         None,
-        origin=origin,
+        origin=origin._replace(called=name),
         content_id=name,
     )
 

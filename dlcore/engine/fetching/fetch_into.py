@@ -53,7 +53,7 @@ class Fetched(msgspec.Struct, frozen=True):
     """What a fetch came to.
 
     Attributes:
-        package: Id of the package.
+        package: Id of the package; ``LOCAL000`` of what has none.
         path: Where its files are, or its one file is.
         content_bytes: Length of all files.
         bytes_fetched: Payload bytes received.

@@ -81,7 +81,11 @@ def size_of(selection: Selection | None) -> SelectionSize | None:
 def with_origin(fetched: Fetched, selection: Selection | None, origin: Origin) -> Fetched:
     """The result of a fetch, with how much of the package it is and what vouches for it."""
     told = msgspec.structs.replace(
-        fetched, selection=size_of(selection), truth=origin.truth, stated_hash=origin.stated_hash
+        fetched,
+        package=origin.called or fetched.package,
+        selection=size_of(selection),
+        truth=origin.truth,
+        stated_hash=origin.stated_hash,
     )
     if origin.received is None:
         return told

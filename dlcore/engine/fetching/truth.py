@@ -11,6 +11,13 @@ from typing import NamedTuple
 from dlcore.engine.documents.content_library import StatedHash
 
 
+class Known(enum.StrEnum):
+    """When it is known what each byte has to be."""
+
+    BEFORE = "before-the-first-byte"
+    AT_THE_END = "at-the-end"
+
+
 class Truth(enum.StrEnum):
     """By what content was verified."""
 
@@ -28,6 +35,11 @@ class Truth(enum.StrEnum):
     DIGEST = "digest"
     """A digest of a single file: it is verified when its last byte has arrived."""
 
+    @property
+    def known(self) -> Known:
+        """When it is known what each byte has to be."""
+        return Known.AT_THE_END if self is Truth.CONTENT_HASH else Known.BEFORE
+
 
 class Origin(NamedTuple):
     """What vouches for a fetch.
@@ -39,9 +51,11 @@ class Origin(NamedTuple):
         received: What was received before the delivery began, in bytes by endpoint; None if the
             delivery receives all of it.
         arrived: Where each file is that was received then, by its path.
+        called: The id by which the user asked for it; empty if the manifest has its id.
     """
 
     truth: Truth = Truth.MANIFEST
     stated_hash: StatedHash = StatedHash.NOT_COMPARED
     received: Mapping[str, int] | None = None
     arrived: Mapping[str, Path] = MappingProxyType({})
+    called: str = ""
