@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Fallback as Fallback
     from dlcore.deployment import Launch as Launch
     from dlcore.deployment import LaunchSettings as LaunchSettings
+    from dlcore.deployment import StatedPackage as StatedPackage
     from dlcore.deployment import TransferSettings as TransferSettings
     from dlcore.deployment import TrustSettings as TrustSettings
     from dlcore.deployment import Undecided as Undecided
@@ -270,7 +271,8 @@ _PUBLIC = {
         "BackgroundSettings BandwidthWindow BoundaryGroup BoundarySettings CacheSettings "
         "CatalogSettings Check CheckOutcome ClientSettings ConditionSettings ContentSettings "
         "Deployment DeploymentOptions Download "
-        "Fallback Launch LaunchSettings TransferSettings TrustSettings Undecided WhenScarce "
+        "Fallback Launch LaunchSettings StatedPackage TransferSettings TrustSettings "
+        "Undecided WhenScarce "
         "load_deployment parse_rate"
     ),
     "engine.fetching.access": "Access",

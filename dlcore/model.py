@@ -284,7 +284,7 @@ class Manifest(
             at += 1
 
 
-class CatalogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CatalogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The current version of one package.
 
     Attributes:
@@ -292,12 +292,15 @@ class CatalogEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         manifest: SHA-256 of the manifest document, hex.
         manifest_bytes: Length of the manifest document: no more than that is ever read.
         content_bytes: Length of all files together, for planning before the manifest is read.
+        content_hash: ConfigMgr's package content hash, upper-case hex, if the manifest was made by
+            this client of what a content library states, and has that hash; else empty.
     """
 
     version: int
     manifest: str
     manifest_bytes: int
     content_bytes: int
+    content_hash: str = ""
 
 
 class Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

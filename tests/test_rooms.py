@@ -31,7 +31,10 @@ ALLOWED: dict[str, set[str]] = {
     "manifest": {"long_path", "errors", "model", "package_ids", "printable", "digests"},
     "tasksequence": {"errors", "model", "package_ids", "printable"},
     "machine": {"tasksequence"},
-    "deployment": {"errors", "model", "printable", "text_files", "spelling", "tasksequence"},
+    "deployment": {
+        *("errors", "model", "printable", "text_files", "spelling", "tasksequence"),
+        "package_ids",
+    },
     "schedule": {"errors", "model"},
     "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
     "waiting": set(),

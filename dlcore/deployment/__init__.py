@@ -49,5 +49,6 @@ from dlcore.deployment.settings import TransferSettings as TransferSettings
 from dlcore.deployment.settings import TrustSettings as TrustSettings
 from dlcore.deployment.settings import Undecided as Undecided
 from dlcore.deployment.settings import WhenScarce as WhenScarce
+from dlcore.deployment.stated_packages import StatedPackage as StatedPackage
 from dlcore.deployment.usable_endpoints import Candidate as Candidate
 from dlcore.deployment.usable_endpoints import usable_endpoints as usable_endpoints

@@ -56,13 +56,18 @@ def catalog(facts: Facts) -> Check:
     missing = {p: label for p, label in needed.items() if p not in facts.catalog}
     if not missing:
         return Check(name, CheckOutcome.PASSED, f"has all packages, {len(needed)} in number")
-    return _lacking(
-        name,
-        facts,
-        missing,
-        f"not in the catalog: {', '.join(missing.values())}",
+    remedy = (
         "Publish them (dlcore publish FOLDER --package-id ID --to DEST), and use the catalog that"
-        " this writes.",
+        " this writes."
+    )
+    why = [f"{p}: {facts.undescribed[p]}" for p in missing if p in facts.undescribed]
+    if why:
+        remedy = (
+            "Correct the content hashes under [packages], or the content on the distribution point;"
+            f" or publish the packages. What was found: {'; '.join(why)}"
+        )
+    return _lacking(
+        name, facts, missing, f"not in the catalog: {', '.join(missing.values())}", remedy
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -96,6 +97,7 @@ class Facts(msgspec.Struct, frozen=True):
         too_long: Packages with paths that programs cannot open; None where paths have no limit.
         catalog_remedy: What helps if the catalog could not be read; empty if that is not known.
         place: Where the machine is; None if no boundary groups are set.
+        undescribed: Why packages are not known whose content hash is stated, by package id.
     """
 
     deployment: Deployment
@@ -116,6 +118,7 @@ class Facts(msgspec.Struct, frozen=True):
     too_long: tuple[TooLong, ...] | None = None
     catalog_remedy: str = ""
     place: Place | None = None
+    undescribed: Mapping[str, str] = MappingProxyType({})
 
 
 class CheckOutcome(enum.StrEnum):

@@ -32,6 +32,7 @@ from dlcore.deployment.settings import (
     TrustSettings,
 )
 from dlcore.deployment.sizes import parse_share, with_sizes
+from dlcore.deployment.stated_packages import StatedPackage, read_stated_packages
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.spelling import hint
@@ -39,7 +40,7 @@ from dlcore.spelling import hint
 _TABLES = (
     *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
     *("conditions", "variables", "endpoint", "background", "bandwidth", "cache"),
-    "boundary",
+    *("boundary", "packages"),
 )
 WITHOUT_CATALOG = {
     EndpointKind.DP: "a distribution point",
@@ -97,10 +98,16 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         endpoints = read_endpoints(table.get("endpoint", []), path, transfer.connections)
     with problems:
         trust = _absolute(settings(TrustSettings, "trust"), trust_root, path)
+    packages: dict[str, StatedPackage] | None = None
+    with problems:
+        packages = read_stated_packages(table.get("packages", {}), f"{path}: packages")
+        if packages and trust and trust.root:
+            raise _unsigned(path)
     with problems:
         is_signed = trust is None or bool(trust.root)
         catalog = settings(CatalogSettings, "catalog")
-        catalog = _usable_catalog(catalog, endpoints, path, is_signed=is_signed)
+        if catalog != CatalogSettings() or not _needs_none(packages, endpoints):
+            catalog = _usable_catalog(catalog, endpoints, path, is_signed=is_signed)
     with problems:
         options = settings(DeploymentOptions, "deployment")
     with problems:
@@ -140,6 +147,24 @@ def parse_deployment(text: bytes, path: Path, *, trust_root: Path | None = None)
         background=background,
         bandwidth=bandwidth,
         boundary=boundary,
+        packages=packages or {},
+    )
+
+
+def _needs_none(
+    packages: dict[str, StatedPackage] | None, endpoints: tuple[EndpointSettings, ...] | None
+) -> bool:
+    """Whether no catalog is needed: packages are stated here, or may be by a task sequence."""
+    if packages is None or packages:
+        return True
+    return bool(endpoints) and all(each.kind in _WITHOUT_CATALOG for each in endpoints or ())
+
+
+def _unsigned(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path}: packages are stated, and a root is pinned under [trust], which vouches for none"
+        " of them",
+        remedy="Publish them at the signed site; or leave [trust] out.",
     )
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from dlcore.deployment.bandwidth import BandwidthWindow
 from dlcore.deployment.boundary_groups import BoundarySettings
+from dlcore.deployment.stated_packages import StatedPackage
 from dlcore.deployment.web_tables import secret_variables
 from dlcore.model import EndpointSettings
 
@@ -86,6 +87,8 @@ class LaunchSettings(msgspec.Struct, frozen=True, rename={"origin": "from"}):
 
 class CatalogSettings(msgspec.Struct, frozen=True):
     """Where the trusted catalog is read: a path or an endpoint, never both.
+
+    Neither is named where distribution points say what packages are, by their content hashes.
 
     Attributes:
         path: Absolute path of the document.
@@ -208,6 +211,7 @@ class Deployment(msgspec.Struct, frozen=True):
         background: When content that nobody waits for yet is not fetched.
         bandwidth: How fast content may be fetched at which hours; no two overlap.
         boundary: Which endpoints may be used where the machine is.
+        packages: What is stated of packages by their ids. It counts before the catalog.
     """
 
     catalog: CatalogSettings
@@ -224,6 +228,7 @@ class Deployment(msgspec.Struct, frozen=True):
     background: BackgroundSettings = BackgroundSettings()
     bandwidth: tuple[BandwidthWindow, ...] = ()
     boundary: BoundarySettings = BoundarySettings()
+    packages: dict[str, StatedPackage] = {}
 
     def with_seeds(self, seeds: Sequence[Path]) -> Deployment:
         """The same with more folders whose files are taken over (`CacheSettings.seeds`)."""

@@ -111,7 +111,6 @@ class Client:
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
-        self._library: Library | None = None
         self._content: Content | None = None
         self._session: Session | None = None
         self._traffic = Traffic(
@@ -134,7 +133,7 @@ class Client:
         )
         self.catalogs = Catalogs(
             *(deployment, state, self.endpoints),
-            *(lambda event: self.bus.emit(event), self._patience),
+            *(lambda event: self.bus.emit(event), self._patience, self.boundaries),
         )
 
     @classmethod
@@ -301,18 +300,7 @@ class Client:
             DlcoreError: The catalog cannot be read.
         """
         await self.boundaries.begin()
-        catalog = await self.catalogs.used()
-        if self._library is None or self._library.catalog is not catalog:
-            path = self.deployment.catalog.path
-            self._library = Library(
-                *(catalog, self.endpoints, self.store, Path(path).parent if path else None),
-                tell=self.bus.emit,
-                policy=self._patience,
-                patch_digests=self.catalogs.patch_digests,
-                other_versions=self.catalogs.other_versions,
-                allowed=self.boundaries,
-            )
-        return self._library
+        return await self.catalogs.library(self.store)
 
     async def fetch(self, package_id: str) -> Path:
         """Fetch one package, or find it finished.

@@ -130,7 +130,13 @@ async def gather(
         too_long=lengths,
         unexplained=overview.unexplained,
         place=client.boundaries.place,
+        undescribed=_undescribed(client, packages),
     )
+
+
+def _undescribed(client: Client, packages: Sequence[str]) -> dict[str, str]:
+    troubles = {package: client.catalogs.stated.trouble(package) for package in packages}
+    return {package: trouble.message for package, trouble in troubles.items() if trouble}
 
 
 async def _holdings(

@@ -24,6 +24,7 @@ _REMEDY = (
     " signed, the next publishing with its keys writes it anew."
 )
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_CONTENT_HASH = re.compile(r"[0-9A-F]{64}")
 
 
 def decode_catalog(data: bytes, *, source: str) -> Catalog:
@@ -69,5 +70,7 @@ def _check_entry(entry: CatalogEntry, place: str) -> None:
         raise ManifestError(f"{place}: manifest is not a SHA-256 digest in lower-case hex")
     if not 1 <= entry.manifest_bytes <= MAX_MANIFEST_BYTES:
         raise ManifestError(f"{place}: manifest_bytes {entry.manifest_bytes} is out of range")
+    if entry.content_hash and not _CONTENT_HASH.fullmatch(entry.content_hash):
+        raise ManifestError(f"{place}: content_hash is not a SHA-256 digest in upper-case hex")
     if not 0 <= entry.content_bytes <= MAX_CONTENT_BYTES:
         raise ManifestError(f"{place}: content_bytes {entry.content_bytes} is out of range")

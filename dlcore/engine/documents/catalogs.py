@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from dlcore import manifest as documents
 from dlcore.deployment import Deployment
 from dlcore.engine.documents.catalog import ReadCatalog, read_catalog
 from dlcore.engine.documents.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.documents.stated_packages import StatedPackages
 from dlcore.engine.documents.trusted import TrustedRoot
+from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.inquiry import InquiryPolicy
+from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
 from dlcore.engine.state import Pin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 from dlcore.model import Catalog, CatalogEntry
+from dlcore.store import Store
 from dlcore.transfer import Endpoint
 from dlcore.waiting import in_thread
 
@@ -33,6 +38,10 @@ class Catalogs:
         endpoints: The endpoints that the client may use; filled when it is opened.
         tell: Hears if an endpoint asks for time.
         policy: How patiently the catalog is asked for.
+        allowed: Says which endpoints may be used.
+
+    Attributes:
+        stated: The packages of which a content hash is stated; they are added to the catalog.
     """
 
     def __init__(
@@ -42,12 +51,16 @@ class Catalogs:
         endpoints: Sequence[Endpoint],
         tell: Callable[[Event], None],
         policy: InquiryPolicy | None = None,
+        allowed: AllowedEndpoints | None = None,
     ) -> None:
+        self.stated = StatedPackages(deployment.packages, endpoints, tell, policy, allowed)
         self._deployment = deployment
         self._state = state
         self._endpoints = endpoints
         self._tell = tell
         self._policy = policy
+        self._allowed = allowed
+        self._library: Library | None = None
         self._other_versions: dict[str, CatalogEntry] = {}
         self._used: ReadCatalog | None = None
         self._trust: TrustedRoot | None = None
@@ -70,6 +83,30 @@ class Catalogs:
             DlcoreError: The catalog cannot be read.
         """
         return (await self._use_any()).catalog
+
+    async def library(self, store: Store) -> Library:
+        """What is known of the packages of the catalog that the client uses.
+
+        Args:
+            store: Asked first for the manifests of packages that it holds.
+
+        Raises:
+            DlcoreError: The catalog cannot be read.
+        """
+        catalog = await self.used()
+        if self._library is None or self._library.catalog is not catalog:
+            path = self._deployment.catalog.path
+            self._library = Library(
+                *(catalog, self._endpoints, store, Path(path).parent if path else None),
+                tell=self._tell,
+                policy=self._policy,
+                patch_digests=self.patch_digests,
+                other_versions=self.other_versions,
+                allowed=self._allowed,
+                describe=self.stated.document,
+                trouble=self.stated.trouble,
+            )
+        return self._library
 
     @property
     def patch_digests(self) -> dict[str, str] | None:
@@ -164,7 +201,17 @@ class Catalogs:
         return self._used
 
     async def _read(self) -> ReadCatalog:
+        read = await self._read_named()
+        if self._deployment.trust.root:  # it vouches for everything, or for nothing
+            return read
+        return await self.stated.added_to(read)
+
+    async def _read_named(self) -> ReadCatalog:
         settings, trust = self._deployment.catalog, self._trusted_root()
+        if not (settings.path or settings.endpoint):
+            empty = Catalog(1, {})
+            document = documents.encode_catalog(empty)
+            return ReadCatalog(empty, document, documents.digest_of(document))
         if settings.path:
             return await read_catalog(path=Path(settings.path), sha256=settings.sha256, trust=trust)
         for endpoint in self._endpoints:

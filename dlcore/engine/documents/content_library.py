@@ -118,6 +118,7 @@ async def describe(
     asking: Asking,
     told_hash: str = "",
     *,
+    version: int | None = None,
     max_entries: int = MAX_ENTRIES,
 ) -> DescribedContent:
     """Read what a package, an application's content or an update consists of.
@@ -127,6 +128,7 @@ async def describe(
         what: Id of a package, for its latest content; or a content id (`package_ids`).
         asking: Puts the questions.
         told_hash: The package content hash that it must have, in hex; empty for any.
+        version: Of a package; None for its latest content.
         max_entries: The most files and folders to accept.
 
     Returns:
@@ -138,7 +140,7 @@ async def describe(
         ManifestError: The library's description is malformed.
         TransferError: The library cannot be read.
     """
-    return await _Description(library, asking, max_entries).read(what, told_hash)
+    return await _Description(library, asking, max_entries).read(what, told_hash, version)
 
 
 class _Description:
@@ -149,8 +151,8 @@ class _Description:
         self._asking = asking
         self._max_entries = max_entries
 
-    async def read(self, what: str, told_hash: str) -> DescribedContent:
-        content, version = await self._content(what)
+    async def read(self, what: str, told_hash: str, version: int | None = None) -> DescribedContent:
+        content, version = await self._content(what, version)
         source = f"content {content} in {self._library.name}"
         tree = await self._tree(content, source)
         keys = list(tree.files)
@@ -168,11 +170,13 @@ class _Description:
         all_of_it = FolderDigests(digests, tuple(tree.folders))
         return DescribedContent(manifest, await self._compare(content, all_of_it, told_hash))
 
-    async def _content(self, what: str) -> tuple[str, int]:
+    async def _content(self, what: str, version: int | None) -> tuple[str, int]:
         """The content id, and its version."""
-        if version := content_version(what):
-            return what, version
+        if own := content_version(what):
+            return what, own
         wanted = package_id(what) or what
+        if version is not None:
+            return f"{wanted}.{version}", version
         if self._library.versions_are_listed:
             return await self._latest_listed(wanted)
         key = f"PkgLib/{wanted}{_SUFFIX}"

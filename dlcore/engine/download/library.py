@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+
+import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
@@ -25,12 +27,14 @@ from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Event
 from dlcore.errors import (
+    DlcoreError,
     ExhaustedError,
     Fault,
     ManifestError,
     NotFoundError,
     StorageError,
     TransferError,
+    without_frames,
 )
 from dlcore.long_path import long_path, shown
 from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key, patch_list_key
@@ -41,6 +45,9 @@ from dlcore.transfer import Endpoint, Placement
 from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
+
+DescribeStated = Callable[[str, CatalogEntry], Awaitable[bytes]]
+"""The manifest document of an entry with a content hash; raises DlcoreError if there is none."""
 
 UNREACHABLE = frozenset({Fault.CONNECT, Fault.STALL})
 """The faults of an endpoint that does not answer at all."""
@@ -61,6 +68,8 @@ class Library:
         other_versions: Versions that are not in the catalog, by their names (`version_name`); more
             may be added meanwhile.
         allowed: Says which endpoints may be used.
+        describe: Gives the manifests of packages whose content hash is stated.
+        trouble: Tells why a package whose content hash is stated is not known; None: it is no such.
     """
 
     def __init__(
@@ -75,8 +84,12 @@ class Library:
         patch_digests: Mapping[str, str] | None = None,
         other_versions: Mapping[str, CatalogEntry] = MappingProxyType({}),
         allowed: AllowedEndpoints | None = None,
+        describe: DescribeStated | None = None,
+        trouble: Callable[[str], DlcoreError | None] = lambda _: None,
     ) -> None:
         self.catalog = catalog
+        self._describe = describe
+        self._trouble = trouble
         self._allowed = allowed or AllEndpoints()
         self._other_versions = other_versions
         self._patch_digests = patch_digests
@@ -97,8 +110,11 @@ class Library:
 
         Raises:
             NotFoundError: The catalog does not know the package.
+            DlcoreError: Its content hash is stated, and nothing with that hash was found.
         """
         entry = self.known(package_id)
+        if entry is None and (trouble := self._trouble(package_id)):
+            raise without_frames(trouble)
         if entry is None:
             raise NotFoundError(
                 f"package {package_id} is not in the catalog"
@@ -232,6 +248,8 @@ class Library:
 
     async def _read(self, entry: CatalogEntry, package_id: str) -> bytes:
         """The manifest document from the first place whose copy has the right digest."""
+        if entry.content_hash and self._describe:
+            return await self._describe(package_id, entry)
         if self._folder:
             path = self._folder / manifest_key(entry.manifest)
             document = await in_thread(read_if_there, path, entry.manifest_bytes)
@@ -279,7 +297,9 @@ def _check_entry(
     entry: CatalogEntry, package_id: str, manifest: Manifest, manifest_bytes: int
 ) -> None:
     """Refuse a manifest that is not what its catalog entry states, though its digest is right."""
-    stated = CatalogEntry(entry.version, entry.manifest, manifest_bytes, manifest.content_bytes)
+    stated = msgspec.structs.replace(
+        entry, manifest_bytes=manifest_bytes, content_bytes=manifest.content_bytes
+    )
     if (manifest.package_id, manifest.version) != (package_id, entry.version):
         what = f"is that of {manifest.package_id} version {manifest.version}"
     elif stated != entry:

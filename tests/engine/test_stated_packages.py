@@ -1,0 +1,163 @@
+"""Packages of which a content hash is stated, in runs: a library says what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dlcore.deployment import Deployment
+from dlcore.engine.client import Client
+from dlcore.engine.gather import preflight
+from dlcore.engine.report import Report
+from dlcore.engine.run import run_sequence
+from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, PreflightError
+from dlcore.publish import publish
+from dlcore.steps.interface import Job, Outcome
+from dlcore.tasksequence import read
+from tests.engine.scene import sequence, step
+from tests.library_points import LARGE, TREE, Asked, point, serving_point
+from tests.publish.helpers import write_tree
+from tests.publish.library import PACKAGE_ID, file_of
+from tests.stated_packages import stating, write_point
+
+SEQUENCE = read(sequence(step("tools", package=PACKAGE_ID)), source="sequence")
+FILES = {path: data for path, data in TREE.items() if data is not None}
+
+
+class Steps:
+    """An executor that notes what the package of a step holds."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, bytes]] = []
+
+    def obstacle(self, step: object, variables: Mapping[str, str]) -> str:
+        return ""
+
+    async def run(self, job: Job) -> Outcome:
+        for folder in job.content.values():
+            files = (path for path in folder.rglob("*") if path.is_file())
+            self.found.append({f.relative_to(folder).as_posix(): f.read_bytes() for f in files})
+        return Outcome()
+
+
+async def ran(settings: Deployment, state: Path, steps: Steps) -> Report:
+    async with Client(settings, state) as client:
+        return await run_sequence(client, SEQUENCE, steps)
+
+
+async def test_a_step_gets_a_package_that_nobody_published(tmp_path: Path) -> None:
+    library, told = write_point(tmp_path)
+    steps = Steps()
+    async with serving_point(point(library)) as url:
+        report = await ran(stating(url, told), tmp_path / "state", steps)
+    assert steps.found == [FILES]
+    assert report.outcome == "succeeded"
+    assert report.endpoints["dp1"].bytes_fetched >= sum(map(len, FILES.values()))
+
+
+async def test_a_flipped_byte_never_reaches_a_step(tmp_path: Path) -> None:
+    """Fault: a package is known by its content hash, and a file on the distribution point has a
+    flipped byte. The step does not run, and the run says that the file does not match.
+    """
+    library, told = write_point(tmp_path)
+    file_of(library, LARGE).write_bytes(LARGE[:-1] + bytes([LARGE[-1] ^ 1]))
+    steps = Steps()
+    async with serving_point(point(library)) as url:
+        settings = stating(url, told, '[variables]\nSMSTSDownloadRetryCount = "0"')
+        report = await ran(settings, tmp_path / "state", steps)
+    assert (report.outcome, steps.found) == ("failed", [])
+    assert "does not match" in report.steps[0].message
+
+
+@pytest.mark.parametrize("version", [None, 3])
+async def test_a_hash_of_other_content_is_refused_before_anything_is_fetched(
+    version: int | None, tmp_path: Path
+) -> None:
+    """Fault: the content hash that is stated is that of another version. Nothing of the package is
+    fetched, and preflight says which hash the content has.
+    """
+    library, told = write_point(tmp_path)
+    asked = Asked()
+    async with serving_point(point(library), asked) as url:
+        settings = stating(url, "AB" * 32, version=version)
+        with pytest.raises(PreflightError):
+            await ran(settings, tmp_path / "state", Steps())
+        async with Client(settings, tmp_path / "state") as client:
+            (failed,) = [
+                check for check in await preflight(client, SEQUENCE) if check.name == "catalog"
+            ]
+            with pytest.raises(IntegrityError, match=told):
+                await client.fetch(PACKAGE_ID)
+    assert failed.outcome == "failed"
+    assert told in failed.remedy
+    assert not asked.of("FileLib")
+
+
+async def test_a_version_that_is_stated_is_asked_for(tmp_path: Path) -> None:
+    library, told = write_point(tmp_path)
+    async with serving_point(point(library)) as url:
+        for version in (3, 11):
+            async with Client(stating(url, told, version=version), tmp_path / "state") as client:
+                assert (await client.library()).entry(PACKAGE_ID).version == version
+        async with Client(stating(url, told, version=4), tmp_path / "state") as client:
+            with pytest.raises(NotFoundError, match=r"ABC00012\.4"):
+                (await client.library()).entry(PACKAGE_ID)
+
+
+async def test_without_a_hash_a_package_is_not_known(tmp_path: Path) -> None:
+    library, _ = write_point(tmp_path)
+    async with serving_point(point(library)) as url:
+        with pytest.raises(PreflightError):
+            await ran(stating(url, ""), tmp_path / "state", Steps())
+
+
+async def test_what_is_stated_counts_before_the_catalog(tmp_path: Path) -> None:
+    library, told = write_point(tmp_path)
+    other = write_tree(tmp_path / "other", {"setup.exe": b"another one"})
+    publish(other, package_id=PACKAGE_ID, version=12, destination=str(tmp_path / "published"))
+    catalog = f"[catalog]\npath = '{tmp_path / 'published' / 'catalog.json'}'"
+    async with serving_point(point(library)) as url:
+        for stated, version in ((told, 11), ("", 12)):
+            settings = stating(url, stated, catalog)
+            async with Client(settings, tmp_path / "state") as client:
+                assert (await client.library()).entry(PACKAGE_ID).version == version
+
+
+async def test_a_run_goes_on_with_what_it_began_with(tmp_path: Path) -> None:
+    """Its catalog is kept, with the hash; the library is asked again only for what is missing."""
+    library, told = write_point(tmp_path)
+    kept = tmp_path / "kept"
+    async with serving_point(point(library)) as url:
+        async with Client(stating(url, told), tmp_path / "state") as client:
+            kept.mkdir(mode=0o700)
+            pin = await client.catalogs.pin(kept)
+        async with Client(stating(url, ""), tmp_path / "state") as client:
+            await client.catalogs.use_pinned(pin, may_change=True, folder=kept)
+            folder = await client.fetch(PACKAGE_ID)
+    assert (folder / "setup.exe").read_bytes() == LARGE
+
+
+async def test_a_library_that_cannot_be_read_hides_no_other_package(tmp_path: Path) -> None:
+    """Fault: the content library of a stated package cannot be read. The others are known, and
+    whoever asks for that package is told why it is not.
+    """
+    library, told = write_point(tmp_path)
+    other = write_tree(tmp_path / "other", {"setup.exe": b"another one"})
+    publish(other, package_id="ABC00099", version=1, destination=str(tmp_path / "published"))
+    catalog = f"[catalog]\npath = '{tmp_path / 'published' / 'catalog.json'}'"
+    asked = Asked()
+    asked.refused = ("/Datalib",)
+    async with (
+        serving_point(point(library), asked) as url,
+        Client(stating(url, told, catalog), tmp_path / "state") as client,
+    ):
+        known = await client.library()
+        assert known.entry("ABC00099").version == 1
+        with pytest.raises(DlcoreError, match="dp1"):
+            known.entry(PACKAGE_ID)
+        asked.refused = ()
+        newer = await client.catalogs.newer()
+        assert newer is not None
+        assert newer.catalog.packages[PACKAGE_ID].content_hash == told
