@@ -143,7 +143,7 @@ ENGINE_FLOORS = {
     "documents": {"download", "events", "state", "state_file"},
     "fetching": {
         *("delivery", "documents", "download", "events", "listeners"),
-        *("one_byte", "policy", "time_limit"),
+        *("boundaries", "one_byte", "policy", "time_limit", "traffic"),
     },
 }
 FLOORS = {"agent": AGENT_FLOORS, "engine": ENGINE_FLOORS}

@@ -36,9 +36,11 @@ from dlcore.cli.standard_output import (
 )
 from dlcore.cli.state import no_agent_option, state_option, trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
+from dlcore.deployment import load_deployment
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
@@ -74,6 +76,12 @@ T = TypeVar("T")
     "cloud-dp+https://..., blob+https://..., dp+http://..., content-library+FOLDER or "
     "content-library+http://...; "
     "for a URL or foreign manifest, URLs of the same file elsewhere.",
+)
+@click.option(
+    "--config",
+    type=EXISTING_FILE,
+    help="Deployment settings (TOML) that say where packages come from, in place of --from and "
+    "--catalog: only endpoints that the boundary groups allow where this machine is are used.",
 )
 @click.option(
     "-o",
@@ -159,6 +167,7 @@ def command(
     what: tuple[str, ...],
     lists: tuple[str, ...],
     sources: tuple[str, ...],
+    config: Path | None,
     folder: Path,
     name: str,
     sha256: str,
@@ -206,6 +215,9 @@ def command(
 
     A package whose place is not named is fetched by the agent of the state directory, if one runs.
 
+    With --config the endpoints, the catalog and its root are those of a deployment, and so are the
+    boundary groups and the bandwidth schedule. Everything that is fetched is then a package.
+
     Of several things, one that fails does not stop the others; the exit status is the highest of
     all.
     """
@@ -219,7 +231,14 @@ def command(
     if content_hash and not asked.one:
         raise click.UsageError("--content-hash is of one package")
     digests = sha256 or checksum or catalog_sha256 or content_hash
-    is_plain = not (sources or catalog or digests or trust_root or include or exclude or seeds)
+    if config and (sources or catalog or catalog_sha256 or content_hash):
+        raise click.UsageError(
+            "--config goes without --from, --catalog, --catalog-sha256 and --content-hash"
+        )
+    deployment = load_deployment(config, trust_root=trust_root) if config else None
+    trust_root = None if deployment else trust_root
+    is_named = bool(sources or catalog or digests or trust_root or deployment)
+    is_plain = not (is_named or include or exclude or seeds)
     is_elsewhere = is_without_agent or is_dry_run or is_standard_output(folder) or events_format
     if asked.one and is_plain and not is_elsewhere:
         fetched = run_async(fetched_by_agent(asked.one, state, folder, wait_s))
@@ -233,13 +252,15 @@ def command(
                     label="warning",
                 )
             return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
-    if asked.one and not (sources or digests):
+    if asked.one and not (sources or digests or deployment):
         check_source(asked.one, state, was_asked=is_plain and not is_elsewhere)
     if is_dry_run:
         if events_format:
             raise click.UsageError("--dry-run has no events")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root, content_hash=content_hash)
-        return _previewed(asked, named, access, folder, include, exclude, as_json=as_json)
+        given = Settled(named, access, retry, seeds)
+        by = settled(given, deployment, lambda _: None, is_dry_run=True)
+        return _previewed(asked, by, folder, include, exclude, as_json=as_json)
     common: dict[str, Any] = {
         "endpoints": sources,
         "catalog": catalog,
@@ -253,6 +274,7 @@ def command(
         "exclude": exclude,
         "remote_time": remote_time,
         "seeds": seeds,
+        "deployment": deployment,
     }
     with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
         shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)
@@ -262,8 +284,7 @@ def command(
 
 def _previewed(
     asked: Asked,
-    named: NamedSite,
-    access: Access,
+    by: Settled,
     folder: Path,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -271,8 +292,9 @@ def _previewed(
     as_json: bool,
 ) -> int:
     """Show what would be fetched; nothing is."""
-    records, patient = Deliveries(users_deliveries()), patience(access.timeout_s, None)
-    call = Call(named, access, folder, records, patterns_of(include, exclude), patient)
+    records, patient = Deliveries(users_deliveries()), patience(by.access.timeout_s, None)
+    patterns = patterns_of(include, exclude)
+    call = Call(by.site, by.access, folder, records, patterns, patient, rules=by.rules)
     if asked.one:
         return show_preview(run_async(preview_fetch(asked.one, call)), as_json=as_json)
     previews = run_async(preview_many(asked.items, asked.checksums, call))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dlcore.cli.endings import ending_of, show_ending
-from dlcore.cli.fetch_results import told_part, told_proof
+from dlcore.cli.fetch_results import told_group, told_part, told_proof
 from dlcore.cli.output import say, show_json
 from dlcore.engine.delivery.target import told
 from dlcore.engine.fetching.preview import FetchPreview, PreviewResult
@@ -72,6 +72,7 @@ def _say(preview: FetchPreview, name: str) -> None:
         say(f"  needs {amount(preview.room_bytes)} of disk space; {free} are free")
     for endpoint, answer in preview.endpoints.items():
         holds = f"{answer.objects} of {counted(preview.objects_to_fetch, 'object')}"
-        say(f"  from {endpoint}: {answer.fault or f'serves {holds} to fetch'}")
+        group = told_group(preview.boundary, endpoint)
+        say(f"  from {endpoint}{group}: {answer.fault or f'serves {holds} to fetch'}")
     if preview.repaired:
         say(f"  would be put right: {told(preview.repaired)}")

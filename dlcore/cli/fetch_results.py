@@ -13,6 +13,7 @@ from dlcore.cli.amounts import told_amounts
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import FORGEABLE, SHA_256, title
+from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.target import told
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
@@ -103,6 +104,15 @@ def told_proof(algorithm: str) -> str:
     return f"{how}, which does not protect against a deliberate forgery" if is_weak else how
 
 
+def told_group(boundary: AllowedGroups | None, endpoint: str) -> str:
+    """The boundary group that allows an endpoint, in brackets; empty if none has to."""
+    groups = boundary.groups if boundary else {}
+    group = next((name for name, names in groups.items() if endpoint in names), "")
+    if not (boundary and group):
+        return ""
+    return f" (boundary group {group}{', by fallback' if group in boundary.by_fallback else ''})"
+
+
 def _told_truth(truth: Truth) -> str:
     """What vouches for content, if it is not what it usually is."""
     return _TOLD_TRUTHS.get(truth, "")
@@ -142,6 +152,10 @@ def _say(fetched: Fetched, name: str) -> None:
     name += told_part(fetched.selection)
     came = told_amounts(fetched.bytes_fetched, fetched.bytes_reused, fetched.bytes_patched)
     say(f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} ({came})")
+    if fetched.boundary:
+        for endpoint in fetched.endpoints:
+            group = told_group(fetched.boundary, endpoint)
+            say(f"from {endpoint}{group or ', before the network changed'}")
     if fetched.stated_hash is StatedHash.DIFFERENT:
         say(_CONTRADICTION)
     if fetched.repaired:

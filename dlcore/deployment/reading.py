@@ -157,7 +157,7 @@ def _needs_none(
     """Whether no catalog is needed: packages are stated here, or may be by a task sequence."""
     if packages is None or packages:
         return True
-    return bool(endpoints) and all(each.kind in _WITHOUT_CATALOG for each in endpoints or ())
+    return bool(endpoints) and all(each.kind in WITHOUT_CATALOG for each in endpoints or ())
 
 
 def _unsigned(path: Path) -> ConfigError:

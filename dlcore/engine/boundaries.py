@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
+import msgspec
+
 from dlcore.abandonable import AbandonableThreads
 from dlcore.deployment import BoundarySettings, Place, Way, way_of
 from dlcore.engine.events import BoundaryChanged, Event, RunBegan
@@ -27,6 +29,21 @@ ANSWER_WITHIN_S: Final = 5.0  # an answer takes milliseconds
 UNKNOWN: Final = Place()
 
 _log = logging.getLogger(__name__)
+
+
+class AllowedGroups(msgspec.Struct, frozen=True):
+    """The boundary groups that allow endpoints.
+
+    Attributes:
+        groups: The best first, each with the names of its endpoints.
+        by_fallback: Those of them that follow by fallback: the groups before them could not serve
+            all.
+        reason: Why these groups, in words; if there is none, why not.
+    """
+
+    groups: dict[str, tuple[str, ...]]
+    by_fallback: tuple[str, ...]
+    reason: str
 
 
 class Placed(Protocol):
@@ -129,6 +146,21 @@ class Boundaries:
         if not self._settings or self._way.ranks(len(self._way.stages)):
             return ""
         return "no boundary group allows an endpoint in this network"
+
+    def allowed_groups(self, *, after_fallback: bool = False) -> AllowedGroups | None:
+        """The groups that may be used now; None if the settings have no groups.
+
+        Args:
+            after_fallback: Whether to name those too that may be used only after fallback.
+        """
+        if not self._settings:
+            return None
+        stages = self._way.stages[: None if after_fallback else self._opened]
+        return AllowedGroups(
+            {stage.group: stage.endpoints for stage in stages},
+            tuple(stage.group for stage in stages[self._way.at_once :]),
+            "; ".join(dict.fromkeys(stage.why for stage in stages)) or self.obstacle(),
+        )
 
     def nothing_left(self, failing_s: float) -> float | None:
         """See `AllowedEndpoints`: the next groups are opened if their time has come."""

@@ -10,6 +10,7 @@ from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.by_deployment import FetchRules
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.fetching.wanted import Wanted
@@ -54,6 +55,7 @@ class Call(NamedTuple):
         retry: What to do when no endpoint is left.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
+        rules: What a deployment allows; None without one.
     """
 
     site: NamedSite
@@ -67,6 +69,7 @@ class Call(NamedTuple):
     retry: Retry | None = None
     cap_bytes_per_s: float = 0.0
     wait_s: float = 0.0
+    rules: FetchRules | None = None
 
     def modified_ns(self, found: Found) -> int | None:
         """The time that a single file gets; None for that of its delivery."""

@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from dlcore.deployment import Deployment
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.ending import ending_told
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
@@ -46,6 +50,7 @@ async def fetch(
     remote_time: bool = False,
     seeds: Sequence[Path] = (),
     content_hash: str = "",
+    deployment: Deployment | None = None,
 ) -> Fetched:
     """Fetch a package by its id, a file by its URL, or what a manifest describes.
 
@@ -96,6 +101,9 @@ async def fetch(
             any. For a package from a ``content-library``, or from a ``dp``: there it is all that
             vouches for the package, unless the content library can be read at the same place, so
             that all files are received before one of them is known to be right.
+        deployment: The settings of a deployment, in place of endpoints, catalog and root, for a
+            package. Its boundary groups and its bandwidth schedule hold; its cap, time limits and
+            seeds are used where none are given.
 
     Returns:
         Where it is, and what it took.
@@ -114,9 +122,12 @@ async def fetch(
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
     bus = LoggedBus(on_event)
-    site = NamedSite(endpoints, catalog, catalog_sha256, trust_root, content_hash=content_hash)
+    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root, content_hash=content_hash)
+    given = Settled(named, access or Access(), retry, seeds)
+    site, access, retry, seeds, rules = settled(
+        given, deployment, bus.emit, cap_bytes_per_s=cap_bytes_per_s
+    )
     records = Deliveries(deliveries or users_deliveries())
-    access = access or Access()
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
     call = Call(
@@ -125,6 +136,7 @@ async def fetch(
         retry=retry,
         cap_bytes_per_s=cap_bytes_per_s,
         wait_s=wait_s,
+        rules=rules,
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
@@ -138,6 +150,7 @@ async def fetch(
             access.timeout_s,
             seeds,
             begun.patch_digests,
+            rules,
         )
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):
@@ -146,4 +159,5 @@ async def fetch(
                 wait_s=wait_s,
                 arrived=begun.origin.arrived,
             )
-        return with_origin(fetched, begun.selection, begun.origin)
+        fetched = with_origin(fetched, begun.selection, begun.origin)
+        return replace(fetched, boundary=rules.groups if rules else None)

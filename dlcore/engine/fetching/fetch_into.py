@@ -15,6 +15,7 @@ from types import MappingProxyType
 import msgspec
 
 from dlcore.digests import FORGEABLE, SHA_256, strength
+from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.one_file import OneFile
@@ -73,6 +74,8 @@ class Fetched(msgspec.Struct, frozen=True):
         truth: What vouches for the content, and so how early each byte was known to be right.
         stated_hash: How the package content hash that is told, by the user or else by the content
             library, compares with what the library lists.
+        boundary: The boundary groups that could be used at the end; None without a deployment, or
+            if its settings have no groups.
     """
 
     package: str
@@ -91,6 +94,7 @@ class Fetched(msgspec.Struct, frozen=True):
     bytes_patched: int = 0
     truth: Truth = Truth.MANIFEST
     stated_hash: StatedHash = StatedHash.NOT_COMPARED
+    boundary: AllowedGroups | None = None
 
     @property
     def is_forgeable(self) -> bool:

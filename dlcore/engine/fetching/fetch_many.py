@@ -11,12 +11,15 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from dlcore.deployment import Deployment
+from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.ending import ending_told
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
@@ -70,6 +73,7 @@ async def fetch_many(
     exclude: Sequence[str] = (),
     remote_time: bool = False,
     seeds: Sequence[Path] = (),
+    deployment: Deployment | None = None,
 ) -> list[FetchResult]:
     """Fetch packages, files at URLs, and what manifests describe, side by side.
 
@@ -100,6 +104,8 @@ async def fetch_many(
         exclude: Patterns of files of packages that are not fetched, although they are included.
         remote_time: Whether each file at a URL gets the time that its server says.
         seeds: Folders whose files are taken over in place of fetching them, if they are right.
+        deployment: The settings of a deployment, as of `dlcore.fetch`; then every item is a
+            package.
 
     Returns:
         What became of each item, in their order. ``bytes_wasted`` and ``sources`` are those of the
@@ -111,16 +117,21 @@ async def fetch_many(
         DlcoreError: The list of checksums cannot be read.
     """
     bus = LoggedBus(on_event)
-    site = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
+    site, access, retry, seeds, rules = settled(
+        Settled(named, access or Access(), retry, seeds),
+        deployment,
+        bus.emit,
+        cap_bytes_per_s=cap_bytes_per_s,
+    )
     records = Deliveries(deliveries or users_deliveries())
-    access = access or Access()
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access, to, records, patterns, asked, remote_time=remote_time)
+    call = Call(site, access, to, records, patterns, asked, remote_time=remote_time, rules=rules)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
-        short = None if cap_bytes_per_s else ShortFiles(call, bus.emit)
+        short = None if cap_bytes_per_s or rules else ShortFiles(call, bus.emit)
         if short:
             count.short = short
             stack.push_async_callback(short.aclose)
@@ -130,13 +141,14 @@ async def fetch_many(
             short.end()
         sources = placing.sources(wanted, stack)
         limits = cap_bytes_per_s, access.timeout_s
-        joint = JointDownload(sources, bus, retry, *limits, seeds, placing.patch_digests)
+        joint = JointDownload(sources, bus, retry, *limits, seeds, placing.patch_digests, rules)
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         fetched = partial(_fetched, placing, joint, wait_s)
         with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
             results = await side_by_side(fetched, wanted, MAX_AT_ONCE)
         results = _with_figures(results, short, joint) if short else results
+        results = _with_groups(results, rules.groups) if rules else results
         count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
         return results
 
@@ -149,6 +161,15 @@ def _with_figures(
     wasted = short.bytes_wasted + joint.totals[2]
     return [
         result._replace(fetched=replace(result.fetched, bytes_wasted=wasted, sources=sources))
+        if result.fetched
+        else result
+        for result in results
+    ]
+
+
+def _with_groups(results: Sequence[FetchResult], groups: AllowedGroups | None) -> list[FetchResult]:
+    return [
+        result._replace(fetched=replace(result.fetched, boundary=groups))
         if result.fetched
         else result
         for result in results

@@ -18,6 +18,7 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
 from dlcore.engine.download.patch_names import package_of
+from dlcore.engine.fetching.by_deployment import FetchRules
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
@@ -61,6 +62,7 @@ class JointDownload:
         timeout_s: How long an endpoint may bring nothing; None for the usual time.
         seeds: Folders whose files are taken over, if they are right.
         patch_digests: The only patch lists that may be used; None: any, as nothing is signed.
+        rules: What a deployment allows, its cap included; None without one.
     """
 
     def __init__(
@@ -72,7 +74,10 @@ class JointDownload:
         timeout_s: float | None = None,
         seeds: Sequence[Path] = (),
         patch_digests: Mapping[str, str] | None = None,
+        rules: FetchRules | None = None,
     ) -> None:
+        self._rules = rules
+        self._allowed = rules.allowed if rules else None
         self._seeds = Seeds(seeds) if seeds else None
         self._libraries = {
             name: Library(
@@ -81,6 +86,7 @@ class JointDownload:
                 None,
                 tell=bus.emit,
                 patch_digests=patch_digests,
+                allowed=self._allowed,
             )
             for name, own in wanted.items()
         }
@@ -164,6 +170,8 @@ class JointDownload:
         if self._downloads and not self._is_closed:
             self._is_closed = True
             try:
+                if self._rules:
+                    await self._rules.aclose()
                 await self._downloads.aclose()
             finally:
                 self._bus.emit(self._downloads.progress())
@@ -179,9 +187,13 @@ class JointDownload:
                 random.Random(),  # noqa: S311  # spreads waits
                 max_stalls=self._max_stalls,
                 find_patches=self._find_patches,
+                allowed=self._allowed,
             )
             self._downloads.set_retry(self._retry)
-            self._downloads.set_cap(self._cap_bytes_per_s)
+            if self._rules:
+                self._rules.attach(self._downloads)
+            else:
+                self._downloads.set_cap(self._cap_bytes_per_s)
             self._downloads.order(names, (), frozenset(names))
         return self._downloads
 

@@ -18,6 +18,7 @@ from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.target import Target
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
+from dlcore.engine.fetching.by_deployment import check_is_package
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched, target_of
 from dlcore.engine.fetching.finding import Found, find
@@ -114,8 +115,10 @@ class Placing:
             self.errors[item] = without_frames(error)
 
     async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> Placed:
-        to = self._call.to / item.place.rpartition("/")[0]
+        to, rules = self._call.to / item.place.rpartition("/")[0], self._call.rules
+        check_is_package(rules, wanted.shown, is_package=not wanted.is_url)
         found = await find(wanted, self._site, self._urls, self._tell, to, probed)
+        check_is_package(rules, wanted.shown, is_package=found.urls is None)
         if found.urls is None:
             self._site.sources()  # one that cannot be used is this item's error
         selection = selection_of(found, self._call.patterns, item.shown)

@@ -17,6 +17,7 @@ from dlcore.engine.delivery.target import Target
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access, NamedServers
 from dlcore.engine.fetching.by_content_hash import HashedCall, find_by_content_hash
+from dlcore.engine.fetching.by_deployment import check_is_package
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.checksums import with_checksums
 from dlcore.engine.fetching.fetch_into import target_of
@@ -77,12 +78,15 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     """
     servers = NamedServers(call.access, (item.what, *call.site.endpoints))
     mirrors = [servers.bare(e) if isinstance(e, str) else e for e in call.site.endpoints]
+    mirrors = [] if call.rules else mirrors
     wanted = Wanted(servers.bare(item.what), item.sha256, mirrors, item.checksum, item.place)
     _check_name(wanted)
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
-    _check_root(wanted, call.site.trust_root)
+    check_is_package(call.rules, wanted.shown, is_package=not wanted.is_url)
+    if not call.rules:
+        _check_root(wanted, call.site.trust_root)
     pool = _pool(call.access, stack)
-    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience, pool)
+    site = await _site(call, servers, pool, bus, stack)
     urls = _plain_urls(call, servers, site, pool)
     sources: Sequence[Source]
     if site.has_only_hash and (named := content_named(wanted)):
@@ -93,6 +97,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
         found, sources = await find_by_content_hash(named, site, hashed, bus.emit)
     else:
         found = await find(wanted, site, urls, bus.emit, call.to)
+        check_is_package(call.rules, wanted.shown, is_package=found.urls is None)
         sources = (
             site.sources()
             if found.urls is None
@@ -193,9 +198,10 @@ async def prepare_many(
     named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
     servers = NamedServers(call.access, named)
     pool = _pool(call.access, stack)
-    site = Site(call.site, call.access, stack, bus.emit, servers, call.patience, pool)
+    site = await _site(call, servers, pool, bus, stack)
     urls = _plain_urls(call, servers, site, pool)
     if checksums:
+        check_is_package(call.rules, "a list of checksums", is_package=False)
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
     placing = Placing(call, site, servers, urls, pool, bus.emit, short)
     await side_by_side(placing.place, wanted, MAX_HELD if short else MAX_AT_ONCE)
@@ -206,6 +212,17 @@ async def prepare_many(
             remedy="Leave --from out: each URL says where its file is.",
         )
     return wanted, placing
+
+
+async def _site(
+    call: Call, servers: NamedServers, pool: ConnectionPool, bus: EventBus, stack: AsyncExitStack
+) -> Site:
+    """The site of a call, by the rules of its deployment."""
+    allowed = None
+    if call.rules:
+        await call.rules.begin()
+        allowed = call.rules.allowed
+    return Site(call.site, call.access, stack, bus.emit, servers, call.patience, pool, allowed)
 
 
 def _plain_urls(call: Call, servers: NamedServers, site: Site, pool: ConnectionPool) -> PlainUrls:

@@ -16,6 +16,7 @@ import msgspec
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.disk.writable import check_may_write
+from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Standing, Target
 from dlcore.engine.download.exhaustion import HELD_NOWHERE, exhausted
@@ -78,6 +79,8 @@ class FetchPreview(msgspec.Struct, frozen=True):
         repaired: Paths of what is there and differs, and would be put right or removed.
         verified_by: The digests that decide, as of `Fetched`.
         selection: How much of the package would be fetched; None for all of it.
+        boundary: The boundary groups that may be used here, now or after fallback; None without a
+            deployment, or if its settings have no groups.
     """
 
     package: str
@@ -94,6 +97,7 @@ class FetchPreview(msgspec.Struct, frozen=True):
     repaired: tuple[str, ...]
     verified_by: str
     selection: SelectionSize | None = None
+    boundary: AllowedGroups | None = None
 
 
 class PreviewResult(NamedTuple):
@@ -124,10 +128,10 @@ async def preview_fetch(item: FetchItem, call: Call) -> FetchPreview:
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
         begun = await prepare(item, _dry(call), bus, stack)
-        joint = JointDownload({begun.name: begun.sources}, bus)
+        joint = JointDownload({begun.name: begun.sources}, bus, rules=call.rules)
         stack.push_async_callback(joint.aclose)
         preview = await _Previewing(joint).preview(begun.goal, begun.package, begun.name)
-        return _with_selection(preview, begun.selection)
+        return _completed(preview, begun.selection, call)
 
 
 async def preview_many(
@@ -138,7 +142,7 @@ async def preview_many(
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))
         wanted, placing = await prepare_many(items, checksums, _dry(call), bus, stack)
-        joint = JointDownload(placing.sources(wanted, stack), bus)
+        joint = JointDownload(placing.sources(wanted, stack), bus, rules=call.rules)
         stack.push_async_callback(joint.aclose)
         previewing = _Previewing(joint)
         results = []
@@ -149,14 +153,15 @@ async def preview_many(
                 found, goal, name, selection = placing.placed[item]
                 package = Package(found.manifest, found.document)
                 preview = await previewing.preview(goal, package, name)
-                results.append(PreviewResult(item, _with_selection(preview, selection)))
+                results.append(PreviewResult(item, _completed(preview, selection, call)))
             except DlcoreError as error:
                 results.append(PreviewResult(item, error=error))
         return results
 
 
-def _with_selection(preview: FetchPreview, selection: Selection | None) -> FetchPreview:
-    return msgspec.structs.replace(preview, selection=size_of(selection))
+def _completed(preview: FetchPreview, selection: Selection | None, call: Call) -> FetchPreview:
+    groups = call.rules.groups if call.rules else None
+    return msgspec.structs.replace(preview, selection=size_of(selection), boundary=groups)
 
 
 def _dry(call: Call) -> Call:
@@ -231,11 +236,13 @@ class _Previewing:
         answers: dict[str, EndpointAnswer] = {}
         failures: list[TransferError] = []
         for endpoint, placement in placements.items():
+            if placement is None:  # it may not be used here
+                continue
             try:
                 if isinstance(placement, TransferError):
                     raise placement
-                own = sorted(placement.held & set(missing)) if placement else []
-                if placement and own:
+                own = sorted(placement.held & set(missing))
+                if own:
                     await read_one_byte(placement, own[0])
                 held.update(own)
                 answers[endpoint] = EndpointAnswer(len(own))

@@ -17,6 +17,7 @@ from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.content_library import DescribedContent, describe
 from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.documents.trusted import TrustedRoot
+from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import Library
@@ -54,6 +55,8 @@ class NamedSite(NamedTuple):
         trust_root: Root document that must vouch for the catalog; None if it need not be signed.
         keeps: Whether what the root vouches for is remembered, so that no older one is accepted.
         content_hash: Package content hash that a package must have, hex; empty for any.
+        catalog_endpoint: Name of the endpoint that has the catalog, by the settings of a
+            deployment; empty for the first one.
     """
 
     endpoints: Sequence[str | EndpointSettings]
@@ -62,11 +65,17 @@ class NamedSite(NamedTuple):
     trust_root: Path | None = None
     keeps: bool = True
     content_hash: str = ""
+    catalog_endpoint: str = ""
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether the catalog counts, whoever could alter it on the way."""
+        return bool(self.catalog or self.catalog_sha256 or self.trust_root)
 
     @property
     def has_catalog(self) -> bool:
         """Whether it is said which catalog counts."""
-        return bool(self.catalog or self.catalog_sha256 or self.trust_root)
+        return self.is_vouched_for or bool(self.catalog_endpoint)
 
 
 class Site:
@@ -80,6 +89,7 @@ class Site:
         servers: Which server is shown what.
         policy: How patiently endpoints are asked for documents.
         pool: The connections that all of the call share; new ones if None.
+        allowed: Says which endpoints may be used; None: all.
 
     Attributes:
         asking: Puts questions to endpoints.
@@ -94,10 +104,12 @@ class Site:
         servers: NamedServers | None = None,
         policy: InquiryPolicy | None = None,
         pool: ConnectionPool | None = None,
+        allowed: AllowedEndpoints | None = None,
     ) -> None:
         self.asking = Asking(tell, policy=policy)
         self._policy = policy
         self._pool = pool
+        self._allowed = allowed
         self._named = named
         self._access = access
         self._stack = stack
@@ -257,17 +269,19 @@ class Site:
     async def _read(self) -> Library:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
+        number = self._number_of_catalog(endpoints)
         if not named.catalog:
-            check_may_have_catalog(self._settings(0))
-        if not (named.has_catalog or self._is_protected(0)):
+            check_may_have_catalog(self._settings(number))
+        if not (named.is_vouched_for or self._is_protected(number)):
             raise ConfigError(
-                f"the catalog at {endpoints[0].name} is read without TLS, so anyone could alter it",
+                f"the catalog at {endpoints[number].name} is read without TLS, so anyone could"
+                " alter it",
                 remedy="Use https, or give --trust-root, --catalog or --catalog-sha256.",
             )
         try:
             read = await read_catalog(
                 path=named.catalog,
-                endpoint=None if named.catalog else endpoints[0],
+                endpoint=None if named.catalog else endpoints[number],
                 sha256=named.catalog_sha256,
                 trust=_root(named),
                 tell=self._tell,
@@ -275,11 +289,29 @@ class Site:
             )
         except NotFoundError as error:
             if not named.catalog:
-                advise_other_kinds(error, self._settings(0))
+                advise_other_kinds(error, self._settings(number))
             raise
         self._patch_digests = read.patch_digests
         beside = named.catalog.parent if named.catalog else None
-        return Library(read.catalog, endpoints, None, beside, tell=self._tell, policy=self._policy)
+        return Library(
+            *(read.catalog, endpoints, None, beside),
+            tell=self._tell,
+            policy=self._policy,
+            allowed=self._allowed,
+        )
+
+    def _number_of_catalog(self, endpoints: Sequence[Endpoint]) -> int:
+        """Which of the endpoints has the catalog."""
+        name = self._named.catalog_endpoint
+        if not name:
+            return 0
+        for number, endpoint in enumerate(endpoints):
+            if endpoint.name == name:
+                return number
+        raise ConfigError(
+            f"the catalog is to be read from endpoint {name}, which this client may not use",
+            remedy="Name another endpoint or a path under [catalog].",
+        )
 
 
 def _root(named: NamedSite) -> TrustedRoot | None:
