@@ -26,9 +26,9 @@ from typing import Final
 import msgspec
 
 from dlcore.abandonable import AbandonableThreads
-from dlcore.errors import Fault, TransferError
+from dlcore.errors import TransferError
+from dlcore.transfer.http import login_faults
 from dlcore.transfer.http.auth_challenges import offers_of
-from dlcore.transfer.http.faults import REMEDIES
 from dlcore.transfer.http.handshake import A, Handshake, Send
 from dlcore.transfer.http.login_side import SERVER, LoginSide
 from dlcore.transfer.http.pinned_connections import Pin, Pins, holding
@@ -134,32 +134,26 @@ class ConnectionLogin:
             TransferError: What ``send`` raised.
             ConfigError: The account cannot be read, or pyspnego is not installed.
         """
-        if pin is not None:
-            handshake = self._handshake(endpoint, request, pin, send)
-            return await self._response(handshake, accounts, is_shared=is_shared), _nothing
-        pin = self._pins.take()
-        handshake = self._handshake(endpoint, request, pin, send)
-        try:
-            with holding(pin):
-                response = await self._response(handshake, accounts, is_shared=is_shared)
-        except BaseException:
-            self._pins.give_back(pin)
-            raise
-        return response, lambda: self._pins.give_back(pin)
-
-    def _handshake(self, endpoint: str, request: str, pin: Pin, send: Send[A]) -> Handshake[A]:
-        return Handshake(
-            *(self.side, endpoint, request, self._host, pin, send),
+        taken = pin or self._pins.take()
+        handshake = Handshake(
+            *(self.side, endpoint, request, self._host, taken, send, accounts),
             *(self._make_context, self._threads, self._policy),
         )
+        if pin:
+            return await self._response(handshake, is_shared=is_shared), _nothing
+        try:
+            with holding(taken):
+                response = await self._response(handshake, is_shared=is_shared)
+        except BaseException:
+            self._pins.give_back(taken)
+            raise
+        return response, lambda: self._pins.give_back(taken)
 
-    async def _response(
-        self, handshake: Handshake[A], accounts: ShownAccounts, *, is_shared: bool
-    ) -> A:
+    async def _response(self, handshake: Handshake[A], *, is_shared: bool) -> A:
         accepted = self._accepted
         is_bindable = self.origin[0] == "http" or handshake.pin.certificate is not None
         if self._is_for_each_request and accepted and is_bindable:
-            return await self._log_in(handshake, accepted.scheme, accounts)
+            return await self._log_in(handshake, accepted.scheme)
         response = await handshake.without_login()
         if response.status != self.side.status:
             if handshake.pin.is_authenticated:
@@ -168,18 +162,18 @@ class ConnectionLogin:
         was_authenticated = handshake.pin.is_authenticated
         scheme = self._scheme(handshake, response, is_shared=is_shared)
         await handshake.drain(response)
-        response = await self._log_in(handshake, scheme, accounts)
+        response = await self._log_in(handshake, scheme)
         keeps = response.headers.get("Persistent-Auth", "").strip().lower()
         self._repeated = self._repeated + 1 if was_authenticated else self._repeated
         self._is_for_each_request |= self._repeated >= MAX_REPEATED or keeps == "false"
         return response
 
-    async def _log_in(self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts) -> A:
+    async def _log_in(self, handshake: Handshake[A], scheme: Scheme) -> A:
         if self._accepted is None:
             await self._wait_for_turn(handshake, self._alone)
             try:
                 if self._accepted is None:
-                    return await self._try_all(handshake, scheme, accounts)
+                    return await self._try_all(handshake, scheme)
             finally:
                 self._alone.release()
         account = self._accepted.account
@@ -187,16 +181,14 @@ class ConnectionLogin:
             response = await handshake.run(scheme, account)
         except ContextError as error:
             self._accepted = None
-            reasons = [str(error)]
-        else:
-            if response.status != self.side.status:
-                return response
-            response.close()
-            self._accepted = None
-            if account:
-                accounts.doubted(account, self._host)
-            raise self._refusal(handshake, scheme, account)
-        raise self._nothing_to_show(handshake, scheme, reasons)
+            raise login_faults.nothing_to_show(handshake, scheme, [error]) from None
+        if response.status != self.side.status:
+            return response
+        response.close()
+        self._accepted = None
+        if account:
+            handshake.accounts.doubted(account, self._host)
+        raise login_faults.not_accepted(handshake, scheme, account)
 
     async def _wait_for_turn(self, handshake: Handshake[A], turn: asyncio.Lock) -> None:
         """Wait for the login under way, but not for those of all others that wait for it."""
@@ -206,92 +198,73 @@ class ConnectionLogin:
         except TimeoutError:
             is_here = turn is self._alone
             where = f"at {self.side.who}" if is_here else "of this user at another server"
-            raise TransferError(
-                f"{handshake.request}: another login {where} has not ended within"
-                f" {self._policy.stall_s:g} s",
-                fault=Fault.STALL,
-                endpoint=handshake.endpoint,
-                remedy=REMEDIES[Fault.STALL],
-            ) from None
+            raise login_faults.turn_not_come(handshake, where, self._policy.stall_s) from None
 
-    async def _try_all(self, handshake: Handshake[A], scheme: Scheme, accounts: ShownAccounts) -> A:
+    async def _try_all(self, handshake: Handshake[A], scheme: Scheme) -> A:
         """Show who this process runs as, then the named account, until one is accepted."""
-        reasons = []
+        reasons: list[ContextError] = []
         refusal: TransferError | None = None
         named = await self._find_account()
         for account in (None, named) if named else (None,):
             try:
-                response = await self._try(handshake, scheme, account, accounts)
+                response = await self._try(handshake, scheme, account)
             except ContextError as error:
-                reasons.append(str(error))
+                reasons.append(error)
                 continue
             if response.status != self.side.status:
                 if _tells_of_login(response.status):
                     self._accepted = _Shown(scheme, account)
                 return response
             response.close()
-            refusal = self._refusal(handshake, scheme, account)
-        raise refusal or self._nothing_to_show(handshake, scheme, reasons)
+            refusal = login_faults.not_accepted(handshake, scheme, account)
+        raise refusal or login_faults.nothing_to_show(handshake, scheme, reasons)
 
     async def _try(
-        self,
-        handshake: Handshake[A],
-        scheme: Scheme,
-        account: AccountPassword | None,
-        accounts: ShownAccounts,
+        self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword | None
     ) -> A:
         """Show an account that this server has not accepted yet, while no other server sees it."""
         if account is None:
             return await handshake.run(scheme, None)
-        if accounts.is_accepted(account, self._host):
-            return await self._show(handshake, scheme, account, accounts)
-        turn = accounts.turn(account, self._host)
+        if handshake.accounts.is_accepted(account, self._host):
+            return await self._show(handshake, scheme, account)
+        turn = handshake.accounts.turn(account, self._host)
         await self._wait_for_turn(handshake, turn)
         try:
-            return await self._show(handshake, scheme, account, accounts)
+            return await self._show(handshake, scheme, account)
         finally:
             turn.release()
 
-    async def _show(
-        self,
-        handshake: Handshake[A],
-        scheme: Scheme,
-        account: AccountPassword,
-        accounts: ShownAccounts,
-    ) -> A:
+    async def _show(self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword) -> A:
         """Show an account, unless it was refused already."""
         if account == self._refused:
-            raise self._refusal(handshake, scheme, account)
-        refused_by = accounts.refused_by(account, self._host)
+            raise login_faults.not_accepted(handshake, scheme, account)
+        refused_by = handshake.accounts.refused_by(account, self._host)
         if refused_by:
-            raise self._not_shown(handshake, account, refused_by)
+            raise login_faults.not_shown(handshake, account, refused_by)
         try:
             response = await handshake.run(scheme, account)
-        except WrongPasswordError:
-            self._note_refusal(account, accounts)
-            raise self._refusal(handshake, scheme, account) from None
-        except ContextError:
-            if not handshake.has_answered_challenge:
+        except ContextError as error:
+            # If it was shown, the server's last token is no success.
+            if not (isinstance(error, WrongPasswordError) or handshake.has_answered_challenge):
                 raise
-            # It was shown, and the server's last token is no success.
-            self._note_refusal(account, accounts)
-            raise self._refusal(handshake, scheme, account) from None
+            self._note_refusal(handshake, account)
+            raise login_faults.not_accepted(handshake, scheme, account) from None
         except (TransferError, asyncio.CancelledError):
             self._unanswered += handshake.has_answered_challenge
             if self._unanswered >= MAX_UNANSWERED:
                 self._refused = account
             raise
         if response.status == self.side.status:
-            self._note_refusal(account, accounts)
+            self._note_refusal(handshake, account)
         elif _tells_of_login(response.status):
-            accounts.accepted(account, self._host)
+            handshake.accounts.accepted(account, self._host)
         if _tells_of_login(response.status):
             self._unanswered = 0
         return response
 
-    def _note_refusal(self, account: AccountPassword, accounts: ShownAccounts) -> None:
+    def _note_refusal(self, handshake: Handshake[A], account: AccountPassword) -> None:
         self._refused = account
-        accounts.refused(account, self._host)
+        handshake.accounts.refused(account, self._host)
 
     def _scheme(self, handshake: Handshake[A], response: A, *, is_shared: bool) -> Scheme:
         """The best scheme that the server offers.
@@ -307,50 +280,8 @@ class ConnectionLogin:
             return found
         response.close()
         if found:
-            raise self._error(
-                handshake,
-                "the proxy does not say that it keeps the connections of clients apart, which"
-                f" {found} needs",
-                "Reach this server without the proxy (NO_PROXY), or by https.",
-            )
-        what = "this proxy (proxy_authentication)" if self.side.is_proxy else "this endpoint"
-        raise self._error(
-            handshake,
-            f"{self.side.who} offers {' and '.join(offered) or 'no login'}, and not"
-            f" {' or '.join(self._schemes)}",
-            f"Switch Windows authentication on there, or set another authentication for {what};"
-            " basic sends the password itself.",
-        )
-
-    def _refusal(
-        self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword | None
-    ) -> TransferError:
-        user = account.user if account else ""
-        return self.side.refusal(handshake.endpoint, handshake.request, scheme, user)
-
-    def _not_shown(
-        self, handshake: Handshake[A], account: AccountPassword, refused_by: str
-    ) -> TransferError:
-        return self._error(
-            handshake,
-            f"the user {account.user} is not shown to {self.side.who}, as {refused_by} did not"
-            " accept the same password",
-            "Correct user (DOMAIN\\USER or USER@REALM) and password of both, or allow this user"
-            f" at {refused_by}. Another wrong attempt could lock the account.",
-        )
-
-    def _nothing_to_show(
-        self, handshake: Handshake[A], scheme: Scheme, reasons: list[str]
-    ) -> TransferError:
-        why = "; ".join(reasons)
-        return self._error(
-            handshake,
-            f"{self.side.who} wants a login ({scheme}), and there is none: {why}",
-            f"Name an account with {self.side.settings}.",
-        )
-
-    def _error(self, handshake: Handshake[A], what: str, remedy: str) -> TransferError:
-        return self.side.error(handshake.endpoint, f"{handshake.request}: {what}", remedy)
+            raise login_faults.not_kept_apart(handshake, found)
+        raise login_faults.not_offered(handshake, offered, self._schemes)
 
 
 def _nothing() -> None:

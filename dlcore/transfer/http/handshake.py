@@ -28,10 +28,12 @@ from dlcore.transfer.http.pinned_connections import Pin
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
+    DomainSilentError,
     MakeContext,
     Scheme,
     SecurityContext,
 )
+from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.policy import TransferPolicy
 
 T = TypeVar("T")
@@ -82,14 +84,17 @@ class Handshake(Generic[A]):
         host: Whom the login is for.
         pin: The connection.
         send: Sends the request over the connection.
+        accounts: What other servers have said of accounts.
         make_context: Makes the tokens.
         threads: Where that is done.
         policy: Times and limits.
 
     Attributes:
+        side: The same.
         endpoint: The same.
         request: The same.
         pin: The same.
+        accounts: The same.
         has_answered_challenge: Whether a token was sent that proves the password.
     """
 
@@ -101,15 +106,17 @@ class Handshake(Generic[A]):
         host: str,
         pin: Pin,
         send: Send[A],
+        accounts: ShownAccounts,
         make_context: MakeContext,
         threads: Executor,
         policy: TransferPolicy,
     ) -> None:
+        self.side = side
         self.endpoint = endpoint
         self.request = request
         self.pin = pin
+        self.accounts = accounts
         self.has_answered_challenge = False
-        self._side = side
         self._host = host
         self._send = send
         self._make_context = make_context
@@ -146,7 +153,7 @@ class Handshake(Generic[A]):
         except BaseException:
             self.pin.break_off()
             raise
-        self.pin.end(is_authenticated=response.status != self._side.status)
+        self.pin.end(is_authenticated=response.status != self.side.status)
         return response
 
     async def drain(self, response: A) -> None:
@@ -166,9 +173,9 @@ class Handshake(Generic[A]):
         for _ in range(MAX_STEPS):
             if not token:
                 raise ContextError("there is nothing more to show")
-            response = await self._send({self._side.credential_field: credential_of(scheme, token)})
+            response = await self._send({self.side.credential_field: credential_of(scheme, token)})
             challenge = self._challenge(response, scheme)
-            if response.status != self._side.status:
+            if response.status != self.side.status:
                 await self._check_server(response, context, challenge)
                 return response
             if challenge is None:
@@ -177,7 +184,7 @@ class Handshake(Generic[A]):
             self.pin.begin()
             token = await self._in_time(context.step, challenge)
             self.has_answered_challenge |= bool(token)
-        raise self._error(f"the login does not end: {MAX_STEPS} tokens were sent")
+        raise self._went_wrong(f"the login does not end: {MAX_STEPS} tokens were sent")
 
     async def _check_server(
         self, response: A, context: SecurityContext, token: bytes | None
@@ -191,11 +198,11 @@ class Handshake(Generic[A]):
             response.close()
         else:
             return
-        raise self._error(f"{self._side.who} cannot prove that it belongs to the domain")
+        raise self._went_wrong(f"{self.side.who} cannot prove that it belongs to the domain")
 
     def _challenge(self, response: A, scheme: Scheme) -> bytes | None:
         """The server's token; None if it sends none, or one that cannot be read."""
-        offered = offered_schemes(response.headers.getall(self._side.challenge_field, []))
+        offered = offered_schemes(response.headers.getall(self.side.challenge_field, []))
         return token_of(offered.get(scheme.lower(), ""))
 
     async def _in_time(self, function: Callable[..., T], *arguments: object) -> T:
@@ -205,11 +212,12 @@ class Handshake(Generic[A]):
             async with asyncio.timeout(self._policy.stall_s):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, run)
         except (TimeoutError, TooManyHangError):
-            raise ContextError("no domain controller answers in time") from None
+            raise DomainSilentError("no domain controller answers in time") from None
 
-    def _error(self, what: str) -> TransferError:
-        return self._side.error(
-            self.endpoint,
-            f"{self.request}: {what}",
-            f"Check the Windows authentication of {self._side.who}, and what stands before it.",
-        )
+    def error(self, what: str, remedy: str) -> TransferError:
+        """The error for a login that failed; arguments as of `LoginSide.error`."""
+        return self.side.error(self.endpoint, f"{self.request}: {what}", remedy)
+
+    def _went_wrong(self, what: str) -> TransferError:
+        remedy = f"Check the Windows authentication of {self.side.who}, and what stands before it."
+        return self.error(what, remedy)

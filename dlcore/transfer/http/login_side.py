@@ -45,29 +45,6 @@ class LoginSide:
             return ProxyAuthError(what, fault=Fault.PROXY, endpoint=endpoint, remedy=remedy)
         return AuthError(what, fault=Fault.AUTH, endpoint=endpoint, remedy=remedy)
 
-    def refusal(self, endpoint: str, request: str, scheme: str, user: str) -> TransferError:
-        r"""The error for a login that is not accepted.
-
-        Args:
-            endpoint: Name of the endpoint.
-            request: Method and redacted URL.
-            scheme: How this client tried to log in.
-            user: ``DOMAIN\user`` or ``user@realm``; empty for whoever this process runs as.
-        """
-        if not user:
-            return self.error(
-                endpoint,
-                f"{request}: {self.who} does not accept the login of this process ({scheme})",
-                f"Name an account that it accepts, with {self.settings}; or allow this one.",
-            )
-        return self.error(
-            endpoint,
-            f"{request}: {self.who} does not accept the user {user} ({scheme})",
-            f"Correct user (DOMAIN\\USER or USER@REALM) and password: {self.settings}. Or allow"
-            " this user there. The same password is not shown again, for that could lock the"
-            " account.",
-        )
-
 
 SERVER: Final = LoginSide(
     *("the server", 401, "WWW-Authenticate", "Authorization"),

@@ -54,6 +54,10 @@ class WrongPasswordError(ContextError):
     """The domain does not accept the password, or the account."""
 
 
+class DomainSilentError(ContextError):
+    """No domain controller answers."""
+
+
 class SecurityContext(Protocol):
     """One login at one connection, seen from this client."""
 
