@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.windows.after import VARIABLE
+from tests.windows.prefix import WINDOWS, Prefix, prefixes
 from tests.windows.room_report import Part, RoomReport, failures, table
 
 TESTS = Path(__file__).parents[1]
-BUILD = TESTS.parent / "build" / "windows"
-PYTHON = BUILD / "python" / "python.exe"
-REPORTS = BUILD / "reports"
-SHARDS = int(os.environ.get("WINDOWS_SHARDS", "2"))
+PYTHON = WINDOWS / "python" / "python.exe"
+REPORTS = WINDOWS / "reports"
+SHARDS = int(os.environ.get("WINDOWS_SHARDS", "0")) or len(os.sched_getaffinity(0))
 MAX_S = float(os.environ.get("WINDOWS_MINUTES", "33")) * 60
 MAX_TEST_S = 300  # for one test; the slowest ones take a minute or two
 MAX_HANGS = 5  # of a room or file; more is not the fault of single tests
@@ -51,7 +51,6 @@ ENVIRONMENT = {
         for name, value in os.environ.items()
         if name not in SLOW and name not in SERVERS_OF_LINUX
     },
-    "WINEPREFIX": str(BUILD / "wine.prefix"),
     "WINEDEBUG": "-all",
     "PYTHONPYCACHEPREFIX": r"C:\pycache",  # as in wine.sh
     # A process takes seconds to start there, and each kill costs one; `make torture` kills more.
@@ -109,24 +108,25 @@ class Run:
         self._printing = threading.Lock()
         self.reports = {unit: RoomReport(unit.room) for unit in tested}
 
-    def work(self) -> None:
+    def work(self, prefix: Prefix) -> None:
         """Test one unit after the other; what is left at the end of the time is not begun."""
+        prefix.use()
         with contextlib.suppress(queue.Empty):
             while True:
                 unit = self._waiting.get_nowait()
-                self._test(unit)
+                self._test(unit, prefix)
                 with self._printing:
                     sys.stdout.write(f"{self.reports[unit].summary(unit.name)}\n")
                     sys.stdout.flush()
 
-    def _test(self, unit: Unit) -> None:
+    def _test(self, unit: Unit, prefix: Prefix) -> None:
         report = self.reports[unit]
         started_s = time.monotonic()
         after = ""
         while time.monotonic() < self._until_s and len(report.parts) <= MAX_HANGS:
             stem = f"{unit.name}.{len(report.parts)}"
             part = _part(stem)
-            self._run([f"tests/{path}" for path in unit.paths], part, after)
+            self._run([f"tests/{path}" for path in unit.paths], part, prefix, after)
             report.parts.append(part)
             after = part.last
             if not after:
@@ -135,11 +135,11 @@ class Run:
         failed = report.failed()
         if 0 < len(failed) <= MAX_TRIED_AGAIN and time.monotonic() < self._until_s:
             part = _part(f"{unit.name}.again")
-            self._run(failed, part)
+            self._run(failed, part, prefix)
             report.second_tries.append(part)
         report.duration_s = time.monotonic() - started_s
 
-    def _run(self, tests: list[str], part: Part, after: str = "") -> None:
+    def _run(self, tests: list[str], part: Part, prefix: Prefix, after: str = "") -> None:
         command = [
             *("wine", str(PYTHON), "-m", "pytest", "-v", "-rs", "--color=no"),
             *("-ojunit_family=xunit1", f"--timeout={MAX_TEST_S}", "-ptests.windows.after"),
@@ -156,7 +156,7 @@ class Run:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=TESTS.parent,
-                env={**ENVIRONMENT, VARIABLE: after},
+                env={**ENVIRONMENT, **prefix.environment, VARIABLE: after},
             ) as child,
         ):
             assert child.stdout
@@ -174,11 +174,6 @@ def _part(stem: str) -> Part:
     return Part(REPORTS / f"{stem}.xml", REPORTS / f"{stem}.log")
 
 
-def end_wine() -> None:
-    """End every process of this Wine prefix: ending the launcher would leave the others."""
-    subprocess.run(["wineserver", "-k"], env=ENVIRONMENT, check=False)
-
-
 def main() -> int:
     """Test what the command line names. Returns 0 if everything ran and passed."""
     options = [each for each in sys.argv[1:] if each.startswith("-")]
@@ -186,21 +181,18 @@ def main() -> int:
     REPORTS.mkdir(parents=True, exist_ok=True)
     for old in REPORTS.iterdir():
         old.unlink()
-    # One server for all: it would end with each process, and take a second to start again.
-    # It has none of our pipes, or who reads them would wait for its end.
-    subprocess.run(
-        ["wineserver", "-p"],
-        env=ENVIRONMENT,
-        check=False,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    used = prefixes(SHARDS)
+
+    def end_wine() -> None:
+        for prefix in used:
+            prefix.end()
+
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # not without end_wine
     run = Run(tested, options, time.monotonic() + MAX_S)
     limit = threading.Timer(MAX_S, end_wine)
     limit.daemon = True
     limit.start()
-    shards = [threading.Thread(target=run.work, daemon=True) for _ in range(SHARDS)]
+    shards = [threading.Thread(target=run.work, args=(prefix,), daemon=True) for prefix in used]
     for shard in shards:
         shard.start()
     try:
