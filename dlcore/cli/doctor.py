@@ -78,8 +78,8 @@ def command(
     """Look for what keeps dlcore from working here, and say what to do about it.
 
     Looks at the configuration file, this installation and the state directory; and, for each
-    endpoint, at the proxy, the host's name, the connection, the certificate, the clock and the
-    catalog. Nothing stays on the disk. Ends with status 14 if a check failed.
+    endpoint, at the proxy, the host's name, the connection, the certificate, the clock, the login
+    and the catalog. Nothing stays on the disk. Ends with status 14 if a check failed.
     """
     servers = NamedServers(access, sources)
     endpoints = [

@@ -1,7 +1,8 @@
 """Looks at this installation, the state directory and the endpoints, and has them judged.
 
 Guarantees: what cannot be looked at becomes a check, never an error. Nothing stays on the disk, no
-content is fetched but each endpoint's catalog, and no check tells a secret.
+content is fetched but each endpoint's catalog, and no check tells a secret. A wrong password is
+shown to one server, once.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from dlcore.transfer import (
     contact_endpoint,
     open_endpoint,
     try_credentials,
+    try_login,
 )
 from dlcore.waiting import in_thread
 
@@ -131,7 +133,8 @@ async def _endpoint(settings: EndpointSettings, pool: ConnectionPool) -> tuple[C
             return (*checks, _unasked("the endpoint was not reached"))
         if credentials.outcome is CheckOutcome.FAILED:
             return (*checks, _unasked("its credentials cannot be used"))
-        return (*checks, await _catalog(settings, pool))
+        login = await _login(settings, pool)
+        return (*checks, *login, await _catalog(settings, pool))
     except DlcoreError as error:  # before any request: the settings
         return (Check("settings", CheckOutcome.FAILED, error.message, error.remedy),)
 
@@ -157,6 +160,16 @@ def _credentials(settings: EndpointSettings) -> Check:
         return way.credentials(try_credentials(settings))
     except ConfigError as error:
         return Check("credentials", CheckOutcome.FAILED, error.message, error.remedy)
+
+
+async def _login(settings: EndpointSettings, pool: ConnectionPool) -> tuple[Check, ...]:
+    """Whether a server that has no catalog lets this client in; no check for all others."""
+    try:
+        is_asked = await try_login(settings, pool)
+    except TransferError as error:
+        return (Check("login", CheckOutcome.FAILED, error.message, error.remedy),)
+    passed = Check("login", CheckOutcome.PASSED, "the server lets this client in")
+    return (passed,) if is_asked else ()
 
 
 def _unasked(why: str) -> Check:

@@ -28,6 +28,7 @@ from dlcore.transfer.endpoints.factory import (
     contact_endpoint,
     open_endpoint,
     try_credentials,
+    try_login,
 )
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
 from dlcore.transfer.endpoints.named_urls import (
@@ -105,6 +106,7 @@ __all__ = [
     "redact_named",
     "spool_url",
     "try_credentials",
+    "try_login",
     "users_netrc_file",
     "users_of",
     "without_user",

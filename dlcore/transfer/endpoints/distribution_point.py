@@ -120,6 +120,10 @@ class DistributionPointEndpoint:
 
         return PackagePlacement(held, read)
 
+    async def try_login(self) -> None:
+        """Ask for something harmless with the login; raises as `ListedFolders.try_login`."""
+        await self._listed.try_login(self._folder)
+
     def content_library(self) -> WebContentLibraryEndpoint:
         """The content library behind the same URL.
 

@@ -107,6 +107,31 @@ def as_content_library(endpoint: Endpoint) -> ContentLibrary | None:
     return None
 
 
+async def try_login(settings: EndpointSettings, pool: ConnectionPool) -> bool:
+    """Ask a server of packages for something harmless, with the login that a fetch would show.
+
+    Args:
+        settings: How to reach it.
+        pool: The connections that all endpoints of the process share.
+
+    Returns:
+        Whether it was asked; servers that have a catalog are better asked for that.
+
+    Raises:
+        TransferError: The server does not let this client in, or does not answer.
+        ConfigError: The settings cannot be used.
+    """
+    if settings.kind not in _POINTS or settings.is_folder:
+        return False
+    endpoint = open_endpoint(settings, pool=pool)
+    assert isinstance(endpoint, DistributionPointEndpoint | WebContentLibraryEndpoint)
+    try:
+        await endpoint.try_login()
+    finally:
+        await endpoint.aclose()
+    return True
+
+
 def try_credentials(settings: EndpointSettings) -> str:
     """Read the secret that an endpoint is sent, only to find out whether it can be read.
 

@@ -18,6 +18,8 @@ from dlcore.transfer.http.shown_fields import with_fields
 
 _log = logging.getLogger(__name__)
 
+_NOWHERE = "dlcore-doctor"  # the name of no package; whoever reads the server's log knows who asked
+
 MAX_LISTING_BYTES = 64 << 20  # of one folder; some 100,000 files
 
 
@@ -49,17 +51,24 @@ class ListedFolders:
         Raises:
             TransferError: It cannot be listed; ``NOT_FOUND`` if there is none.
         """
-        body = await self._authorization.use(
-            lambda headers: read_document(
-                self._client,
-                self._origin + link,
-                MAX_LISTING_BYTES,
-                method="PROPFIND",
-                expected_status=207,
-                headers=with_fields(headers, {"Depth": "1"}),
-            )
-        )
-        return self._parsed(parse_listing, body, root)
+        return self._parsed(parse_listing, await self._described(link, "1"), root)
+
+    async def try_login(self, folder: str) -> None:
+        """Ask about a package that is not there, as a fetch asks about packages.
+
+        The folder of all packages is not asked for: some servers list it to nobody.
+
+        Args:
+            folder: The path of the folder that the packages are in.
+
+        Raises:
+            TransferError: The server does not let this client in, or does not answer.
+        """
+        try:
+            await self._described(f"{folder}/{_NOWHERE}", "0")
+        except TransferError as error:
+            if error.fault is not Fault.NOT_FOUND:
+                raise
 
     async def entries_of_page(self, link: str, root: str) -> list[Entry]:
         """List a folder by the page for people that ``GET`` gives; as `entries`."""
@@ -69,6 +78,18 @@ class ListedFolders:
             )
         )
         return self._parsed(parse_page, body, root)
+
+    async def _described(self, link: str, depth: str) -> bytes:
+        return await self._authorization.use(
+            lambda headers: read_document(
+                self._client,
+                self._origin + link,
+                MAX_LISTING_BYTES,
+                method="PROPFIND",
+                expected_status=207,
+                headers=with_fields(headers, {"Depth": depth}),
+            )
+        )
 
     def _parsed(
         self, parse: Callable[[bytes, str], list[Entry]], body: bytes, root: str

@@ -77,6 +77,14 @@ class WebContentLibraryEndpoint:
             )
         )
 
+    async def try_login(self) -> None:
+        """Ask for something harmless with the login; raises as `ListedFolders.try_login`."""
+        try:
+            await self._listed.try_login(self._folder)
+        except TransferError as error:
+            if error.fault not in _NO_PROPFIND:  # it may do without, and has looked at the login
+                raise
+
     async def entries(self, key: str) -> list[tuple[str, bool]]:
         """List a folder of ``DataLib``: names, and whether each is a folder itself.
 
