@@ -11,6 +11,7 @@ from dlcore.deployment.facts import Check, CheckOutcome, Facts
 from dlcore.deployment.settings import Deployment
 
 NAME = "boundary-groups"
+_IF_NOT_MEANT = "If that is not meant, correct these keys in the deployment file."
 
 
 def boundary_groups(facts: Facts) -> Check:
@@ -42,7 +43,7 @@ def check_boundary(deployment: Deployment, place: Place | None) -> Check:
     doubts = list(_doubts(deployment))
     if doubts:
         detail = "; ".join((where, *doubts))
-        return Check(NAME, CheckOutcome.WARNING, detail, "Correct the table [boundary] there.")
+        return Check(NAME, CheckOutcome.WARNING, detail, _IF_NOT_MEANT)
     return Check(NAME, CheckOutcome.PASSED, where)
 
 
@@ -72,16 +73,23 @@ def _doubts(deployment: Deployment) -> Iterator[str]:
     for one, other in combinations(boundary.groups, 2):
         for subnet, overlapping in _overlaps(one, other):
             yield (
-                f"{subnet} of group {one.name} overlaps {overlapping} of group {other.name}:"
-                " a machine there is in both"
+                f"{_key(one, 'subnets')}: {subnet} overlaps {overlapping} of group"
+                f' "{other.name}": a machine there is in both'
             )
     for group in boundary.groups:
         if not group.endpoints:
-            yield f"group {group.name} has no endpoint: a machine in it begins with fallback"
+            yield f"{_key(group, 'endpoints')}: is empty: a machine in it begins with fallback"
     used = {name for group in boundary.groups for name in group.endpoints}
     used.update(boundary.site_default, boundary.cloud)
     if unused := [each.name for each in deployment.endpoints if each.name not in used]:
-        yield f"no group has {', '.join(unused)}: no content comes from there"
+        yield (
+            f"boundary: {', '.join(unused)} is in the endpoints of no group, and neither in"
+            " site_default nor in cloud: no content comes from there"
+        )
+
+
+def _key(group: BoundaryGroup, key: str) -> str:
+    return f'boundary.group "{group.name}".{key}'
 
 
 def _overlaps(one: BoundaryGroup, other: BoundaryGroup) -> Iterator[tuple[str, str]]:

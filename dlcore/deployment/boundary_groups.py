@@ -27,7 +27,7 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-Minutes = Annotated[int, msgspec.Meta(ge=0)]
+Minutes = Annotated[int, msgspec.Meta(ge=0, description="minutes")]
 
 DEFAULT_FALLBACK_MIN: Final = 120
 """Source: Microsoft Learn, "FallbackDP Method in Class SMS_BoundaryGroupRelationships"."""

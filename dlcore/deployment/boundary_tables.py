@@ -41,7 +41,7 @@ def read_boundary(
     """
     problems, groups = Problems(), list[BoundaryGroup]()
     table = dict(tables.as_table(value, where))
-    listed = table.pop("group", [])
+    has_groups, listed = "group" in table, table.pop("group", [])
     if not isinstance(listed, list):
         problems.add(
             f"{where}.group: not a list of tables", "Write [[boundary.group]] above each group."
@@ -50,8 +50,9 @@ def read_boundary(
     names = [each.name for each in endpoints] if endpoints is not None else None
     for number, item in enumerate(listed, 1):
         with problems:
-            groups.append(_read_group(item, f"{where}.group {number}", names))
-    _check_groups(groups, where, problems)
+            groups.append(_read_group(item, _place_of(item, number, where), names))
+    given = [_name_of(item).strip() for item in listed]
+    _check_groups(groups, given, where, problems)
     settings = BoundarySettings()
     with problems:
         table = tables.only_known(table, _KEYS, where, problems)
@@ -59,7 +60,7 @@ def read_boundary(
         settings = BoundarySettings(**{**values, "groups": tuple(groups)})
     for key in ("site_default", "cloud"):
         _check_names(getattr(settings, key), names, f"{where}.{key}", "endpoint", problems)
-    if value and not listed:
+    if value and not has_groups:
         problems.add(
             f"{where}: has no group", "Write [[boundary.group]], or leave the table [boundary] out."
         )
@@ -67,17 +68,31 @@ def read_boundary(
     return settings
 
 
+def _name_of(item: object) -> str:
+    """The name of a group that may be wrong otherwise; empty if it has none."""
+    name = item.get("name") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _place_of(item: object, number: int, where: str) -> str:
+    """What messages call a group: by its name if it has one."""
+    name = _name_of(item)
+    return f'{where}.group "{name}"' if name else f"{where}.group number {number}"
+
+
 def _read_group(value: object, where: str, names: list[str] | None) -> BoundaryGroup:
     group = tables.build(BoundaryGroup, value, where)
-    where, problems = f'{where} "{group.name}"', Problems()
-    if not group.name or group.name in (SITE_DEFAULT, CLOUD):
+    problems = Problems()
+    if group.name in ("", SITE_DEFAULT, CLOUD):
         problems.add(f"{where}.name: cannot be used as a name", "Give it a name of its own.")
+    elif group.name != group.name.strip():
+        problems.add(f"{where}.name: begins or ends with a blank", "Leave the blank out.")
     for subnet in group.subnets:
         with problems:
             _check_subnet(subnet, f"{where}.subnets")
     if not (group.subnets or group.sites or group.adapters or group.vpn):
         problems.add(
-            f"{where}: says nowhere where a machine must be to be in it",
+            f"{where}: has no boundary, which says where a machine must be to be in it",
             "Write subnets, sites, adapters or vpn = true.",
         )
     _check_names(group.endpoints, names, f"{where}.endpoints", "endpoint", problems)
@@ -101,14 +116,25 @@ def _check_subnet(subnet: str, where: str) -> None:
         ) from None
 
 
-def _check_groups(groups: list[BoundaryGroup], where: str, problems: Problems) -> None:
-    for name, count in Counter(group.name for group in groups).items():
+def _check_groups(
+    groups: list[BoundaryGroup], given: list[str], where: str, problems: Problems
+) -> None:
+    """Check names across groups.
+
+    Args:
+        groups: Those that can be used.
+        given: The names of all that the file has, also of those that cannot be used. If one has no
+            name, a neighbor may be meant by it, and neighbors are not compared.
+        where: The file and the key, for messages.
+        problems: Hears what is wrong.
+    """
+    for name, count in Counter(filter(None, given)).items():
         if count > 1:
             problems.add(f'{where}: {count} groups are named "{name}"', "Give each its own name.")
-    names = [group.name for group in groups]
+    known = given if all(given) else None
     for group in groups:
         at = f'{where}.group "{group.name}".fallback_min'
-        _check_names(group.fallback_min, names, at, "group", problems)
+        _check_names(group.fallback_min, known, at, "group", problems)
         if group.name in group.fallback_min:
             problems.add(f"{at}: names the group itself", "Name its neighbors there.")
 
@@ -120,5 +146,5 @@ def _check_names(
         if name not in (known or ()):
             problems.add(
                 f'{where}: no {what} is named "{name}"{hint(name, known or ())}',
-                f"Names listed: {', '.join(known or ()) or 'none'}.",
+                f"Names of {what}s in this file: {', '.join(known or ()) or 'none'}.",
             )

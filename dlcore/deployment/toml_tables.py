@@ -8,7 +8,6 @@ checked by the caller.
 
 from __future__ import annotations
 
-import enum
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from dlcore.deployment.problems import Problems
+from dlcore.deployment.refused_values import what_is_allowed, what_is_wrong
 from dlcore.errors import ConfigError
 from dlcore.spelling import hint
 from dlcore.text_files import text_of
@@ -135,13 +135,16 @@ def convert(kind: Any, value: object, where: str) -> Any:
     if any("\0" in text for text in _strings(value)):
         raise ConfigError(f"{where}: contains the character NUL", remedy="Remove it.")
     if getattr(kind, "__origin__", None) is dict:
-        return _convert_all(kind.__args__[1], as_table(value, where), where)
+        if not isinstance(value, dict):
+            raise ConfigError(
+                f"{where} is not a table", remedy="Write {NAME = VALUE, NAME = VALUE}."
+            )
+        return _convert_all(kind.__args__[1], value, where)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        is_enum = isinstance(kind, type) and issubclass(kind, enum.Enum)
-        problem = "not an allowed value" if is_enum else str(error).replace("`", "")
-        raise ConfigError(f"{where}: {problem}", remedy=_allowed(kind)) from None
+        problem, remedy = what_is_wrong(kind, value, error), what_is_allowed(kind)
+        raise ConfigError(f"{where}: {problem}", remedy=remedy) from None
 
 
 def _convert_all(kind: Any, table: Table, where: str) -> Table:
@@ -158,18 +161,3 @@ def _strings(value: object) -> Iterator[str]:
     """The value itself, the strings of a list, or the keys of a table."""
     items = value if isinstance(value, list | dict) else [value]
     yield from (item for item in items if isinstance(item, str))
-
-
-def _allowed(kind: Any) -> str:
-    """What may be written for a value of this type."""
-    if kind is bool:
-        return "Allowed: true, false (without quotes)."
-    if getattr(kind, "__origin__", None) is tuple:
-        return 'Write strings between brackets: ["...", "..."].'
-    if getattr(kind, "__origin__", kind) is float:
-        return "Allowed: a number in the stated bounds (without quotes)."
-    if kind is str:
-        return 'Write it between quotes: "...".'
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return "Allowed: " + ", ".join(f'"{member.value}"' for member in kind) + "."
-    return "Allowed: a whole number in the stated bounds (without quotes)."

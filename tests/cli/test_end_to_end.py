@@ -101,8 +101,8 @@ def test_a_simulation_file_of_windows_is_read_and_all_its_mistakes_are_told(
     messages = [item["message"] for item in refused.error["problems"]]
     assert [message.removeprefix(f"--simulate: {told}") for message in messages] == [
         ": defaults is not a known key (did you mean default_s?)",
-        '.durations_s."Drivers": Expected float >= 0.0',
-        '.durations_s."Upgrade": Expected float, got str',
+        '.durations_s."Drivers": must be 0.0 or more',
+        '.durations_s."Upgrade": must be a number, not text',
     ]
 
 

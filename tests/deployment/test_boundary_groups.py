@@ -246,18 +246,37 @@ def test_with_groups_distribution_points_are_used_where_these_say() -> None:
         (
             GROUP.replace("dp-branch", "dp-brunch"),
             'no endpoint is named "dp-brunch" (did you mean dp-branch?)',
-            "Names listed: dp-branch, dp-head",
+            "Names of endpoints in this file: dp-branch, dp-head",
         ),
         ("[boundary]\ncloud = ['cmg9']\n" + GROUP, 'no endpoint is named "cmg9"', ""),
         (GROUP.replace("10.20.0.0/16", "10.20.3.4/16"), "an address", 'Write "10.20.0.0/16"'),
         (GROUP.replace("10.20.0.0/16", "10.20"), "10.20 is not a subnet", "as in"),
         (GROUP.replace("10.20.0.0/16", "10.20.0.0"), "10.20.0.0 is not a subnet", "its prefix"),
-        (GROUP + "fallback_min = {branhc = 5}", "did you mean branch?", "Names listed: branch"),
+        (
+            GROUP + "fallback_min = {branhc = 5}",
+            "did you mean branch?",
+            "Names of groups in this file: branch",
+        ),
         (GROUP + "fallback_min = {branch = 5}", "names the group itself", "neighbors"),
-        (GROUP + "fallback_min = {head = -1}", 'fallback_min."head": Expected int', "bounds"),
+        (
+            GROUP + "fallback_min = {head = -1}",
+            'boundary.group "branch".fallback_min."head": must be 0 or more',
+            "minutes, 0 or more",
+        ),
+        (
+            GROUP + "fallback_min = {head = '30 min'}",
+            'boundary.group "branch".fallback_min."head": must be a whole number, not text',
+            "Allowed: a whole number of minutes, 0 or more, without quotes or unit.",
+        ),
+        (GROUP + "fallback_min = 5", '"branch".fallback_min is not a table', "{NAME = VALUE"),
+        (GROUP + "adapters = [3]", "adapters: item 1 must be text, not a whole number", ""),
+        (GROUP.replace('"branch"', '"branch "'), "begins or ends with a blank", ""),
+        ("[boundary]\nfallback = 'wiat'" + GROUP, "(did you mean wait?)", '"order", "wait"'),
+        ("[boundary]\ncloud_min = 1.5" + GROUP, "not a decimal number", "minutes"),
+        ("[boundary.group]", "boundary.group: not a list of tables", "[[boundary.group]]"),
         (GROUP + "subnet = []", "did you mean subnets?", "Known keys"),
         (GROUP + GROUP, '2 groups are named "branch"', "its own name"),
-        (GROUP.replace("subnets", "#"), "says nowhere where a machine must be", "Write subnets"),
+        (GROUP.replace("subnets", "#"), "has no boundary", "Write subnets"),
         (GROUP.replace('"branch"', '"cloud"'), "cannot be used as a name", ""),
         ("[boundary]\nprefer_cloud = true", "has no group", "leave the table"),
         ("[boundary]\ncloud_mins = 1\n" + GROUP, "did you mean cloud_min?", "site_default"),
@@ -268,6 +287,36 @@ def test_settings_that_cannot_be_used_are_refused(text: str, problem: str, remed
         parsed(text)
     assert problem in failure.value.message
     assert remedy in f"{failure.value.message} {failure.value.remedy}"
+
+
+HEAD_TABLE = """
+[[boundary.group]]
+name = "head"
+endpoints = ["dp-head"]
+subnets = ["10.1.0.0/16"]
+fallback_min = {branch = 5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("endpoints", "endpoint"),
+        ("subnets", "subnet"),
+        ("10.20.0.0/16", "10.20.0.0/99"),
+        ('["dp-branch"]', '"dp-branch"'),
+        ("dp-branch", "dp-brunch"),
+        ('["10.20.0.0/16"]', '["10.20.0.0/16"]\nfallback_min = {head = "5 min"}'),
+        ('["10.20.0.0/16"]', '["10.20.0.0/16"]\nvpn = "yes"'),
+        ('name = "branch"', "name = 3"),
+    ],
+)
+def test_a_group_is_not_blamed_for_what_is_wrong_with_another(right: str, wrong: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        parsed(GROUP.replace(right, wrong) + HEAD_TABLE)
+    where = "number 1" if wrong == "name = 3" else '"branch"'
+    assert failure.value.message.startswith(f"/etc/dlcore/d.toml: boundary.group {where}")
+    assert not failure.value.problems
 
 
 # The check
@@ -307,10 +356,13 @@ def test_a_place_without_an_endpoint_fails_the_check() -> None:
     [
         (
             BoundaryGroup("lab", ("dp-lab",), subnets=("10.20.7.0/24",)),
-            "10.20.0.0/16 of group branch overlaps 10.20.7.0/24 of group lab",
+            'boundary.group "branch".subnets: 10.20.0.0/16 overlaps 10.20.7.0/24 of group "lab"',
         ),
-        (BoundaryGroup("lab", vpn=True), "group lab has no endpoint"),
-        (BoundaryGroup("lab", ("dp-head",), vpn=True), "no group has dp-lab"),
+        (BoundaryGroup("lab", vpn=True), 'boundary.group "lab".endpoints: is empty'),
+        (
+            BoundaryGroup("lab", ("dp-head",), vpn=True),
+            "boundary: dp-lab is in the endpoints of no group",
+        ),
     ],
 )
 def test_groups_that_are_probably_not_meant_so_are_told(group: BoundaryGroup, doubt: str) -> None:

@@ -158,9 +158,12 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         (
             CATALOG + '[client]\nuse_cmg = "yes"\n',
-            ["client.use_cmg: Expected bool, got str", "true, false"],
+            ["client.use_cmg: must be true or false, not text", "true, false"],
         ),
-        (CATALOG + "[client]\nuse_cmg = 1\n", ["client.use_cmg: Expected bool, got int"]),
+        (
+            CATALOG + "[client]\nuse_cmg = 1\n",
+            ["client.use_cmg: must be true or false, not a whole number"],
+        ),
         (
             CATALOG + '[deployment]\ndownload = "sometimes"\n',
             ["deployment.download", '"when-needed", "before-start", "from-dp"'],
@@ -169,8 +172,14 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
             CATALOG + '[launch]\nfrom = "dvd"\n',
             ["launch.from", '"software-center", "windows-pe", "pxe", "media"'],
         ),
-        (CATALOG + "[transfer]\nconnections = 0\n", ["transfer.connections", ">= 1"]),
-        (CATALOG + "[transfer]\nconnections = 257\n", ["transfer.connections", "<= 256"]),
+        (
+            CATALOG + "[transfer]\nconnections = 0\n",
+            ["transfer.connections", "a whole number, 1 to 256"],
+        ),
+        (
+            CATALOG + "[transfer]\nconnections = 257\n",
+            ["transfer.connections", "must be 256 or less"],
+        ),
         (
             CATALOG + "[transfer]\nlink_bytes_per_s = 1.5\n",
             ["transfer.link_bytes_per_s", "whole number"],
@@ -178,7 +187,10 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         (CATALOG + '[conditions]\nundecided = "ask"\n', ["undecided", '"skip", "run", "fail"']),
         (CATALOG + '[conditions.facts]\n"q" = "yes"\n', ['conditions.facts."q"', "true, false"]),
         (CATALOG + "[conditions]\nfacts = 1\n", ["conditions.facts is not a table"]),
-        (CATALOG + "[variables]\nCount = 5\n", ['variables."Count"', "got int", "between quotes"]),
+        (
+            CATALOG + "[variables]\nCount = 5\n",
+            ['variables."Count"', "not a whole number", "between quotes"],
+        ),
         ("variables = 1\n" + CATALOG, ["variables is not a table"]),
         ("client = true\n" + CATALOG, ["client is not a table", "[heading]"]),
         ("", ["catalog: names no catalog", 'path = "catalog.json"']),
@@ -212,7 +224,10 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         (CATALOG + DP_TABLE + 'sas_file = "t"\n', ["of kind dp: sas_file is not a known key"]),
         (CATALOG + DP_TABLE + "serves_content = false\n", ["of kind dp: serves_content"]),
         (CATALOG + CMG_GOOD + 'sas_file = "s"\n', ["of kind cmg: sas_file is not a known key"]),
-        (CATALOG + CMG_GOOD + "connections = 999\n", ['endpoint "cmg1".connections', "<= 256"]),
+        (
+            CATALOG + CMG_GOOD + "connections = 999\n",
+            ['endpoint "cmg1".connections', "must be 256 or less"],
+        ),
         (CATALOG + '[[endpoint]]\nname = "f"\nkind = "file"\n', ['"f": path is missing']),
         (CATALOG + BLOB_TABLE, ['"b": url is missing', "kind blob"]),
         (CATALOG + BLOB_TABLE + "url = 5\n", ['"b": url is missing or not a string']),
@@ -244,7 +259,10 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         (CATALOG + HTTP_TABLE + 'client_key = "k"\n', ["client_key, but no client_cert"]),
         (CATALOG + CMG_GOOD + 'user = "a"\n', ["of kind cmg: user is not a known key"]),
-        (CATALOG + HTTP_TABLE + 'credential_command = "git"\n', ["credential_command: Expected"]),
+        (
+            CATALOG + HTTP_TABLE + 'credential_command = "git"\n',
+            ["credential_command: must be a list"],
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(text: str | bytes, said: list[str]) -> None:
@@ -265,14 +283,14 @@ def test_what_cannot_be_used_is_refused_by_name(text: str | bytes, said: list[st
         (BLOB_TABLE + f'url = "{SECRET}://b/c"\n', ['"b".url']),
         (BLOB_TABLE + f'url = "https://b/{SECRET} x"\n', ['"b".url']),
         (CMG_TABLE + f'registration_token = "{SECRET}"\n', ["not a known key"]),
-        (CMG_TABLE + f'token_file = ["{SECRET}"]\n', ["token_file: Expected str"]),
+        (CMG_TABLE + f'token_file = ["{SECRET}"]\n', ["token_file: must be text, not a list"]),
         (CMG_TABLE.replace('"cmg"', f'"{SECRET}"'), ["endpoint 1.kind"]),
         (HTTP_TABLE + f'password = "{SECRET}"\n', ["password would put a secret"]),
         (HTTP_TABLE + f'client_key_passphrase = "{SECRET}"\n', ["_passphrase would put a secret"]),
         (HTTP_TABLE + f'headers = ["Authorization: {SECRET}"]\n', ["put a secret", "@"]),
         (HTTP_TABLE + f'headers = ["cookie : {SECRET}"]\n', ["put a secret"]),
         (HTTP_TABLE + f'proxy = "http://me:{SECRET}@proxy"\n', ["proxy_password_file"]),
-        (CMG_TABLE + f'serves_content = "{SECRET}"\n', ["serves_content: Expected bool"]),
+        (CMG_TABLE + f'serves_content = "{SECRET}"\n', ["serves_content: must be true or false"]),
         (f'[[endpoint]]\nname = "x"\nurl = {SECRET}\n', ["Invalid value"]),
         (f'[variables]\nPassword = ["{SECRET}"]\n', ['variables."Password"']),
     ],

@@ -18,14 +18,14 @@ PATH = Path("/etc/dlcore/deployment.toml")
 FAULTS = {
     "clent = 1": "clent is not a known key",
     "[deployment]\ndownload = 'sometimes'": "deployment.download: not an allowed value",
-    "[client]\nuse_cmg = 1\non_intranet = true": "client.use_cmg: Expected bool",
+    "[client]\nuse_cmg = 1\non_intranet = true": "client.use_cmg: must be true or false",
     "[launch]\nfrom = 'dvd'": "launch.from: not an allowed value",
     "[catalog]\nsha256 = 'abc'": "catalog.sha256: not 64 hexadecimal digits",
     "[trust]\nrot = 'root.json'": "trust: rot is not a known key",
     "[transfer]\ncap_bytes_per_s = '1 mbit'": "transfer.cap_bytes_per_s: unknown unit",
     "[content]\nreserve = '1 gib'": "content.reserve: not a size",
     "[conditions]\nundecided = 'ask'": "conditions.undecided: not an allowed value",
-    "[variables]\nCount = 5": 'variables."Count": Expected str',
+    "[variables]\nCount = 5": 'variables."Count": must be text',
     "[[endpoint]]\nname = 'cmg1'\nkind = 'cmg'\nurl = 'cmg1'": 'endpoint "cmg1".url: not an http',
     "[[endpoint]]\nkind = 'dp'": "name is missing",
     "[[endpoint]]\nname = 'd'\nkind = 'dp'\nurl = 'http://d'\ncap_bps = 5": "cap_bps is now cap_",
@@ -59,7 +59,8 @@ def test_several_problems_are_a_line_each_with_what_to_do() -> None:
     error = refusal("[client]\nuse_cmg = 'yes'\n[launch]\nform = 'pxe'\n[catalog]\npath = 'c'\n")
     assert error.message == (
         f"{PATH}: 2 settings cannot be used:\n"
-        "  client.use_cmg: Expected bool, got str. Allowed: true, false (without quotes).\n"
+        "  client.use_cmg: must be true or false, not text."
+        " Allowed: true, false (without quotes).\n"
         "  launch: form is not a known key (did you mean from?). Known keys: from."
     )
     assert error.remedy == "Correct all of them and run again."
@@ -68,7 +69,7 @@ def test_several_problems_are_a_line_each_with_what_to_do() -> None:
 
 def test_one_problem_is_told_as_it_is() -> None:
     error = refusal("[client]\nuse_cmg = 'yes'\n[catalog]\npath = 'c'\n")
-    assert error.message == f"{PATH}: client.use_cmg: Expected bool, got str"
+    assert error.message == f"{PATH}: client.use_cmg: must be true or false, not text"
     assert error.problems == ()
 
 
