@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from dlcore.errors import ConfigError
+from dlcore.printable import quoted
+
 NO_PACKAGE: Final = "00000000"
 """Stands in exports where a step could name a package and names none."""
 
@@ -52,6 +55,18 @@ def published_id(text: str) -> str | None:
     if not _CONTENT_ID.fullmatch(text.strip()):
         return None
     return text.strip().lower().partition(".")[0].replace("content_", "Content_")
+
+
+def asked_id(text: str) -> str:
+    """The id of something published that a user names, as catalogs spell it (`published_id`).
+
+    Raises:
+        ConfigError: It is not one, so that it need not be looked up anywhere.
+    """
+    found = published_id(text)
+    if found is None:
+        raise ConfigError(f"{quoted(text)} is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID)
+    return found
 
 
 def content_version(text: str) -> int | None:

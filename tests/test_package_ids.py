@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dlcore
-from dlcore.errors import ConfigError, ManifestError, NotFoundError
+from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import encode_catalog
 from dlcore.model import Catalog, CatalogEntry
 from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, content_version, package_id, published_id
@@ -113,6 +113,6 @@ def test_an_id_in_lower_case_is_published_in_upper_case(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["ABC0001G", "abcdefgh"])
 async def test_what_is_not_an_id_is_not_looked_up(text: str, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="neither a package id") as caught:
+    with pytest.raises(ConfigError, match="neither a package id") as caught:
         await dlcore.fetch(text, to=tmp_path / "to", endpoints=[str(tmp_path)])
     assert caught.value.remedy == HOW_TO_WRITE_A_PACKAGE_ID

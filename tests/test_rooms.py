@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"errors", "digests"},
     "file_urls": {"errors"},
     "buckets": {"errors", "printable"},
-    "package_ids": set(),
+    "package_ids": {"errors", "printable"},
     "printable": set(),
     "redaction": {"printable"},
     "text_files": set(),

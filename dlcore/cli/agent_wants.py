@@ -14,9 +14,9 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.moments import moment_of
 from dlcore.cli.output import json_option, say, show_json, show_table, tell
-from dlcore.cli.package_argument import asked_package
 from dlcore.cli.state import state_option
 from dlcore.errors import NotFoundError
+from dlcore.package_ids import asked_id
 from dlcore.printable import quoted
 from dlcore.spelling import hint
 
@@ -77,7 +77,7 @@ def want(
     """
     from dlcore.agent.interface import Priority, Want
 
-    wanted = tuple(dict.fromkeys(map(asked_package, packages)))
+    wanted = tuple(dict.fromkeys(map(asked_id, packages)))
     found = Want(
         name or _name_of(wanted),
         wanted,

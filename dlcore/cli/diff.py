@@ -7,10 +7,10 @@ import msgspec
 
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.package_argument import asked_package
 from dlcore.cli.site_access import site_access_options
 from dlcore.engine.units import amount, counted
 from dlcore.manifest import FileChange, difference
+from dlcore.package_ids import asked_id
 from dlcore.publish import read_version
 
 
@@ -27,7 +27,7 @@ def command(site: str, package: str, old: str, new: str, ca_file: str, as_json: 
     OLD and NEW are versions, or the SHA-256 of their manifests; NEW is the current version by
     default. SITE is named as for list. Only manifests are read.
     """
-    wanted = asked_package(package)
+    wanted = asked_id(package)
     before = read_version(site, wanted, old, ca_file=ca_file)
     after = read_version(site, wanted, new, ca_file=ca_file)
     changes = difference(before, after)

@@ -7,9 +7,9 @@ import msgspec
 
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.package_argument import asked_package
 from dlcore.cli.site_access import site_access_options
 from dlcore.engine.units import amount, counted
+from dlcore.package_ids import asked_id
 from dlcore.publish import read_version
 
 
@@ -25,7 +25,7 @@ def command(site: str, package: str, version: str, ca_file: str, as_json: bool) 
     VERSION is a version, or the SHA-256 of its manifest; the current version by default. SITE is
     named as for list. Only the manifest is read.
     """
-    manifest = read_version(site, asked_package(package), version, ca_file=ca_file)
+    manifest = read_version(site, asked_id(package), version, ca_file=ca_file)
     if as_json:
         files = [{"path": file.path, "length_bytes": file.length_bytes} for file in manifest.files]
         told = {"files": files, "folders": msgspec.to_builtins(manifest.folders)}

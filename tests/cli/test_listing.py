@@ -57,9 +57,26 @@ def test_the_same_version_does_not_differ(here: Here, versions: Path) -> None:
     assert "0 files not the same" in here("diff", versions, "ABC00012", "2").out
 
 
-@pytest.mark.parametrize("command", ["diff", "tree"])
-def test_what_is_no_package_id_is_told(command: str, here: Here, versions: Path) -> None:
-    fields = refused(here(command, versions, "drivers", "1", "--json"), 4, "not-found")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "diff SITE drivers 1",
+        "tree SITE drivers 1",
+        "fetch drivers --from SITE -o OUT",
+        "fetch drivers -o OUT --no-agent",
+        "verify SITE --package drivers --from SITE",
+        "publish SITE --package-id drivers --to OUT",
+        "agent want drivers --state OUT",
+    ],
+)
+def test_what_is_no_package_id_is_told(
+    command: str, here: Here, versions: Path, tmp_path: Path
+) -> None:
+    """Fault: an argument is not a package id. Every command ends with status 2, and says so."""
+    places: dict[str, object] = {"SITE": versions, "OUT": tmp_path / "out"}
+    words = [places.get(word, word) for word in command.split()]
+    fields = refused(here(*words, "--json"), 2, "config")
+    assert "package id" in str(fields["message"])
     assert "site code" in str(fields["remedy"])
 
 

@@ -8,10 +8,8 @@ from contextlib import AsyncExitStack
 from dlcore.engine.fetching.finding import check_version
 from dlcore.engine.fetching.site import NamedSite, Site
 from dlcore.engine.fetching.sources import Access
-from dlcore.errors import NotFoundError
 from dlcore.model import Manifest
-from dlcore.package_ids import HOW_TO_WRITE_A_PACKAGE_ID, content_version, package_id, published_id
-from dlcore.printable import quoted
+from dlcore.package_ids import asked_id, content_version, package_id
 
 
 async def manifest_of(
@@ -25,8 +23,9 @@ async def manifest_of(
         access: What opens them.
 
     Raises:
-        NotFoundError: It is no id, or there is no such package.
-        ConfigError: Nothing vouches for the catalog, or an endpoint cannot be used.
+        NotFoundError: There is no such package.
+        ConfigError: It is not an id, nothing vouches for the catalog, or an endpoint is not
+            usable.
         DlcoreError: It cannot be read.
     """
     wanted_id = package_id(what)
@@ -34,11 +33,7 @@ async def manifest_of(
         site = Site(NamedSite(endpoints), access or Access(), stack, lambda _: None)
         if (wanted_id or content_version(what)) and site.has_libraries:
             return (await site.describe(wanted_id or what)).manifest
-        at_site = published_id(what)
-        if at_site is None:
-            raise NotFoundError(
-                f"{quoted(what)} is not a package id", remedy=HOW_TO_WRITE_A_PACKAGE_ID
-            )
+        at_site = asked_id(what)
         library = await site.library()
         manifest = (await library.manifest(at_site))[0]
         check_version(manifest, what)

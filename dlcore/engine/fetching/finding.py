@@ -93,7 +93,7 @@ async def find(
         probed: What the server of a file at a URL says; None if it was not asked yet.
 
     Raises:
-        ConfigError: It cannot be fetched as asked.
+        ConfigError: It cannot be fetched as asked, or can only be meant as an id and is not one.
         NotFoundError: There is no such thing.
         TrustError: The signatures do not prove that the catalog is the publisher's latest.
         TransferError: An endpoint had to be asked for it, and that failed.
@@ -125,7 +125,9 @@ async def find(
         manifest, document = await library.manifest(at_site)
         check_version(manifest, wanted.what)
         return Found(manifest, document, urls=None)
-    raise NotFoundError(
+    may_be_file = bool(set(wanted.what) & set("./\\"))
+    kind = NotFoundError if may_be_file else ConfigError
+    raise kind(
         f"{quoted(wanted.shown)} is neither a package id, nor a URL that dlcore reads,"
         " nor a file that exists",
         remedy=HOW_TO_WRITE_A_PACKAGE_ID,
