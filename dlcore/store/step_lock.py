@@ -120,7 +120,7 @@ def _works(path: Path, owner: StepOwner | None, processes: list[int]) -> LockedE
     which = f"process {told}" if told else f"'fuser {path}' tells the process"
     holder = f"{step} (process {told})" if told else step
     return LockedError(
-        f"{holder} of a run that was killed still works in the state directory: {path.parent}",
+        f"{holder} of an earlier run still works in the state directory: {path.parent}",
         path=path,
         remedy=f"Wait until it has ended, or end it ({which}). Then run again.",
         holder=holder,

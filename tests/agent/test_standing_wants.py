@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from dlcore.agent.service import AgentService
 from dlcore.engine.documents import pins
 from dlcore.errors import LockedError, NotFoundError, StorageError
 from dlcore.publish import publish
+from dlcore.store import Store
 from dlcore.store.cache.sharing import OWN
 from dlcore.store.lock import RUN_LOCK, StateLock
+from dlcore.store.step_lock import StepLock
 from tests.agent.scene import OS, TOOLS, Served, served
 from tests.engine.scene import publish_packages
 from tests.engine.virtual_time import virtually
@@ -288,3 +291,32 @@ def test_what_was_received_is_told_after_the_downloads_were_put_away(site: Path)
             assert agent.service.package(TOOLS).received_bytes == 3000
 
     virtually(main())
+
+
+@pytest.mark.posix_only(reason="no program outlives its run on Windows")
+def test_what_a_step_works_in_is_kept_when_its_run_is_killed(site: Path) -> None:
+    """Fault: a run is killed, and its step goes on. The agent, and the next one, hand the package
+    to nobody before the step has ended.
+    """
+
+    async def life(want: Want | None, step: subprocess.Popen[bytes]) -> None:
+        async with served(site, site / "state") as agent:
+            if want:
+                await agent.service.want(want)
+            await asyncio.sleep(2 * agent.service.policy.renew_every_s)
+            with pytest.raises(LockedError, match=TOOLS):
+                await agent.service.obtain(TOOLS)
+            if want is None:
+                step.communicate()
+                assert await version_of(agent.service, ObtainTerms()) == "1"
+
+    want = of_run(site)
+    Store.open(site / "state").close()
+    lock, of_step = run_lock(site), StepLock(site / "state", RUN_LOCK, 0, "step", "mark")
+    with subprocess.Popen(
+        ["/bin/cat"], stdin=subprocess.PIPE, pass_fds=of_step.descriptors
+    ) as step:
+        of_step.leave()
+        lock.release()
+        virtually(life(want, step))
+        virtually(life(None, step))
