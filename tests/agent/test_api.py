@@ -41,6 +41,31 @@ async def agent_of(
         yield service, client
 
 
+class Readers:
+    """Tells when clients begin and end to read an agent's events.
+
+    Attributes:
+        began: Set when a client has begun.
+        ended: Set when a client has ended.
+    """
+
+    def __init__(self, service: AgentService) -> None:
+        self.began = asyncio.Event()
+        self.ended = asyncio.Event()
+        begin, end = service.begin_reading, service.end_reading
+
+        def begin_reading() -> bool:
+            self.began.set()
+            return begin()
+
+        def end_reading() -> None:
+            end()
+            self.ended.set()
+
+        service.begin_reading = begin_reading  # type: ignore[method-assign]
+        service.end_reading = end_reading  # type: ignore[method-assign]
+
+
 @asynccontextmanager
 async def raw(state: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """What any program may send."""
@@ -146,9 +171,9 @@ async def test_events_from_now_on_leave_out_what_was(published: Path, tmp_path: 
     async with agent_of(published, tmp_path) as (service, client):
         await client.obtain(OS)
         latest = service.events.latest
+        readers = Readers(service)
         listening = asyncio.ensure_future(collect(client, EXTRA))
-        while not service.readers:  # noqa: ASYNC110  # there is no other sign
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(readers.began.wait(), 10)
         await client.obtain(EXTRA)
         numbers = await asyncio.wait_for(listening, 10)
         assert numbers
@@ -163,12 +188,13 @@ async def test_silence_is_told_so_that_either_side_notices_the_end(
     published: Path, tmp_path: Path
 ) -> None:
     async with agent_of(published, tmp_path, QUICK) as (service, _), raw(tmp_path) as session:
+        readers = Readers(service)
         async with session.get("/v1/events") as response:
             lines = [await response.content.readline() for _ in range(4)]
         assert lines[0] == f"id: {service.events.latest}\n".encode()
         assert lines[2].startswith(b": ")
-        while service.readers:  # noqa: ASYNC110  # the reader's end is noticed
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(readers.ended.wait(), 10)
+        assert not service.readers
 
 
 async def test_more_readers_than_allowed_are_refused(published: Path, tmp_path: Path) -> None:
@@ -188,12 +214,11 @@ async def test_a_reader_that_reads_nothing_is_cut_off(published: Path, tmp_path:
     async with agent_of(published, tmp_path, policy) as (service, _), raw(tmp_path) as session:
         for number in range(20_000):
             service.events.hear(PackageFailed(f"P{number}", "x" * 400))
+        readers = Readers(service)
         async with session.get("/v1/events", headers={"Last-Event-ID": "0"}):
-            while not service.readers:  # noqa: ASYNC110  # there is no other sign
-                await asyncio.sleep(0.01)
-            async with asyncio.timeout(20):
-                while service.readers:  # noqa: ASYNC110  # there is no other sign
-                    await asyncio.sleep(0.05)
+            assert readers.began.is_set()
+            await asyncio.wait_for(readers.ended.wait(), 20)
+        assert not service.readers
 
 
 # What is refused
