@@ -13,6 +13,7 @@ from dlcore.agent.admission import HOST, admitting, refusal, telling_errors
 from dlcore.agent.event_stream import write_events
 from dlcore.agent.interface import (
     MAX_BODY_BYTES,
+    ContentHash,
     Digest,
     DigestOrNone,
     ObtainTerms,
@@ -133,6 +134,9 @@ def _wanted(body: bytes) -> Want:
     _check(want.name, WantName)
     for package_id in (*want.packages, *want.maybe_packages, *want.kept, *want.in_use):
         _check(package_id, PackageId)
+    for package_id, stated in want.stated.items():
+        _check(package_id, PackageId)
+        _check(stated.content_hash, ContentHash)
     if want.pin:
         _check(want.pin.catalog, Digest)
         _check(want.pin.evidence, DigestOrNone)

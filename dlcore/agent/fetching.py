@@ -11,7 +11,9 @@ from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.engine.fetching.truth import Truth
 from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
 from dlcore.store import Store
@@ -61,8 +63,16 @@ async def fetch_by_agent(
         {BY_AGENT: fetched_bytes},
         repaired=tuple(dict.fromkeys(item.path for item in look.bad)),
         version=package.manifest.version,
+        truth=Truth(obtained.truth),
+        stated_hash=_stated_hash(obtained),
         kept_catalog=obtained.catalog_trouble.message if obtained.catalog_trouble else "",
     )
+
+
+def _stated_hash(obtained: PackageStatus) -> StatedHash:
+    """The agent describes no content that has not the hash that is stated."""
+    is_described = obtained.truth == Truth.CONTENT_LIBRARY
+    return StatedHash.EQUAL if is_described else StatedHash.NOT_COMPARED
 
 
 def _life(status: AgentStatus) -> tuple[int, float]:

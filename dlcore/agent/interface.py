@@ -26,6 +26,7 @@ VariableMap: TypeAlias = Annotated[dict[VariableName, str], Meta(max_length=10_0
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=100_000)]
 Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 DigestOrNone: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")]
+ContentHash: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9A-F]{64}$")]
 WantNameOrNone: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{0,128}$")]
 Moment: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
 
@@ -69,6 +70,21 @@ class PinnedCatalog(Struct, frozen=True, forbid_unknown_fields=True):
     evidence: DigestOrNone = ""
 
 
+class StatedContent(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a task sequence states of a package.
+
+    Attributes:
+        content_hash: ConfigMgr's package content hash, in upper-case hex.
+        version: Source version of the content; None for the latest that a distribution point has.
+    """
+
+    content_hash: ContentHash
+    version: Annotated[int, Meta(ge=1, le=999_999_999)] | None = None
+
+
+StatedContents: TypeAlias = Annotated[dict[PackageId, StatedContent], Meta(max_length=2000)]
+
+
 class Want(Struct, frozen=True, forbid_unknown_fields=True):
     """What a client wants the agent to have. A want outlives the client and a restart of the agent.
 
@@ -83,6 +99,8 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True):
         in_use: Ids of packages that a step works in now, and may write into. The agent does not
             look at them, and hands them to nobody else.
         pin: Which versions are meant; None: those of the site's current catalog.
+        stated: The content hashes of packages, by package id. They count for packages that neither
+            the agent's deployment file nor the catalog knows, and not if a root is pinned.
     """
 
     name: WantName
@@ -94,6 +112,7 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True):
     kept: PackageIds = ()
     in_use: PackageIds = ()
     pin: PinnedCatalog | None = None
+    stated: StatedContents = {}
 
 
 class ObtainTerms(Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,6 +200,8 @@ class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
         received_bytes: Payload bytes that the agent has received for it since it began, also those
             that came twice.
         location: Where it was last downloaded from; empty if from nowhere since the agent began.
+        truth: What vouches for it: ``manifest``, or ``content-library`` if its content hash is
+            stated, and a content library has described content with that hash.
     """
 
     package_id: str
@@ -195,6 +216,7 @@ class PackageStatus(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     received_bytes: int = 0
     location: str = ""
+    truth: str = "manifest"
 
 
 class AgentStatus(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,6 +120,7 @@ class KnownPackages:
             name=name,
             received_bytes=self._received(name),
             location=self._location(name),
+            truth="content-library" if entry.content_hash else "manifest",
         )
 
     def _received(self, name: str) -> int:

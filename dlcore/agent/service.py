@@ -118,6 +118,7 @@ class AgentService:
         self.events.next_number = self._memory.next_event_number
         await self._take_numbers()
         await self._wants.take_up()
+        self._pass_on_stated()
         await self._look_at_run()
         self._tasks = [
             asyncio.ensure_future(self._take_up_rest()),
@@ -170,6 +171,7 @@ class AgentService:
         try:
             await self._wants.put(want)
         finally:  # it may be there, although whoever told it has gone
+            self._pass_on_stated()
             self._order = self._wants.order()
             self._changed.set()
 
@@ -182,6 +184,7 @@ class AgentService:
         try:
             await self._wants.drop(name)
         finally:
+            self._pass_on_stated()
             self._changed.set()
 
     # Answers
@@ -247,6 +250,7 @@ class AgentService:
                 await self._look_at_run()
             if not self._wants.is_pinned(terms.want):
                 await self._site.look_again()
+                await self._have_described(package_id)
             name = await self._obtaining.proven(
                 lambda: self._wants.handed_out(package_id, terms), to_write=terms.to_write
             )
@@ -258,6 +262,15 @@ class AgentService:
             self._set_pace()
 
     # The work
+
+    def _pass_on_stated(self) -> None:
+        self._client.catalogs.stated.tell(self._wants.stated())
+
+    async def _have_described(self, package_id: str) -> None:
+        """Find out what a package is that only a want knows. Whoever waits is told if it fails."""
+        for _ in range(2):  # a look that is under way may have begun before it was stated
+            if self._wants.is_undescribed(package_id):
+                await self._site.look()
 
     def _opened(self, content: Content) -> None:
         self._changed.set()  # from now on it is looked whether there is something to do

@@ -62,7 +62,8 @@ class Site:
     @property
     def wait_s(self) -> float:
         """Seconds until the site is asked for its catalog again."""
-        return self._policy.max_retry_s if self.trouble else self._policy.renew_every_s
+        is_well = self.trouble is None and not self._client.catalogs.stated.has_troubles
+        return self._policy.renew_every_s if is_well else self._policy.max_retry_s
 
     def hear(self, event: Event) -> None:
         """Something happened: a listener of the engine's bus."""

@@ -24,6 +24,7 @@ from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.run_want import NAME as RUN
 from dlcore.agent.wants import NOTHING_AHEAD, FetchOrder, order_of
+from dlcore.deployment import StatedPackage
 from dlcore.engine.client import Client
 from dlcore.engine.download.version_names import package_id_of, version_name
 from dlcore.engine.lookahead import Lookahead
@@ -56,6 +57,24 @@ class StandingWants:
     def wants(self) -> tuple[Want, ...]:
         """All of them, the oldest first."""
         return self._memory.wants
+
+    def stated(self) -> dict[str, StatedPackage]:
+        """What the wants state of packages; of what several state, the latest counts."""
+        return {
+            package_id: StatedPackage(each.content_hash, each.version)
+            for want in self.wants
+            for package_id, each in want.stated.items()
+        }
+
+    def is_undescribed(self, package_id: str) -> bool:
+        """Whether a package is only known by what a want states, and the catalog is without it."""
+        catalog = self._known.catalog
+        return (
+            package_id in self.stated()
+            and catalog is not None
+            and package_id not in catalog.packages
+            and not self._client.deployment.trust.root
+        )
 
     @property
     def has_unread(self) -> bool:

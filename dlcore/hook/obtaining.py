@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from msgspec import structs
 
-from dlcore.agent.interface import ContentAgent, PackageStatus, Priority, Want
+from dlcore.agent.interface import ContentAgent, PackageStatus, Priority, StatedContent, Want
 from dlcore.engine.units import amount, part_of
 from dlcore.errors import AgentError, DlcoreError, NotFoundError
 from dlcore.hook.log import HookLog
@@ -61,7 +61,9 @@ class Obtained(NamedTuple):
 
 
 Reach = Callable[[HookSettings, HookPolicy], AbstractAsyncContextManager[ContentAgent]]
-OpenOwnFetch = Callable[[Path, Path], AbstractAsyncContextManager[PackageSource]]
+OpenOwnFetch = Callable[
+    [Path, Path, Mapping[str, StatedContent]], AbstractAsyncContextManager[PackageSource]
+]
 
 
 class Obtaining:
@@ -143,7 +145,8 @@ class Obtaining:
                 reason = error.message
             check_config(self._settings)
             self._log.write(f"Fetching without an agent: {reason.rstrip('.')}.")
-            async with self._open_own_fetch(self._settings.config, self._settings.state) as own:
+            settings, stated = self._settings, self._want.stated
+            async with self._open_own_fetch(settings.config, settings.state, stated) as own:
                 return await self._from(own, "this process", None)
 
     async def _tell_want(self, agent: ContentAgent) -> None:
@@ -155,7 +158,7 @@ class Obtaining:
             raise
         except DlcoreError as error:
             self._log.write(f"No look-ahead: {error.message}")
-            self._want = Want(self._want.name, self._want.packages)
+            self._want = structs.replace(self._want, sequence=None)
             await answer(agent.want(self._want), self._policy)
         self._has_told = True
 

@@ -5,12 +5,13 @@ It looks at nothing but that package: this process ends with it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlcore.agent.interface import PackageState, PackageStatus
+from dlcore.agent.interface import PackageState, PackageStatus, StatedContent
+from dlcore.deployment import StatedPackage
 
 if TYPE_CHECKING:
     from dlcore.engine.client import Client
@@ -50,8 +51,15 @@ class OwnFetch:
 
 
 @asynccontextmanager
-async def own_fetch(config: Path, state: Path) -> AsyncIterator[OwnFetch]:
+async def own_fetch(
+    config: Path, state: Path, stated: Mapping[str, StatedContent]
+) -> AsyncIterator[OwnFetch]:
     """Open a client of a deployment file.
+
+    Args:
+        config: The deployment file.
+        state: The state directory.
+        stated: What the task sequence states of packages, by package id.
 
     Raises:
         ConfigError: The file cannot be read, or a setting in it cannot be used.
@@ -59,4 +67,7 @@ async def own_fetch(config: Path, state: Path) -> AsyncIterator[OwnFetch]:
     from dlcore.engine.client import Client  # takes long to load, and is seldom needed
 
     async with Client.from_config(config, state) as client:
+        client.catalogs.stated.tell(
+            {each: StatedPackage(own.content_hash, own.version) for each, own in stated.items()}
+        )
         yield OwnFetch(client)

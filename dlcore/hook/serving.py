@@ -21,7 +21,7 @@ from dlcore.hook.placing import Placed, place
 from dlcore.hook.position import sequence_point
 from dlcore.hook.reach import reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
-from dlcore.hook.told_package import told_content_hash, told_version
+from dlcore.hook.told_package import stated_packages, told_content_hash, told_version
 from dlcore.manifest import content_hash, has_content_hash
 from dlcore.store import folder_digests
 from dlcore.waiting import in_thread
@@ -102,8 +102,9 @@ class Serving:
             found = sequence_point(self._environment, package_id)
             point = found.point
             self._log.write(f"{'Look-ahead' if point else 'No look-ahead'}: {found.note}.")
+        stated = stated_packages(self._environment) if self._settings.checks_hash else {}
         return Obtaining(
-            Want(WANT, (package_id,), point),
+            Want(WANT, (package_id,), point, stated=stated),
             told_version(self._environment, package_id),
             self._settings,
             self._policy,

@@ -5,8 +5,15 @@ Microsoft documents neither variable; both are observed. So a value in another f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
+from dlcore.agent.interface import StatedContent
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.package_hash import told_hash
+from dlcore.package_ids import package_id as package_id_of
+
+_HASH: Final = "_SMSTSPkgHash"
 
 
 def told_version(environment: TaskSequenceEnvironment, package_id: str) -> int | None:
@@ -34,4 +41,26 @@ def told_content_hash(environment: TaskSequenceEnvironment, package_id: str) -> 
     Raises:
         EnvironmentUnavailableError: The variables cannot be had any more.
     """
-    return told_hash(environment.get(f"_SMSTSPkgHash{package_id}"))
+    return told_hash(environment.get(f"{_HASH}{package_id}"))
+
+
+def stated_packages(environment: TaskSequenceEnvironment) -> dict[str, StatedContent]:
+    """All packages whose content hash is told, by package id; a version that is 0 is none.
+
+    Args:
+        environment: The task sequence's variables.
+
+    Raises:
+        EnvironmentUnavailableError: The variables cannot be had any more.
+    """
+    return {
+        package_id: StatedContent(told, told_version(environment, package_id) or None)
+        for package_id in _with_hash(environment)
+        if (told := told_content_hash(environment, package_id))
+    }
+
+
+def _with_hash(environment: TaskSequenceEnvironment) -> Iterator[str]:
+    for name in environment.names():
+        if name.lower().startswith(_HASH.lower()) and (own := package_id_of(name[len(_HASH) :])):
+            yield own

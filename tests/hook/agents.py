@@ -18,6 +18,7 @@ from dlcore.agent.interface import (
     Trouble,
     Want,
 )
+from dlcore.deployment import StatedPackage
 from dlcore.engine.client import Client
 from dlcore.engine.lookahead import look_ahead
 from dlcore.errors import AgentError
@@ -41,6 +42,9 @@ class AgentOnClient:
 
     async def want(self, want: Want) -> None:
         self.wants[want.name] = want
+        self._client.catalogs.stated.tell(
+            {k: StatedPackage(own.content_hash, own.version) for k, own in want.stated.items()}
+        )
         content = await self._client.content()
         needed = [*want.packages]
         maybe: tuple[str, ...] = ()

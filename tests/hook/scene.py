@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
-from dlcore.agent.interface import ContentAgent
+from dlcore.agent.interface import ContentAgent, StatedContent
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.hook.environment import TaskSequenceEnvironment
@@ -136,7 +136,9 @@ def _no_own_fetch() -> OpenOwnFetch:
     """Says that a call would now fetch by itself, in place of doing it."""
 
     @contextlib.asynccontextmanager
-    async def opened(config: Path, state: Path) -> AsyncIterator[PackageSource]:
+    async def opened(
+        config: Path, state: Path, stated: Mapping[str, StatedContent]
+    ) -> AsyncIterator[PackageSource]:
         raise FetchesByItselfError
         yield
 
