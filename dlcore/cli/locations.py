@@ -33,10 +33,10 @@ _NO_LOCATION = "0x80040102"  # what ConfigMgr's own logs say then
 )
 @click.option(
     "--catalog",
-    default="catalog.json",
-    show_default=True,
+    default="",
     metavar="FILE",
-    help="The catalog that the deployment file names.",
+    help="The catalog that the deployment file names. By default it states the packages by the "
+    "content hashes that the site tells; if there are none, it names catalog.json.",
 )
 @json_option
 def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json: bool) -> None:

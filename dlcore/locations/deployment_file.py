@@ -14,8 +14,10 @@ from dlcore.locations.endpoints import FoundEndpoint, endpoints_of
 from dlcore.locations.environment_dump import TOKEN_OF_DISTRIBUTION_POINTS
 from dlcore.locations.told import MAX_SHOWN_CHARACTERS, Access, Package, Told
 from dlcore.model import EndpointKind
+from dlcore.package_ids import package_id
 from dlcore.printable import printable
 
+_CATALOG: Final = "catalog.json"
 _WITHOUT_TLS: Final = (
     "# It asks for a token, which would travel without TLS: use an https URL, and",
     '# token_env = "DLCORE_DP_TOKEN"',
@@ -27,15 +29,17 @@ _GATEWAY: Final = (
 )
 
 
-def deployment_file(told: Sequence[Told], *, catalog: str) -> str:
+def deployment_file(told: Sequence[Told], *, catalog: str = "") -> str:
     """The text of the file.
 
     Args:
         told: What the documents of one site tell.
-        catalog: Path of the catalog, which no site tells; it can be encoded as UTF-8.
+        catalog: Path of the catalog, which no site tells; it can be encoded as UTF-8. Empty: the
+            packages are those whose content hash is told; if none is, a catalog must be added.
     """
     endpoints = endpoints_of(each for one in told for each in one.locations)
     packages = _packages(told)
+    stated = {} if catalog else dict(_stated_packages(packages))
     has_token = any(TOKEN_OF_DISTRIBUTION_POINTS in one.secrets for one in told)
     lines = [
         f"# Written by `dlcore locations` from {_comment(', '.join(one.source for one in told))}.",
@@ -43,8 +47,7 @@ def deployment_file(told: Sequence[Told], *, catalog: str) -> str:
         "",
         *_client(endpoints),
         "",
-        "[catalog]",
-        f"path = {_string(catalog)}  # no site tells it: the catalog of `dlcore publish`",
+        *(_tables_of_packages(stated) if stated else _catalog(catalog or _CATALOG)),
         "",
         *_comments_on_packages(packages),
     ]
@@ -60,6 +63,31 @@ def _client(endpoints: Iterable[FoundEndpoint]) -> Iterator[str]:
         yield "on_internet = false  # a distribution point was told"
     if EndpointKind.CMG in kinds:
         yield "allow_cloud_dp = true  # a CMG was told"
+
+
+def _catalog(path: str) -> Iterator[str]:
+    yield "[catalog]"
+    yield f"path = {_string(path)}  # no site tells it: the catalog of `dlcore publish`"
+
+
+def _stated_packages(packages: Mapping[str, Sequence[Package]]) -> Iterator[tuple[str, Package]]:
+    """What can be stated: packages of which all documents tell the same content hash."""
+    for content, told in packages.items():
+        hashes = {each.content_hash for each in told if each.content_hash}
+        versions = {each.version for each in told if each.version}
+        if package_id(content) == content and len(hashes) == 1 and len(versions) <= 1:
+            yield content, Package(content, next(iter(versions), None), hashes.pop())
+
+
+def _tables_of_packages(stated: Mapping[str, Package]) -> Iterator[str]:
+    yield "# No catalog is needed where the content library of a distribution point can be read: it"
+    yield "# must have content with these hashes. With a catalog: `dlcore locations --catalog`."
+    for content, package in stated.items():
+        yield ""
+        yield f"[packages.{content}]"
+        yield f"content_hash = {_string(f'sha256:{package.content_hash}')}"
+        if package.version:
+            yield f"version = {package.version}"
 
 
 def _packages(told: Iterable[Told]) -> dict[str, list[Package]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dlcore.deployment import Deployment, parse_deployment
+from dlcore.deployment import Deployment, StatedPackage, parse_deployment
 from dlcore.locations import Access, Location, Package, Told, deployment_file, endpoints_of
 from dlcore.model import EndpointKind
 
@@ -96,6 +96,36 @@ def test_documents_that_contradict_each_other_are_both_told() -> None:
     first = Told("a", (location("http://dp1"),), (Package("ABC00012", 3, "AB" * 32),))
     second = Told("b", (), (Package("ABC00012", 4, "AB" * 32),))
     assert f"# ABC00012: version 3 or 4, content hash {'AB' * 32}\n" in written(first, second)
+    assert read(deployment_file([first, second])).packages == {}, "which version has it?"
+
+
+def test_a_hash_that_is_told_states_the_package() -> None:
+    application = "Content_4f1d9a3e-0c52-4b0a-9d55-6d1c5b0e7a11"
+    packages = (
+        Package("ABC00012", 3, "AB" * 32),
+        Package("ABC00013", None, "CD" * 32),
+        Package("ABC00014", 5),
+        Package(application, 2, "EF" * 32),
+    )
+    text = deployment_file([Told("a", (location("http://dp1"),), packages)])
+    found = read(text)
+    assert found.packages == {
+        "ABC00012": StatedPackage("AB" * 32, 3),
+        "ABC00013": StatedPackage("CD" * 32),
+    }
+    assert not found.catalog.path
+    assert "# ABC00014: version 5, content hash not told\n" in text
+    assert f"# {application}: version 2" in text
+
+
+def test_with_a_catalog_hashes_are_comments() -> None:
+    package = Package("ABC00012", 3, "AB" * 32)
+    site = Told("a", (location("http://dp1"),), (package,))
+    found = read(written(site))
+    assert (found.packages, found.catalog.path) == ({}, str(PATH.with_name("catalog.json")))
+    other = Told("b", (), (Package("ABC00012", 3, "CD" * 32),))
+    contradicting = read(deployment_file([site, other]))
+    assert (contradicting.packages, bool(contradicting.catalog.path)) == ({}, True)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(str.strip))
