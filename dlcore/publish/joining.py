@@ -1,8 +1,8 @@
 """Joins the shards of a library: puts what they have published into the catalog, by one change.
 
-Guarantees: the catalog then names only manifests that are at the site; whether their objects are
-still there is for ``dlcore verify``. The parts of a signed site are not taken from the site itself:
-whoever can write there could choose what is signed.
+Guarantees: of what is new to the catalog, each manifest and each object is at the site then
+(`lost_content`); its shard has looked at the objects of what is not new. The parts of a signed site
+are not taken from the site itself: whoever can write there could choose what is signed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from dlcore.errors import ConfigError, DlcoreError, IntegrityError, LockedError, NotFoundError
-from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key
+from dlcore.errors import ConfigError, DlcoreError, LockedError, NotFoundError
+from dlcore.model import CATALOG_KEY, CatalogEntry
 from dlcore.publish.admission import with_entries
 from dlcore.publish.destination import Destination
 from dlcore.publish.library_work import Refusal
+from dlcore.publish.lost_content import Entered, check_is_there
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import PruneWatch, now_utc
 from dlcore.publish.shards import Part, Shard, read_part
-from dlcore.publish.site import read_manifest
 from dlcore.publish.site_catalog import catalog_of, packages_of
 
 log = logging.getLogger("dlcore.publish")
@@ -74,7 +74,8 @@ def join_shards(
         ConfigError: A shard has not finished, or the site was pruned since it began; or the site is
             signed, and the parts are kept there.
         NotFoundError: A shard has no part.
-        IntegrityError: A manifest that a part names is not at the site as it was published.
+        IntegrityError: A manifest or an object that a part leads to is not at the site as it was
+            published. Nothing was entered; the remedy names the shards to publish again.
         ManifestError: A part or the catalog is malformed.
         TrustError: The site's signatures are not what was signed last.
         StorageError: The disk failed.
@@ -97,9 +98,13 @@ def join_shards(
         if part.pruned_by != watch.changed_by:
             raise _pruned(target, part.shard)
     published = packages_of(catalog.read(), target)
-    for package_id, entry in _entries(found).items():
-        if published.get(package_id) != entry:
-            _check_is_there(target, package_id, entry)
+    new = [
+        Entered(part.shard, package_id, entry)
+        for part in found
+        for package_id, entry in part.packages.items()
+        if published.get(package_id) != entry
+    ]
+    check_is_there(target, new, policy.looked_at_at_once)
     refused: dict[str, DlcoreError] = {}
 
     def change(current: bytes | None) -> bytes | None:
@@ -155,19 +160,6 @@ def _pruned(target: Destination, shard: Shard) -> LockedError:
 
 def _entries(parts: Iterable[Part]) -> dict[str, CatalogEntry]:
     return {key: entry for part in parts for key, entry in part.packages.items()}
-
-
-def _check_is_there(target: Destination, package_id: str, entry: CatalogEntry) -> None:
-    found = read_manifest(target, package_id, entry)
-    if isinstance(found, Manifest):
-        return
-    wrong, detail = found
-    key = manifest_key(entry.manifest)
-    raise IntegrityError(
-        f"{target.name}/{key} of {package_id} is {wrong.value}{detail and f' ({detail})'}",
-        path=key,
-        remedy="Publish the shards again; what is stored is not sent again.",
-    )
 
 
 def _joined(

@@ -21,6 +21,8 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
             the syncs and round trips of small ones overlap.
         contents_per_change: Contents after which the catalog is changed: so often that clients see
             them soon, and a catalog of megabytes is not written for each of them.
+        looked_at_at_once: Documents that are read, and objects that are looked at, at the same time
+            before shards are joined. Each takes a round trip.
         max_catalog_attempts: Attempts to replace the catalog of an object store while other
             publishers replace it too.
         max_document_bytes: Length of a document of the destination: twice that of the longest
@@ -44,6 +46,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     library_readers: int = 16
     contents_at_once: int = 4
     contents_per_change: int = 500
+    looked_at_at_once: int = 16
     max_catalog_attempts: int = 20
     max_document_bytes: int = 32 << 20
     lock_timeout_s: float = 60.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from dlcore.publish import (
 )
 from dlcore.publish.entering import IntoPart
 from dlcore.publish.folder import FolderDestination
+from dlcore.publish.lost_content import MAX_NAMED
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from tests.buckets import BUCKET, s3
@@ -199,6 +202,45 @@ def test_a_manifest_that_the_site_has_lost_is_not_entered(whole: Path, site: Pat
     assert not (site / "catalog.json").exists()
     publish_shards(whole, site)
     assert joined(site).entered == PACKAGES + 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "damage"),
+    [
+        ("missing", lambda path: path.unlink()),
+        ("shorter", lambda path: path.write_bytes(path.read_bytes()[:-1])),
+        ("longer", lambda path: path.write_bytes(path.read_bytes() + b"x")),
+    ],
+    ids=["missing", "shorter", "longer"],
+)
+def test_objects_that_the_site_has_lost_are_named_with_their_shards_and_not_entered(
+    whole: Path, plain: dict[str, bytes], site: Path, wrong: str, damage: Callable[[Path], object]
+) -> None:
+    """Fault: the disk of the site loses objects after a shard has published them. dlcore names them
+    when the shards are joined, leaves the catalog alone, and says which shards to publish again.
+    """
+    publish_shards(whole, site, of=2)
+    lost = sorted(objects_of(site, "2-of-2") - objects_of(site, "1-of-2"))
+    for name in lost:
+        damage(site / "objects" / name)
+    with pytest.raises(IntegrityError) as raised:
+        joined(site, 2)
+    assert f"(shard 2/2) is {wrong}" in raised.value.message
+    assert "shard 1/2" not in raised.value.message
+    assert f"and {len(lost) - MAX_NAMED} more" in raised.value.message
+    assert "Publish again: --shard 2/2; then join" in raised.value.remedy
+    assert not (site / "catalog.json").exists()
+    publish_shards(whole, site, 2, of=2)
+    assert joined(site, 2).entered == PACKAGES + 2
+    assert files_below(site) == plain
+
+
+def objects_of(site: Path, shard: str) -> set[str]:
+    """The names of the objects that a shard has published."""
+    part = msgspec.json.decode((site / "shards" / f"{shard}.json").read_bytes())
+    names = (entry["manifest"] for entry in part["packages"].values())
+    documents = ((site / "manifests" / f"{name}.json").read_bytes() for name in names)
+    return {item["name"] for each in documents for item in msgspec.json.decode(each)["objects"]}
 
 
 def test_shards_that_began_before_a_pruning_are_not_joined(whole: Path, site: Path) -> None:
