@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dlcore.deployment.facts import Answer, Check, CheckOutcome, Facts
 from dlcore.deployment.usable_endpoints import usable_endpoints
 
+_NOT_ASKED = "may not be used in this network"
 _CATALOG_FIRST = "the catalog is needed first"
 _NONE_LISTED = "no package that is needed is in the catalog"
 
@@ -67,7 +68,9 @@ def catalog(facts: Facts) -> Check:
             f" or publish the packages. What was found: {'; '.join(why)}"
         )
     return _lacking(
-        name, facts, missing, f"not in the catalog: {', '.join(missing.values())}", remedy
+        *(name, facts, missing, "is "),
+        f"not in the catalog: {', '.join(missing.values())}",
+        remedy,
     )
 
 
@@ -85,7 +88,7 @@ def content_distributed(facts: Facts) -> Check:
     wanted = {package: label for package, label in needed.items() if package in facts.catalog}
     if not wanted:
         return Check(name, CheckOutcome.NOT_EXAMINED, _NONE_LISTED)
-    answers = {endpoint: facts.holdings.get(endpoint, "was not asked") for endpoint in usable}
+    answers = {endpoint: facts.holdings.get(endpoint, _NOT_ASKED) for endpoint in usable}
     held = {package for a in answers.values() if not isinstance(a, str) for package in a}
     missing = {p: label for p, label in wanted.items() if p not in held}
     if not missing:
@@ -95,27 +98,56 @@ def content_distributed(facts: Facts) -> Check:
         name,
         facts,
         missing,
-        f"on no endpoint that this client may use: {', '.join(missing.values())}; their answers:"
-        f" {', '.join(said)}",
-        "Distribute these packages to one of these endpoints, or make sure that it answers.",
+        "",
+        "cannot be fetched from any endpoint that this client may use:"
+        f" {', '.join(missing.values())}; {'; '.join(said)}",
+        _remedy(answers, facts.holding_remedies),
     )
 
 
-def _lacking(name: str, facts: Facts, missing: Iterable[str], detail: str, remedy: str) -> Check:
+def _remedy(answers: Mapping[str, Answer], remedies: Mapping[str, str]) -> str:
+    """What to do about packages that no endpoint gives: first about those that could not be asked.
+
+    Args:
+        answers: What each endpoint has, or why it could not be asked.
+        remedies: What helps against that, by endpoint.
+    """
+    concerned: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        if isinstance(answer, str) and answer != _NOT_ASKED:
+            remedy = remedies.get(name) or "Make sure that it can be reached and answers."
+            concerned.setdefault(remedy, []).append(name)
+    told = [f"{', '.join(names)}: {remedy}" for remedy, names in concerned.items()]
+    if lacking := [name for name, answer in answers.items() if not isinstance(answer, str)]:
+        one_of = "one of " if len(lacking) > 1 else ""
+        distribute = f"istribute these packages to {one_of}{', '.join(lacking)}."
+        told.append(f"Or d{distribute}" if told else f"D{distribute}")
+    return " ".join(told) or "Distribute these packages to an endpoint that may be used here."
+
+
+def _lacking(
+    name: str, facts: Facts, missing: Iterable[str], verb: str, detail: str, remedy: str
+) -> Check:
     """A failure if a step needs one of the packages, a warning if steps only may need them."""
     certain = {need.package_id for need in facts.needs if need.is_certain}
     if certain.isdisjoint(missing):
-        return Check(name, CheckOutcome.WARNING, f"may be needed and is {detail}", remedy)
+        return Check(name, CheckOutcome.WARNING, f"may be needed and {verb}{detail}", remedy)
     return Check(name, CheckOutcome.FAILED, detail, remedy)
 
 
 def _distributed(name: str, answers: Mapping[str, Answer], unlisted: int) -> Check:
     """Everything that was looked for is there; what was not looked for is said too."""
-    asked = ", ".join(f"{e} ({a})" if isinstance(a, str) else e for e, a in answers.items())
+    asked = ", ".join(
+        f"{e} ({a})" if isinstance(a, str) else e for e, a in answers.items() if a != _NOT_ASKED
+    )
+    others = ", ".join(e for e, a in answers.items() if a == _NOT_ASKED)
     what = "every package can be fetched"
     if unlisted:
         what = f"every package in the catalog can be fetched ({unlisted} are not in it)"
-    return Check(name, CheckOutcome.PASSED, f"{what}; asked: {asked}")
+    detail = f"{what}; asked: {asked}" + (
+        f"; not asked in this network: {others}" if others else ""
+    )
+    return Check(name, CheckOutcome.PASSED, detail)
 
 
 def disk_space(facts: Facts) -> Check:

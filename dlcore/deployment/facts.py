@@ -83,7 +83,7 @@ class Facts(msgspec.Struct, frozen=True):
         unresolved: In order of the steps.
         catalog: Package ids in the catalog, or why it could not be read.
         holdings: Per endpoint this client may use the ids of the needed packages that it holds,
-            or why it could not be asked.
+            or why it could not be asked, without its name.
         fetch_bytes: Content still to be fetched, of the packages that the catalog has.
         free_bytes: Free space of the file system that holds the state directory.
         reserve_bytes: Free space to be left over there.
@@ -96,6 +96,8 @@ class Facts(msgspec.Struct, frozen=True):
         unexplained: Ids in the sequence's reference list that no step names.
         too_long: Packages with paths that programs cannot open; None where paths have no limit.
         catalog_remedy: What helps if the catalog could not be read; empty if that is not known.
+        holding_remedies: Per endpoint what helps if it could not be asked; empty if that is not
+            known.
         place: Where the machine is; None if no boundary groups are set.
         undescribed: Why packages are not known whose content hash is stated, by package id.
     """
@@ -117,6 +119,7 @@ class Facts(msgspec.Struct, frozen=True):
     unexplained: tuple[str, ...] = ()
     too_long: tuple[TooLong, ...] | None = None
     catalog_remedy: str = ""
+    holding_remedies: Mapping[str, str] = msgspec.field(default_factory=dict)
     place: Place | None = None
     undescribed: Mapping[str, str] = MappingProxyType({})
 

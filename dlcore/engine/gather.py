@@ -27,7 +27,7 @@ from dlcore.engine.download.library import Library
 from dlcore.engine.one_byte import read_one_byte
 from dlcore.engine.overview import look_over, obstacles
 from dlcore.engine.path_lengths import too_long
-from dlcore.errors import DlcoreError, Fault, TransferError, TrustError
+from dlcore.errors import DlcoreError, ExhaustedError, Fault, TransferError, TrustError
 from dlcore.model import Manifest
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor
@@ -90,6 +90,7 @@ async def gather(
     catalog: Answer
     catalog_remedy = ""
     holdings: dict[str, Answer] = {}
+    holding_remedies: dict[str, str] = {}
     fetch_bytes = 0
     programs: dict[str, Mapping[str, str]] = {}
     lengths: tuple[TooLong, ...] | None = None
@@ -103,7 +104,7 @@ async def gather(
         catalog = frozenset(library.catalog.packages)
         listed = [package for package in packages if package in catalog]
         asked = [each for each in client.endpoints if client.boundaries.possible(each.name)]
-        holdings = await _holdings(asked, library, listed)
+        holdings, holding_remedies = await _holdings(asked, library, listed)
         fetch_bytes = await _fetch_bytes(client, library, listed)
         if not isinstance(executor, SimulatingExecutor):  # it runs no program
             programs = await _programs(library, listed)
@@ -119,6 +120,7 @@ async def gather(
         catalog=catalog,
         catalog_remedy=catalog_remedy,
         holdings=holdings,
+        holding_remedies=holding_remedies,
         fetch_bytes=fetch_bytes,
         free_bytes=space.free_bytes,
         reserve_bytes=client.reserve.of(space.disk_bytes),
@@ -141,16 +143,23 @@ def _undescribed(client: Client, packages: Sequence[str]) -> dict[str, str]:
 
 async def _holdings(
     endpoints: Sequence[Endpoint], library: Library, packages: Sequence[str]
-) -> dict[str, Answer]:
-    """What each endpoint really serves, or why it cannot be asked."""
+) -> tuple[dict[str, Answer], dict[str, str]]:
+    """What each endpoint really serves, or why it cannot be asked; and what helps against that."""
     manifests: list[Manifest] = []
+    complaints: dict[str, list[TransferError]] = {endpoint.name: [] for endpoint in endpoints}
     for package in packages:
-        with contextlib.suppress(DlcoreError):  # then no endpoint has the package
+        try:
             manifests.append((await library.manifest(package))[0])
+        except ExhaustedError as error:
+            for cause in error.causes:
+                complaints.setdefault(cause.endpoint, []).append(cause)
+        except DlcoreError:
+            pass  # then no endpoint has the package
     answers = await asyncio.gather(
-        *(_holding(endpoint, library, manifests) for endpoint in endpoints)
+        *(_holding(each, library, manifests, complaints[each.name]) for each in endpoints)
     )
-    return {e.name: answer for e, answer in zip(endpoints, answers, strict=True)}
+    remedies = {name: told[0].remedy for name, told in complaints.items() if told}
+    return {e.name: answer for e, answer in zip(endpoints, answers, strict=True)}, remedies
 
 
 async def _programs(library: Library, packages: Sequence[str]) -> dict[str, Mapping[str, str]]:
@@ -174,20 +183,33 @@ async def _too_long(
     return tuple(filter(None, found))
 
 
-async def _holding(endpoint: Endpoint, library: Library, manifests: Sequence[Manifest]) -> Answer:
-    """What it serves; if that is nothing, why, unless it just has nothing."""
-    complaints: list[str] = []
+async def _holding(
+    endpoint: Endpoint,
+    library: Library,
+    manifests: Sequence[Manifest],
+    complaints: list[TransferError],
+) -> Answer:
+    """What it serves; if that is nothing, why, unless it just has nothing.
+
+    Args:
+        endpoint: Is asked.
+        library: Asks it.
+        manifests: What it is asked for.
+        complaints: How it has failed up to now; what it fails with here is added.
+    """
 
     async def ask(manifest: Manifest) -> str:
         try:
             return manifest.package_id if await _serves(endpoint, library, manifest) else ""
         except TransferError as error:
-            if error.fault is not Fault.NOT_FOUND:
-                complaints.append(error.message)
+            complaints.append(error)
             return ""
 
     held = frozenset(filter(None, await asyncio.gather(*map(ask, manifests))))
-    return held if held or not complaints else complaints[0]
+    complaints[:] = [error for error in complaints if error.fault is not Fault.NOT_FOUND]
+    if held or not complaints:
+        return held
+    return complaints[0].message.removeprefix(f"{endpoint.name}: ")
 
 
 async def _serves(endpoint: Endpoint, library: Library, manifest: Manifest) -> bool:

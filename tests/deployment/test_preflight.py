@@ -161,12 +161,24 @@ FAILURES: list[tuple[str, Facts, list[str]]] = [
     (
         "content-distributed",
         with_(holdings={"cmg1": frozenset({"ABC00001"}), "mirror": "timed out"}),
-        ['ABC00002 (step "Drivers")', "cmg1: not there", "mirror: timed out", "Distribute"],
+        ['ABC00002 (step "Drivers")', "cmg1: not there", "distribute these packages to cmg1"],
+    ),
+    (
+        "content-distributed",
+        with_(
+            holdings={"cmg1": "401", "mirror": "the user is not accepted"},
+            holding_remedies={"mirror": "Correct user and password."},
+        ),
+        [
+            "cmg1: 401; mirror: the user is not accepted.",
+            "cmg1: Make sure that it can be reached and answers.",
+            "mirror: Correct user and password.",
+        ],
     ),
     (
         "content-distributed",
         with_(holdings={"cmg1": frozenset({"ABC00002"})}),
-        ['ABC00001 (step "Upgrade Windows")', "mirror: was not asked"],
+        ['ABC00001 (step "Upgrade Windows")', "mirror: may not be used in this network"],
     ),
     (
         "disk-space",
@@ -240,7 +252,7 @@ def test_every_check_has_a_case_in_which_it_fails() -> None:
                 needs=(Need("ABC00002", "D", is_certain=False),),
                 holdings={"cmg1": frozenset({"ABC00001"}), "mirror": "timed out"},
             ),
-            ["may be needed and is on no endpoint", "mirror: timed out"],
+            ["may be needed and cannot be fetched", "mirror: timed out"],
         ),
     ],
 )
@@ -315,6 +327,23 @@ def test_what_an_endpoint_answered_is_told_also_if_others_have_everything() -> N
     )
     assert check.outcome is CheckOutcome.PASSED
     assert check.detail.endswith("asked: cmg1, mirror (busy)")
+
+
+def test_where_only_logins_are_refused_nothing_is_to_be_distributed() -> None:
+    """Fault: every endpoint refuses the login. The preflight says to correct that, and nothing
+    else.
+    """
+    refused = dict.fromkeys(("cmg1", "mirror"), "the user is not accepted")
+    facts = with_(holdings=refused, holding_remedies=dict.fromkeys(refused, "Correct the user."))
+    check = check_named("content-distributed", facts)
+    assert check.outcome is CheckOutcome.FAILED
+    assert check.remedy == "cmg1, mirror: Correct the user."
+
+
+def test_who_was_not_asked_is_not_said_to_have_been() -> None:
+    everything = frozenset({"ABC00001", "ABC00002"})
+    check = check_named("content-distributed", with_(holdings={"cmg1": everything}))
+    assert check.detail.endswith("asked: cmg1; not asked in this network: mirror")
 
 
 def test_packages_that_are_not_in_the_catalog_are_not_said_to_be_there() -> None:

@@ -18,6 +18,7 @@ from dlcore.store import Space
 from dlcore.tasksequence import read
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES
 from tests.engine.scene import deployment, make_tree, sequence, step, upgrade
+from tests.transfer.hostile import Script, hostile
 
 
 @pytest.fixture
@@ -120,10 +121,25 @@ async def test_an_endpoint_that_has_nothing_says_why_if_it_failed(root: Path) ->
     async with Client(deployment(root), root / "state") as client:
         for path in objects(root):
             path.write_bytes(b"short")
-        assert "is 5 bytes long" in (await gather.gather(client, tree)).holdings["disk"]
+        said = (await gather.gather(client, tree)).holdings["disk"]
+        assert "is 5 bytes long" in said
+        assert not str(said).startswith("disk:")
         for path in objects(root):
             path.unlink()
         assert (await gather.gather(client, tree)).holdings["disk"] == frozenset()
+
+
+async def test_an_endpoint_that_refuses_the_login_is_not_said_to_have_nothing(root: Path) -> None:
+    """Fault: an endpoint refuses the login, also for the manifests. The preflight says what to
+    correct, and not that packages are to be distributed.
+    """
+    shutil.rmtree(root / "published" / "manifests")
+    async with hostile(Script.response("403 Forbidden", Content_Length="0")) as server:
+        endpoint = f"[[endpoint]]\nname = 'web'\nkind = 'http'\nurl = '{server.url}'\n"
+        found = (await check(root, upgrade(OS), endpoints=endpoint))["content-distributed"]
+    assert "; web: GET http://" in found.detail
+    assert found.remedy.startswith("web: Check the credentials")
+    assert "istribute" not in found.remedy
 
 
 async def test_one_endpoint_that_has_it_is_enough(root: Path) -> None:
