@@ -35,8 +35,9 @@ _NO_LOCATION = "0x80040102"  # what ConfigMgr's own logs say then
     "--catalog",
     default="",
     metavar="FILE",
-    help="The catalog that the deployment file names. By default it states the packages by the "
-    "content hashes that the site tells; if there are none, it names catalog.json.",
+    help="The catalog that the deployment file names, as `dlcore publish` wrote it: no site tells "
+    "one. By default the file states the packages by the content hashes that the site tells; if "
+    "there are none, it names catalog.json.",
 )
 @json_option
 def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json: bool) -> None:
@@ -56,7 +57,10 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     if not endpoints:
         raise _nothing_told(told)
     text = deployment_file(told, catalog=catalog)
-    parse_deployment(text.encode(), (output or Path("deployment.toml")).absolute())
+    path = (output or Path("deployment.toml")).absolute()
+    named = parse_deployment(text.encode(), path).catalog.path
+    if named and not long_path(Path(named)).is_file():
+        _tell_missing(Path(named))
     if output:
         _write(output, text)
     if as_json:
@@ -67,6 +71,14 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     else:
         for line in text.splitlines():
             say(line)
+
+
+def _tell_missing(catalog: Path) -> None:
+    tell(
+        f": nothing can be fetched with this deployment file yet: there is no catalog at {catalog}."
+        " Put the catalog.json there that `dlcore publish` wrote, or name it with --catalog",
+        label="warning",
+    )
 
 
 def _check_path_of_catalog(catalog: str) -> None:

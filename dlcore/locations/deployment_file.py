@@ -67,7 +67,8 @@ def _client(endpoints: Iterable[FoundEndpoint]) -> Iterator[str]:
 
 def _catalog(path: str) -> Iterator[str]:
     yield "[catalog]"
-    yield f"path = {_string(path)}  # no site tells it: the catalog of `dlcore publish`"
+    yield "# No site tells it, and nothing can be fetched without it: `dlcore publish` writes it."
+    yield f"path = {_string(path)}"
 
 
 def _stated_packages(packages: Mapping[str, Sequence[Package]]) -> Iterator[tuple[str, Package]]:

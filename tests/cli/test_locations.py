@@ -29,6 +29,7 @@ def test_the_file_is_read_by_plan(told: Path, site: Site, here: Here) -> None:
     assert ended.status == 0
     assert ended.out == f"{output}: 1 endpoint written\n"
     assert "location 2 is left out" in ended.err
+    assert "warning" not in ended.err
     assert [each.url for each in load_deployment(output).endpoints] == [URL]
     plan = here("plan", site.sequence, "--config", output, "--no-agent", "--json").document
     checks = {check["name"]: check["outcome"] for check in plan["checks"]}
@@ -39,6 +40,17 @@ def test_the_printed_file_is_the_written_one(told: Path, here: Here) -> None:
     output = told.with_name("deployment.toml")
     here("locations", told, "-o", output)
     assert here("locations", told).out == output.read_text(encoding="utf-8")
+
+
+def test_a_catalog_that_is_missing_is_told_at_once(told: Path, here: Here) -> None:
+    """Fault: a deployment file names a catalog that is missing. dlcore says so when writing it."""
+    output, catalog = told.with_name("deployment.toml"), told.with_name("catalog.json")
+    ended = here("locations", told, "-o", output, "--catalog", catalog)
+    assert ended.status == 0
+    assert f"there is no catalog at {catalog}" in ended.err
+    catalog.touch()
+    output.unlink()
+    assert "warning" not in here("locations", told, "-o", output, "--catalog", catalog).err
 
 
 def test_a_file_that_is_there_stays(told: Path, here: Here) -> None:
