@@ -14,14 +14,15 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.moments import moment_of
 from dlcore.cli.output import json_option, say, show_json, show_table, tell
-from dlcore.cli.state import state_option
+from dlcore.cli.state import state_option, users_state
+from dlcore.engine.units import amount
 from dlcore.errors import NotFoundError
 from dlcore.package_ids import asked_id
 from dlcore.printable import quoted
 from dlcore.spelling import hint
 
 if TYPE_CHECKING:
-    from dlcore.agent.interface import AgentStatus, Want
+    from dlcore.agent.interface import AgentStatus, PackageStatus, Want
 
 _NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _NAME_OF_RUNS = "dlcore-run"
@@ -30,7 +31,7 @@ _NAME_OF_RUNS = "dlcore-run"
 def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
     if text is None or (_NAME.fullmatch(text) and text != _NAME_OF_RUNS):
         return text
-    why = "runs use this name" if text == _NAME_OF_RUNS else "no name of a want"
+    why = "runs use this name" if text == _NAME_OF_RUNS else "cannot be the name of a want"
     raise click.BadParameter(
         f"{quoted(text)}: {why}. Write up to 128 letters, digits and . _ : - without blanks."
     )
@@ -50,14 +51,15 @@ def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) 
     callback=moment_of,
     metavar="TIME",
     help="When all is to be there, in local time: 06:00 (the next one), 2026-12-01T06:00, or +8h. "
-    "Until it is near, only bandwidth is used that other traffic leaves over. By default it is "
-    "fetched at once.",
+    "Until it is near, only bandwidth is used that other traffic leaves over. Without --by and "
+    "--background, it is fetched at once.",
 )
 @click.option(
     "--background",
     "is_background",
     is_flag=True,
-    help="Only use bandwidth that other traffic leaves over, however long that takes.",
+    help="Only use bandwidth that other traffic leaves over, however long that takes; not with "
+    "--by.",
 )
 @state_option
 @json_option
@@ -71,12 +73,17 @@ def want(
 ) -> None:
     """Ask the agent to have each PACKAGE, the one that is needed first in front.
 
-    The command does not wait for them: `dlcore agent status` shows how far they are. The agent goes
-    on after a restart of the machine, and fetches new versions as well, until
-    `dlcore agent forget NAME`. Status 20 if the agent does not run.
+    The command does not wait for them: `dlcore agent status` shows how far they are, and
+    `dlcore fetch PACKAGE -o FOLDER` waits for one and copies it. The agent goes on after a restart
+    of the machine, and fetches new versions as well, until `dlcore agent forget NAME`. Status 20 if
+    the agent does not run.
     """
     from dlcore.agent.interface import Priority, Want
 
+    if by and is_background:
+        raise click.UsageError(
+            "--by names a time, and --background takes as long as it takes: give one of them"
+        )
     wanted = tuple(dict.fromkeys(map(asked_id, packages)))
     found = Want(
         name or _name_of(wanted),
@@ -84,7 +91,8 @@ def want(
         priority=Priority.BACKGROUND if by or is_background else Priority.FOREGROUND,
         by_s=by.timestamp() if by else None,
     )
-    unknown = run_async(_want(state, found))
+    statuses = run_async(_want(state, found))
+    unknown = [each.package_id for each in statuses if not (each.version or each.catalog_trouble)]
     for each in unknown:
         tell(
             f": package {each} is not in the site's catalog; it is fetched as soon as it is there",
@@ -92,14 +100,41 @@ def want(
         )
     if as_json:
         show_json({"want": _told(found), "unknown": unknown})
-    else:
-        say(f"wanted: {found.name}")
+        return
+    say(f"wanted: {found.name}, {_pace(by, is_background=is_background)}")
+    for status in statuses:
+        if status.package_id not in unknown:
+            say(_standing(status))
+    at = "" if state == users_state() else f" --state {state}"
+    tell(
+        f"'dlcore agent status{at}' shows how far it is;"
+        f" 'dlcore agent forget {found.name}{at}' takes it back"
+    )
+
+
+def _pace(by: datetime.datetime | None, *, is_background: bool) -> str:
+    """When it will be there, as far as that can be said."""
+    if by:
+        return f"to be there by {by.astimezone():%Y-%m-%d %H:%M} (local time)"
+    return "in the background, however long that takes" if is_background else "as soon as possible"
+
+
+def _standing(package: PackageStatus) -> str:
+    """Where one of its packages stands."""
+    version = f" version {package.version}" if package.version else ""
+    if package.folder:
+        return f"{package.package_id}{version}: complete"
+    size = "" if package.total_bytes is None else f" of {amount(package.total_bytes)}"
+    trouble = f"; the last attempt failed: {package.trouble.message}" if package.trouble else ""
+    return f"{package.package_id}{version}: {amount(package.verified_bytes)}{size}{trouble}"
 
 
 def _name_of(packages: Sequence[str]) -> str:
     name = ".".join(packages)
     if not _NAME.fullmatch(name):
-        raise click.UsageError("so many packages need a name: --name NAME")
+        raise click.UsageError(
+            "a want of many packages needs a name, as theirs are too long together: --name NAME"
+        )
     return name
 
 
@@ -140,15 +175,14 @@ def forget(names: tuple[str, ...], is_all: bool, state: Path, as_json: bool) -> 
         say("no wants")
 
 
-async def _want(state: Path, want: Want) -> list[str]:
-    """Tell the agent; returns the packages that the site's catalog does not know."""
+async def _want(state: Path, want: Want) -> list[PackageStatus]:
+    """Tell the agent; returns where the packages stand."""
     from dlcore.agent.client import AgentClient
 
     async with AgentClient(state, patience_s=0.0) as agent:
         await agent.want(want)
         await agent.look()
-        found = [await agent.package(each) for each in want.packages]
-    return [each.package_id for each in found if not (each.version or each.catalog_trouble)]
+        return [await agent.package(each) for each in want.packages]
 
 
 async def _status(state: Path) -> AgentStatus:

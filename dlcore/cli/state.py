@@ -10,7 +10,8 @@ from dlcore.cli.numbers import NumberRange
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
 
 
-def _default() -> Path:
+def users_state() -> Path:
+    """The state directory that is used if none is named."""
     import platformdirs
 
     return platformdirs.user_state_path("dlcore") / "state"
@@ -19,7 +20,7 @@ def _default() -> Path:
 state_option = click.option(
     "--state",
     type=FOLDER,
-    default=_default,
+    default=users_state,
     help="State directory: packages, and where a run stands. [env: DLCORE_STATE; default: "
     "dlcore/state where the user's programs keep their state]",
 )

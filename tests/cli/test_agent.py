@@ -148,10 +148,28 @@ def test_packages_are_wanted_by_a_command(site: Path, here: Here) -> None:
         assert {each["package_id"] for each in state} == {PACKAGE, "ABC99999"}
 
 
+def test_a_want_says_when_it_comes_and_how_to_look_at_it(site: Path, here: Here) -> None:
+    state = site / "state"
+
+    def want(*words: object) -> Ended:
+        return here("agent", "want", PACKAGE, *words, "--state", state)
+
+    with agent_at(site):
+        told = want()
+        first, second = told.out.splitlines()
+        assert first == f"wanted: {PACKAGE}, as soon as possible"
+        assert second.startswith(f"{PACKAGE} version 1: ")
+        assert f"'dlcore agent status --state {state}' shows how far it is" in told.err
+        assert f"'dlcore agent forget {PACKAGE} --state {state}' takes it back" in told.err
+        assert "to be there by 2126-01-0" in want("--by", "2126-01-02T00:00Z").out
+        assert "however long that takes" in want("--background").out
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [
-        (("nothing",), 4),
+        (("nothing",), 2),
+        ((PACKAGE, "--by", "+8h", "--background"), 2),
         ((PACKAGE, "--name", "a b"), 2),
         ((PACKAGE, "--name", "dlcore-run"), 2),
         ((PACKAGE, "--by", "2001-01-01"), 2),
