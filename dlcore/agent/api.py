@@ -24,6 +24,7 @@ from dlcore.agent.interface import (
 )
 from dlcore.agent.openapi import openapi_document
 from dlcore.agent.routes import BASE, JSON, ROUTES
+from dlcore.agent.run_want import NAME as NAME_OF_RUN
 from dlcore.agent.service import AgentService
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -61,17 +62,23 @@ class _Calls:
         return _answer(self._service.status())
 
     async def want(self, request: web.Request) -> web.Response:
-        if request.content_type != JSON:
-            return refusal(415, f"the body is not {JSON}")
         name = _parameter(request, "name", WantName)
-        want = _wanted(await request.read())
-        if want.name != name:
-            raise web.HTTPConflict(reason="the name of the want is not that of the path")
-        await self._service.want(want)
-        return web.Response(status=204)
+        if name == NAME_OF_RUN:
+            return refusal(409, f"the name {name} belongs to dlcore run", "Choose another name.")
+        return await self._want(request, name)
 
     async def forget(self, request: web.Request) -> web.Response:
-        await self._service.forget(_parameter(request, "name", WantName))
+        name = _parameter(request, "name", WantName)
+        if name == NAME_OF_RUN:
+            await self._service.check_run_has_gone()
+        await self._service.forget(name)
+        return web.Response(status=204)
+
+    async def want_of_run(self, request: web.Request) -> web.Response:
+        return await self._want(request, NAME_OF_RUN)
+
+    async def forget_run(self, request: web.Request) -> web.Response:
+        await self._service.forget(NAME_OF_RUN)
         return web.Response(status=204)
 
     async def package(self, request: web.Request) -> web.Response:
@@ -107,6 +114,15 @@ class _Calls:
 
     async def openapi(self, request: web.Request) -> web.Response:
         return _answer(openapi_document(self._version))
+
+    async def _want(self, request: web.Request, name: str) -> web.Response:
+        if request.content_type != JSON:
+            return refusal(415, f"the body is not {JSON}")
+        want = _wanted(await request.read())
+        if want.name != name:
+            raise web.HTTPConflict(reason="the name of the want is not that of the path")
+        await self._service.want(want)
+        return web.Response(status=204)
 
 
 def _number(text: str) -> float | int:

@@ -59,6 +59,16 @@ ROUTES: Final = (
     Route(
         *("DELETE", "/wants/{name}", "forget", "Want it no longer; content that is there stays."),
         *(204, None, None, WantName),
+        failures=(423, 507),
+    ),
+    Route(
+        *("PUT", "/run/want", "want_of_run", "What a run wants now; dlcore run alone tells it."),
+        *(204, None, Want),
+        failures=(409, 413, 415, 422, 502, 507),
+    ),
+    Route(
+        *("DELETE", "/run/want", "forget_run", "The run has ended; dlcore run alone tells it."),
+        *(204,),
         failures=(507,),
     ),
     Route(

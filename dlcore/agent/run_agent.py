@@ -1,4 +1,4 @@
-"""What a run asks of an agent: `AgentClient` has more."""
+"""What a run asks of an agent: `RunAgentClient` has more."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class RunAgent(Protocol):
         """How the agent is, what it wants and what it has."""
         ...
 
-    async def want(self, want: Want) -> None:
-        """Want something from now on, in place of the earlier want of that name."""
+    async def want_of_run(self, want: Want) -> None:
+        """Want something from now on, in place of what the run wanted before."""
         ...
 
-    async def forget(self, name: str) -> None:
-        """Want it no longer; content that is there stays. Idempotent."""
+    async def forget_run(self) -> None:
+        """The run has ended, and wants nothing any more. Idempotent."""
         ...
 
     async def obtained(self, package_id: str, terms: ObtainTerms | None = None) -> PackageStatus:

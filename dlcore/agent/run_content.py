@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.agent.agent_wait import AgentWait
-from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import ObtainTerms, PackageStatus, PinnedCatalog
 from dlcore.agent.run_agent import RunAgent
+from dlcore.agent.run_client import RunAgentClient
 from dlcore.agent.run_figures import AgentRunFigures
 from dlcore.agent.run_want import NAME, RunWant
 from dlcore.engine.download.library import Library
@@ -202,7 +202,7 @@ def content_of_agent(state: Path, policy: EnginePolicy | None = None) -> OpenRun
         library: Library, pin: Pin, tell: Callable[[Event], None]
     ) -> AsyncIterator[RunContent]:
         async with (
-            AgentClient(state, patience_s=policy.first_network_wait_s) as agent,
+            RunAgentClient(state, patience_s=policy.first_network_wait_s) as agent,
             AgentRunContent(agent, state, library, pin, tell, policy) as content,
         ):
             yield content

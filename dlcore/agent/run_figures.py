@@ -53,7 +53,7 @@ class AgentRunFigures:
         """
         status = await self._agent.status()
         if not any(_names_all(want, keeping) for want in status.wants):
-            await self._agent.want(keeping)
+            await self._agent.want_of_run(keeping)
             status = await self._agent.status()
         self._note(status)
 

@@ -19,7 +19,7 @@ from dlcore.errors import AgentError, DlcoreError, StorageError
 from dlcore.waiting import cancel_and_wait
 
 NAME: Final = "dlcore-run"
-"""There is one run on a state directory, and so one such want."""
+"""There is one run on a state directory, and so one such want. No other client can use the name."""
 
 _RETRY_S: Final = 1.0  # while the agent is away, or its disk fails
 _LOOK_S: Final = 2.0
@@ -79,14 +79,13 @@ class RunWant:
                         msgspec.structs.replace(want, packages=(), maybe_packages=())
                     )
                     self._before = None
-                await self._agent.want(want)
+                await self._agent.want_of_run(want)
                 self._told = want
 
     async def keep_told(self) -> None:
-        """Tell the agent again whenever it has lost or replaced the want, until this is cancelled.
+        """Tell the agent again whenever it has lost the want, until this is cancelled.
 
-        Its memory may be damaged while a step works, or another client may use the run's name, and
-        then nothing else asks it for long.
+        Its memory may be damaged while a step works, and then nothing else asks it for long.
         """
         while True:
             await asyncio.sleep(_LOOK_S)
@@ -108,7 +107,7 @@ class RunWant:
         """
         await self.aclose()
         self._told = None
-        await self._agent.forget(NAME)
+        await self._agent.forget_run()
 
     async def aclose(self) -> None:
         """Tell nothing more; the agent goes on with what it was told. Idempotent."""

@@ -187,6 +187,14 @@ class AgentService:
             self._pass_on_stated()
             self._changed.set()
 
+    async def check_run_has_gone(self) -> None:
+        """Make sure that no client has the agent forget what a run needs that goes on.
+
+        Raises:
+            LockedError: A run goes on, or its step.
+        """
+        await self._wants.check_run_has_gone()
+
     # Answers
 
     def status(self) -> AgentStatus:

@@ -132,6 +132,19 @@ class StandingWants:
         _log.info("%s is given free: the run that worked in it is gone", ", ".join(want.in_use))
         return await self._memory.exchange(want, msgspec.structs.replace(want, in_use=()))
 
+    async def check_run_has_gone(self) -> None:
+        """Make sure that nothing needs the want of a run any more.
+
+        Raises:
+            LockedError: A run goes on, or its step.
+        """
+        if not await in_thread(no_run_goes_on, self._client.state):
+            raise LockedError(
+                f"the want {RUN} is that of a run which goes on in {self._client.state}",
+                path=self._client.state,
+                remedy="Let the run end: it has the want forgotten by itself.",
+            )
+
     def is_kept_from(self, package_id: str, terms: ObtainTerms) -> bool:
         """Whether a run has a package in use that somebody else asks for."""
         uses = any(each.name == RUN and package_id in each.in_use for each in self.wants)
@@ -214,12 +227,7 @@ class StandingWants:
         name = self.name_of(package_id, terms.want)
         for want in self.wants:
             if want.name != terms.want and self._has_in_use(want, name):
-                raise LockedError(
-                    f"a step of a task sequence works in package {package_id}, and may write there",
-                    remedy="Ask for it again when the step has ended. If nothing works in it any"
-                    f" more, have the agent forget it: 'dlcore agent forget {want.name}'.",
-                    holder=want.name,
-                )
+                raise _in_use(package_id, want.name)
         return name
 
     def _has_in_use(self, want: Want, name: str) -> bool:
@@ -279,3 +287,15 @@ class StandingWants:
             self._pinned.pop(name, None)
         if ahead == NOTHING_AHEAD:
             del self._ahead[name]
+
+
+def _in_use(package_id: str, want_name: str) -> LockedError:
+    remedy = "Ask for it again when the step has ended."
+    if want_name != RUN:  # the agent finds out by itself whether a run has gone
+        forget = f"'dlcore agent forget {want_name}'"
+        remedy += f" If nothing works in it any more, have the agent forget it: {forget}."
+    return LockedError(
+        f"a step of a task sequence works in package {package_id}, and may write there",
+        remedy=remedy,
+        holder=want_name,
+    )

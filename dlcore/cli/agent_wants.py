@@ -16,7 +16,7 @@ from dlcore.cli.moments import moment_of
 from dlcore.cli.output import json_option, say, show_json, show_table, tell
 from dlcore.cli.state import state_option, users_state
 from dlcore.engine.units import amount
-from dlcore.errors import NotFoundError
+from dlcore.errors import LockedError, NotFoundError
 from dlcore.package_ids import asked_id
 from dlcore.printable import quoted
 from dlcore.spelling import hint
@@ -160,18 +160,19 @@ def wants(state: Path, as_json: bool) -> None:
 def forget(names: tuple[str, ...], is_all: bool, state: Path, as_json: bool) -> None:
     """Let the agent have something no longer, by the NAME that `dlcore agent wants` shows.
 
-    Its packages stay on disk, and give way when the cache is full. Status 4 if there is no such
+    Its packages stay on disk, and give way when the cache is full. What a run needs that goes on is
+    not forgotten: status 10, and left out of --all. Status 4 if there is no such
     want: nothing is forgotten then. Status 20 if the agent does not run.
     """
     if is_all == bool(names):
         raise click.UsageError("name what is to be forgotten: a NAME, or --all")
-    forgotten = run_async(_forget(state, names))
+    forgotten, kept = run_async(_forget(state, names))
     if as_json:
         show_json({"forgotten": forgotten})
         return
     for name in forgotten:
         say(f"forgotten: {name}")
-    if not forgotten:
+    if not (forgotten or kept):
         say("no wants")
 
 
@@ -192,8 +193,12 @@ async def _status(state: Path) -> AgentStatus:
         return await agent.status()
 
 
-async def _forget(state: Path, names: Sequence[str]) -> list[str]:
-    """Forget these wants, or all if none is named; returns the names."""
+async def _forget(state: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Forget these wants, or all if none is named.
+
+    Returns:
+        The names of those that are forgotten, and of those of all that a run needs.
+    """
     from dlcore.agent.client import AgentClient
 
     async with AgentClient(state, patience_s=0.0) as agent:
@@ -205,9 +210,18 @@ async def _forget(state: Path, names: Sequence[str]) -> list[str]:
                     remedy="'dlcore agent wants' lists the names.",
                 )
         chosen = list(dict.fromkeys(names)) or known
+        forgotten: list[str] = []
+        kept: list[str] = []
         for name in chosen:
-            await agent.forget(name)
-    return chosen
+            try:
+                await agent.forget(name)
+                forgotten.append(name)
+            except LockedError as error:
+                if names:
+                    raise
+                tell(f": {error.message}; it is not forgotten", label="warning")
+                kept.append(name)
+    return forgotten, kept
 
 
 def _told(want: Want) -> dict[str, Any]:

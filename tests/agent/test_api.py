@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
@@ -18,10 +19,19 @@ from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import API_VERSION, MAX_BODY_BYTES, AgentEvent, SequencePoint, Want
 from dlcore.agent.local import connector
 from dlcore.agent.policy import AgentPolicy
+from dlcore.agent.run_client import RunAgentClient
+from dlcore.agent.run_want import NAME as NAME_OF_RUN
 from dlcore.agent.running import running_agent
 from dlcore.agent.service import AgentService
 from dlcore.engine.events import PackageFailed
-from dlcore.errors import AgentError, NotFoundError, TaskSequenceError
+from dlcore.errors import (
+    AgentError,
+    ConfigError,
+    LockedError,
+    NotFoundError,
+    TaskSequenceError,
+)
+from dlcore.store.lock import RUN_LOCK, StateLock
 from tests.engine.machine import EXTRA, OS, TOOLS
 from tests.engine.scene import deployment
 
@@ -39,6 +49,16 @@ async def agent_of(
         AgentClient(state, patience_s=5.0) as client,
     ):
         yield service, client
+
+
+@contextlib.contextmanager
+def running(state: Path) -> Iterator[None]:
+    """A run goes on."""
+    lock = StateLock(state, 0.0, RUN_LOCK)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Readers:
@@ -90,6 +110,29 @@ async def test_a_client_wants_obtains_and_forgets(published: Path, tmp_path: Pat
         assert (await client.status()).wants == ()
         await client.stop()
         assert service.stopping.is_set()
+
+
+async def test_only_a_run_tells_what_it_wants(published: Path, tmp_path: Path) -> None:
+    """Fault: a program uses the name of a run's want, or has it forgotten. It is refused."""
+    wanted = Want(NAME_OF_RUN, (TOOLS,), in_use=(TOOLS,))
+    async with agent_of(published, tmp_path) as (_, client), RunAgentClient(tmp_path) as run:
+        with pytest.raises(ConfigError, match="belongs to dlcore run"):
+            await client.want(Want(NAME_OF_RUN))
+        with pytest.raises(ConfigError):
+            await run.want_of_run(Want("mine"))
+        with running(tmp_path):
+            await run.want_of_run(wanted)
+            with pytest.raises(LockedError, match="a run which goes on"):
+                await client.forget(NAME_OF_RUN)
+            assert (await client.status()).wants == (wanted,)
+            with pytest.raises(LockedError) as caught:
+                await client.obtain(TOOLS)
+            assert "forget" not in caught.value.remedy
+            await run.forget_run()
+            assert (await client.status()).wants == ()
+            await run.want_of_run(wanted)
+        await client.forget(NAME_OF_RUN)  # its run was killed
+        assert (await client.status()).wants == ()
 
 
 async def test_errors_are_those_of_the_library(published: Path, tmp_path: Path) -> None:

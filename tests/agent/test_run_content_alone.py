@@ -84,7 +84,7 @@ class FakeAgent:
         wants = tuple(self.wants.values())
         return AgentStatus(1, "0", 1, 1.0, "", "", True, wants, (self._package(),))
 
-    async def want(self, want: Want) -> None:
+    async def want_of_run(self, want: Want) -> None:
         await self._hang()
         self._answer(f"want {' '.join(want.packages)} in use {' '.join(want.in_use)}")
         if self.disk_failures:
@@ -92,10 +92,10 @@ class FakeAgent:
             raise StorageError("the disk is full")
         self.wants[want.name] = want
 
-    async def forget(self, name: str) -> None:
+    async def forget_run(self) -> None:
         await self._hang()
         self._answer("forget")
-        self.wants.pop(name, None)
+        self.wants.pop(NAME, None)
 
     async def obtained(self, package_id: str, terms: ObtainTerms | None = None) -> PackageStatus:
         assert terms
@@ -300,9 +300,9 @@ def test_only_what_concerns_the_run_is_told(tmp_path: Path) -> None:
     virtually(main())
 
 
-def test_a_want_that_another_client_replaces_is_told_again(tmp_path: Path) -> None:
-    """Fault: a client tells the agent a want with the name of the run's. The run sees that, and
-    tells its own again while its step works.
+def test_a_want_that_the_agent_has_lost_is_told_again(tmp_path: Path) -> None:
+    """Fault: the agent's memory is damaged while a step works. The run sees that, and tells its
+    want again.
     """
 
     async def main() -> None:
@@ -311,7 +311,7 @@ def test_a_want_that_another_client_replaces_is_told_again(tmp_path: Path) -> No
             content.order((A,))
             await content.paths((A,))
             own = scene.agent.wants[NAME]
-            scene.agent.wants[NAME] = Want(NAME)
+            scene.agent.wants.clear()
             await asyncio.sleep(3.0)
             assert scene.agent.wants[NAME] == own
             assert own.in_use == (A,)

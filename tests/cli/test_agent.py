@@ -13,7 +13,9 @@ import pytest
 
 from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import Priority, SequencePoint, Want
+from dlcore.agent.run_client import RunAgentClient
 from dlcore.publish import publish
+from dlcore.store.lock import RUN_LOCK, StateLock
 from tests.cli.helpers import TERMINATED, Ended, Here, dlcore, refused, start, wait
 from tests.engine.scene import publish_packages, sequence, step
 
@@ -117,6 +119,20 @@ def test_what_it_wants_is_listed_and_forgotten(site: Path, here: Here) -> None:
         assert run("forget", "--all", "--json").document == {"forgotten": ["tonight"]}
         assert run("wants", "--json").document == {"wants": []}
         refused(run("forget", "--json"), 2, "config")
+        lock = StateLock(state, 0.0, RUN_LOCK)
+        asyncio.run(begin_run(state))
+        ended = run("forget", "--all")
+        assert (ended.status, ended.out) == (0, "")
+        assert "dlcore-run is that of a run which goes on" in ended.err
+        refused(run("forget", "dlcore-run", "--json"), 10, "locked")
+        lock.release()
+        assert run("forget", "--all").out == "forgotten: dlcore-run\n"
+
+
+async def begin_run(state: Path) -> None:
+    """Tell the agent what a run tells it."""
+    async with RunAgentClient(state) as agent:
+        await agent.want_of_run(Want("dlcore-run", (PACKAGE,)))
 
 
 def test_packages_are_wanted_by_a_command(site: Path, here: Here) -> None:
