@@ -122,6 +122,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import PackageReady as PackageReady
     from dlcore.engine.events import PackageRepublished as PackageRepublished
     from dlcore.engine.events import PackageStarted as PackageStarted
+    from dlcore.engine.events import PackageTruth as PackageTruth
     from dlcore.engine.events import Progress as Progress
     from dlcore.engine.events import RangeFailed as RangeFailed
     from dlcore.engine.events import RestartRequested as RestartRequested
@@ -285,7 +286,7 @@ _PUBLIC = {
         "PackageFailed PackagePatched PackageProgress PackageReady PackageRepublished "
         "PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded RunSimulated "
         "RunStep StepEnded StepInterrupted StepRepeated StepSkipped StepStarted StepWaiting "
-        "TrafficChanged "
+        "PackageTruth TrafficChanged "
         "WaitingForAgent WaitingForNetwork encode:encode_event"
     ),
     "engine.fetching.fetch": "fetch",

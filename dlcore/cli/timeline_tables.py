@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dlcore.cli.output import say, show_table
+from dlcore.engine.events import PackageTruth
+from dlcore.engine.listeners.words import describe
 from dlcore.engine.units import amount, duration
 from dlcore.timeline import Timeline, headline, reasons, verdict
 from dlcore.timeline.endpoints import EndpointTimes
@@ -45,6 +49,7 @@ def show_timeline(timeline: Timeline) -> None:
             ),
             (_package(timeline, package) for package in timeline.packages),
         )
+        _show_truths(timeline.packages)
     if timeline.endpoints:
         say("")
         show_table(
@@ -64,6 +69,15 @@ def show_timeline(timeline: Timeline) -> None:
         _show_boundary_groups(timeline)
     if timeline.unreadable:
         say(f"\n{timeline.unreadable} lines of the record could not be read")
+
+
+def _show_truths(packages: Sequence[PackageTimes]) -> None:
+    """What vouches for the packages that no catalog names."""
+    for each in packages:
+        if each.truth != "manifest":
+            told = PackageTruth(each.package, each.truth, each.truth_known, each.content_hash)
+            has = f"; content hash {each.content_hash}" if each.content_hash else ""
+            say(f"{describe(told)}{has}")
 
 
 def _show_boundary_groups(timeline: Timeline) -> None:

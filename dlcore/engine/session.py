@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from dlcore.engine.documents.republished import Republished
-from dlcore.engine.events import Event, RunBegan, RunStep
+from dlcore.engine.events import Event, PackageTruth, RunBegan, RunStep
+from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.held_run import HeldRun
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
@@ -361,6 +362,12 @@ class Session:
         run = self._run
         name = self.sequence.name
         self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated, run.run_id))
+        for package_id in packages_in_order(self.sequence):
+            entry = self._content.library.known(package_id)
+            if entry and entry.content_hash:
+                truth = Truth.CONTENT_LIBRARY
+                told = truth.value, truth.known.value, entry.content_hash
+                self._bus.emit(PackageTruth(package_id, *told))
 
     def _tell_end(self, outcome: RunOutcome) -> None:
         self._bus.emit(self._figures.progress())

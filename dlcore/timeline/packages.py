@@ -34,6 +34,10 @@ class PackageTimes(msgspec.Struct, frozen=True):
         retry_s: Seconds of waiting before these.
         message: Why it failed.
         arrivals: How much of it was there when, as far as progress told.
+        truth: What vouches for it: ``manifest``, ``content-library`` or ``content-hash``.
+        truth_known: When it is known what each byte has to be: ``before-the-first-byte``, or
+            ``at-the-end``.
+        content_hash: The package content hash that is stated of it, hex; empty if none is.
     """
 
     package: str
@@ -47,6 +51,9 @@ class PackageTimes(msgspec.Struct, frozen=True):
     retry_s: float = 0.0
     message: str = ""
     arrivals: tuple[Arrival, ...] = ()
+    truth: str = "manifest"
+    truth_known: str = "before-the-first-byte"
+    content_hash: str = ""
 
     @property
     def fetched_bytes(self) -> int:
@@ -65,6 +72,7 @@ class PackagesSoFar:
     def __init__(self) -> None:
         self._packages: dict[str, PackageTimes] = {}
         self._arrivals: dict[str, list[Arrival]] = {}
+        self._truths: dict[str, events.PackageTruth] = {}
 
     def hear(self, event: events.Event, now_s: float) -> None:
         """Something happened, so many seconds into the run."""
@@ -74,6 +82,8 @@ class PackagesSoFar:
             case events.Progress():
                 for package, own in event.packages.items():
                     self._arrive(package, Arrival(now_s, own.verified_bytes))
+            case events.PackageTruth(package):
+                self._truths[package] = event
             case events.PackageReady(package):
                 if self._of(package).outcome != "ready":
                     self._note(package, outcome="ready", ended_s=now_s)
@@ -87,8 +97,18 @@ class PackagesSoFar:
     def all(self) -> tuple[PackageTimes, ...]:
         """All packages, in the order in which they were first heard of."""
         return tuple(
-            msgspec.structs.replace(own, arrivals=tuple(self._arrivals.get(package, ())))
+            msgspec.structs.replace(
+                self._with_truth(own), arrivals=tuple(self._arrivals.get(package, ()))
+            )
             for package, own in self._packages.items()
+        )
+
+    def _with_truth(self, own: PackageTimes) -> PackageTimes:
+        told = self._truths.get(own.package)
+        if told is None:
+            return own
+        return msgspec.structs.replace(
+            own, truth=told.truth, truth_known=told.known, content_hash=told.content_hash
         )
 
     def _start(self, package: str, content_bytes: int, reused_bytes: int, now_s: float) -> None:

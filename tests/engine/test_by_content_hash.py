@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.download.retry import Retry
-from dlcore.engine.events import Event, Progress
+from dlcore.engine.events import Event, PackageTruth, Progress
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.errors import (
@@ -86,10 +86,12 @@ def state_at(library: Path) -> Path:
 
 async def test_a_package_is_fetched_by_its_hash_alone(library: Path, told: str) -> None:
     asked = Asked()
-    found = await fetched(library, told, asked=asked)
+    events: list[Event] = []
+    found = await fetched(library, told, asked=asked, events=events)
     assert tree_at(library.parent / "to") == TREE
     assert (found.truth, found.stated_hash, found.version) == ("content-hash", "equal", None)
     assert (found.package, found.truth.known) == (PACKAGE_ID, "at-the-end")
+    assert PackageTruth(PACKAGE_ID, "content-hash", "at-the-end", told) in events
     assert found.endpoints == {"dp1": found.content_bytes}
     assert not state_at(library).exists()
     asked.requests.clear()

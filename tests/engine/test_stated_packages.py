@@ -10,12 +10,15 @@ import pytest
 from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
 from dlcore.engine.gather import preflight
+from dlcore.engine.listeners import run_records as records
+from dlcore.engine.listeners.lines import decode_lines
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, PreflightError
 from dlcore.publish import publish
 from dlcore.steps.interface import Job, Outcome
 from dlcore.tasksequence import read
+from dlcore.timeline import timeline_of
 from tests.engine.scene import sequence, step
 from tests.library_points import LARGE, TREE, Asked, point, serving_point
 from tests.publish.helpers import write_tree
@@ -55,6 +58,17 @@ async def test_a_step_gets_a_package_that_nobody_published(tmp_path: Path) -> No
     assert steps.found == [FILES]
     assert report.outcome == "succeeded"
     assert report.endpoints["dp1"].bytes_fetched >= sum(map(len, FILES.values()))
+
+
+async def test_the_record_of_a_run_says_what_vouches_for_its_packages(tmp_path: Path) -> None:
+    library, told = write_point(tmp_path)
+    async with serving_point(point(library)) as url:
+        await ran(stating(url, told), tmp_path / "state", Steps())
+    lines = records.read(tmp_path / "state", 0).splitlines(keepends=True)
+    (package,) = timeline_of(decode_lines(lines, source="record")).packages
+    assert (package.package, package.outcome) == (PACKAGE_ID, "ready")
+    assert (package.truth, package.truth_known) == ("content-library", "before-the-first-byte")
+    assert package.content_hash == told
 
 
 async def test_a_flipped_byte_never_reaches_a_step(tmp_path: Path) -> None:

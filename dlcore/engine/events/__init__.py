@@ -16,6 +16,7 @@ from dlcore.engine.events.content import (
     PackageReady,
     PackageRepublished,
     PackageStarted,
+    PackageTruth,
     RangeFailed,
     TrafficChanged,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "PackageReady",
     "PackageRepublished",
     "PackageStarted",
+    "PackageTruth",
     "Progress",
     "RangeFailed",
     "RestartRequested",

@@ -19,6 +19,24 @@ class PackageStarted(Event, frozen=True):
     reused_bytes: int
 
 
+class PackageTruth(Event, frozen=True):
+    """What vouches for a package that no catalog names; told of no other package.
+
+    Attributes:
+        package: Its id.
+        truth: ``content-library``: the digests of its files, which a content library states; or
+            ``content-hash``: the content hash of the whole, and nothing else.
+        known: When it is known what each byte has to be: ``before-the-first-byte``, or
+            ``at-the-end``.
+        content_hash: The package content hash that it has, hex; empty if none is stated.
+    """
+
+    package: str
+    truth: str
+    known: str
+    content_hash: str = ""
+
+
 class PackageReady(Event, frozen=True):
     """A package is complete and verified.
 

@@ -14,6 +14,15 @@ _PACES: Final = {
     "foreground": "fetching with the whole link",
 }
 
+_TRUTHS: Final = {
+    "content-library": "by the digests of its files in the content library",
+    "content-hash": "by the content hash of the whole",
+}
+_KNOWN: Final = {
+    "before-the-first-byte": "known before the first byte",
+    "at-the-end": "known when all has arrived",
+}
+
 _CAUSES: Final = {
     "began": "boundary groups",
     "network": "the network has changed",
@@ -31,6 +40,8 @@ def describe(event: events.Event) -> str:
         case events.PackagePatched(package, kept_bytes, patched_bytes):
             made = f"{amount(kept_bytes)} as they are, {amount(patched_bytes)} patched"
             return f"{package}: taken from older versions: {made}"
+        case events.PackageTruth(package, truth, known):
+            return f"{package}: verified {_TRUTHS.get(truth, truth)}, {_KNOWN.get(known, known)}"
         case events.PackageReady(package):
             return f"{package}: ready"
         case events.PackageFailed(package, message):
