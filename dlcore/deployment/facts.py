@@ -82,8 +82,9 @@ class Facts(msgspec.Struct, frozen=True):
         needs: In order of the steps.
         unresolved: In order of the steps.
         catalog: Package ids in the catalog, or why it could not be read.
-        holdings: Per endpoint this client may use the ids of the needed packages that it holds,
-            or why it could not be asked, without its name.
+        holdings: Per endpoint this client may use the ids of the needed packages that it holds, or
+            parts of which it holds while others hold the rest; or why it could not be asked,
+            without its name.
         fetch_bytes: Content still to be fetched, of the packages that the catalog has.
         free_bytes: Free space of the file system that holds the state directory.
         reserve_bytes: Free space to be left over there.

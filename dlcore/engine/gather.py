@@ -6,7 +6,6 @@ really serves it; a question that fails becomes a fact, never an error of its ow
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import sys
@@ -24,17 +23,15 @@ from dlcore.deployment import (
 from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
-from dlcore.engine.one_byte import read_one_byte
+from dlcore.engine.holdings import Holdings, look_at_holdings
 from dlcore.engine.overview import look_over, obstacles
 from dlcore.engine.path_lengths import too_long
-from dlcore.errors import DlcoreError, ExhaustedError, Fault, TransferError, TrustError
-from dlcore.model import Manifest
+from dlcore.errors import DlcoreError, TrustError
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.store import space_at
 from dlcore.tasksequence import TaskSequence
 from dlcore.tasksequence.step_types import UPGRADE
-from dlcore.transfer import Endpoint
 from dlcore.waiting import in_thread
 
 _log = logging.getLogger(__name__)
@@ -89,8 +86,7 @@ async def gather(
     packages = tuple(dict.fromkeys(need.package_id for need in overview.needs))
     catalog: Answer
     catalog_remedy = ""
-    holdings: dict[str, Answer] = {}
-    holding_remedies: dict[str, str] = {}
+    holdings = Holdings({}, {})
     fetch_bytes = 0
     programs: dict[str, Mapping[str, str]] = {}
     lengths: tuple[TooLong, ...] | None = None
@@ -104,7 +100,7 @@ async def gather(
         catalog = frozenset(library.catalog.packages)
         listed = [package for package in packages if package in catalog]
         asked = [each for each in client.endpoints if client.boundaries.possible(each.name)]
-        holdings, holding_remedies = await _holdings(asked, library, listed)
+        holdings = await look_at_holdings(asked, library, listed)
         fetch_bytes = await _fetch_bytes(client, library, listed)
         if not isinstance(executor, SimulatingExecutor):  # it runs no program
             programs = await _programs(library, listed)
@@ -119,8 +115,8 @@ async def gather(
         unresolved=overview.unresolved,
         catalog=catalog,
         catalog_remedy=catalog_remedy,
-        holdings=holdings,
-        holding_remedies=holding_remedies,
+        holdings=holdings.answers,
+        holding_remedies=holdings.remedies,
         fetch_bytes=fetch_bytes,
         free_bytes=space.free_bytes,
         reserve_bytes=client.reserve.of(space.disk_bytes),
@@ -139,27 +135,6 @@ async def gather(
 def _undescribed(client: Client, packages: Sequence[str]) -> dict[str, str]:
     troubles = {package: client.catalogs.stated.trouble(package) for package in packages}
     return {package: trouble.message for package, trouble in troubles.items() if trouble}
-
-
-async def _holdings(
-    endpoints: Sequence[Endpoint], library: Library, packages: Sequence[str]
-) -> tuple[dict[str, Answer], dict[str, str]]:
-    """What each endpoint really serves, or why it cannot be asked; and what helps against that."""
-    manifests: list[Manifest] = []
-    complaints: dict[str, list[TransferError]] = {endpoint.name: [] for endpoint in endpoints}
-    for package in packages:
-        try:
-            manifests.append((await library.manifest(package))[0])
-        except ExhaustedError as error:
-            for cause in error.causes:
-                complaints.setdefault(cause.endpoint, []).append(cause)
-        except DlcoreError:
-            pass  # then no endpoint has the package
-    answers = await asyncio.gather(
-        *(_holding(each, library, manifests, complaints[each.name]) for each in endpoints)
-    )
-    remedies = {name: told[0].remedy for name, told in complaints.items() if told}
-    return {e.name: answer for e, answer in zip(endpoints, answers, strict=True)}, remedies
 
 
 async def _programs(library: Library, packages: Sequence[str]) -> dict[str, Mapping[str, str]]:
@@ -181,45 +156,6 @@ async def _too_long(
             folder = client.store.content_folder(package, entry.version, entry.manifest)
             found.append(too_long(str(folder), (await library.manifest(package))[0]))
     return tuple(filter(None, found))
-
-
-async def _holding(
-    endpoint: Endpoint,
-    library: Library,
-    manifests: Sequence[Manifest],
-    complaints: list[TransferError],
-) -> Answer:
-    """What it serves; if that is nothing, why, unless it just has nothing.
-
-    Args:
-        endpoint: Is asked.
-        library: Asks it.
-        manifests: What it is asked for.
-        complaints: How it has failed up to now; what it fails with here is added.
-    """
-
-    async def ask(manifest: Manifest) -> str:
-        try:
-            return manifest.package_id if await _serves(endpoint, library, manifest) else ""
-        except TransferError as error:
-            complaints.append(error)
-            return ""
-
-    held = frozenset(filter(None, await asyncio.gather(*map(ask, manifests))))
-    complaints[:] = [error for error in complaints if error.fault is not Fault.NOT_FOUND]
-    if held or not complaints:
-        return held
-    return complaints[0].message.removeprefix(f"{endpoint.name}: ")
-
-
-async def _serves(endpoint: Endpoint, library: Library, manifest: Manifest) -> bool:
-    """Whether every object is there, as far as locating them and one byte tell."""
-    placement = await library.place(endpoint, manifest)
-    if len(placement.held) < len(manifest.objects):
-        return False
-    if manifest.objects:
-        await read_one_byte(placement, 0)
-    return True
 
 
 async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]) -> int:

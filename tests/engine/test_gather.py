@@ -147,6 +147,19 @@ async def test_one_endpoint_that_has_it_is_enough(root: Path) -> None:
     assert failures(await check(root, upgrade(OS), endpoints=both)) == set()
 
 
+async def test_endpoints_that_have_it_together_are_enough(root: Path) -> None:
+    """A content library spans several drives, and each has some files of a package."""
+    shutil.copytree(root / "published", root / "other")
+    stored = sorted(objects(root), key=lambda path: path.stat().st_size)
+    stored[-1].unlink()
+    two = file_endpoint("one", root / "published") + file_endpoint("two", root / "other")
+    for number, path in enumerate(stored[:-1]):
+        assert failures(await check(root, upgrade(OS), endpoints=two)) == set(), number
+        (root / "other" / "objects" / path.name).unlink()
+    (root / "other" / "objects" / stored[-1].name).unlink()
+    assert failures(await check(root, upgrade(OS), endpoints=two)) == {"content-distributed"}
+
+
 async def test_a_catalog_that_cannot_be_read_is_told(root: Path) -> None:
     (root / "published" / "catalog.json").write_text("{")
     assert "catalog" in failures(await check(root, upgrade(OS)))
