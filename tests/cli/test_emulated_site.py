@@ -308,3 +308,45 @@ def test_a_state_folder_serves_what_is_in_the_folder_now(tmp_path: Path) -> None
         listed = [path.stem for path in (prepared.drives[0] / "PkgLib").iterdir()]
         catalog = decode_catalog((prepared.documents / CATALOG_KEY).read_bytes(), source="catalog")
         assert (listed, list(catalog.packages)) == ([name], [name])
+
+
+def stating(site: Site, folder: Path, told: str) -> Path:
+    """A deployment file without a catalog, over the drives of the content library."""
+    drives = "".join(
+        f"[[endpoint]]\nname = 'drive {n}'\nkind = 'content-library'\npath = '{path}'\n"
+        for n, path in enumerate(site.ready["content_library"])
+    )
+    config = folder / f"{told[:8]}.toml"
+    stated = (
+        f'[packages.{PACKAGE}]\ncontent_hash = "sha256:{told}"\n[client]\non_internet = false\n'
+    )
+    retries = '[variables]\nSMSTSDownloadRetryCount = "0"\n'
+    config.write_text(f"{stated}{retries}{drives}", encoding="utf-8")
+    return config
+
+
+def test_a_sequence_runs_by_a_stated_content_hash(here: Here, site: Site, tmp_path: Path) -> None:
+    """Fault: the content hash of a package is stated, and a file of it has a flipped byte, or the
+    hash is wrong. The run fails in the one case, and does not begin in the other.
+    """
+    stated = Path(site.ready["content_library"][0], "DataLib", f"{PACKAGE}.1.INI")
+    told = stated.read_text(encoding="ascii").partition("Hash=")[2].strip()
+    (tmp_path / "one.xml").write_bytes(sequence(step("Drivers", package=PACKAGE)))
+    config = stating(site, tmp_path, told)
+    where = ("--config", config, "--state", tmp_path / "state")
+    wrong = ("--config", stating(site, tmp_path, "AB" * 32), "--state", tmp_path / "state")
+    planned = here("plan", tmp_path / "one.xml", *wrong)
+    assert (planned.status, told in planned.out) == (14, True), planned.out
+    assert here("run", tmp_path / "one.xml", *wrong, "--simulate", "0").status == 14
+    with site.damaged():
+        failed = here("run", tmp_path / "one.xml", *where, "--simulate", "0")
+    assert failed.status not in (0, 14), failed.err
+    assert "large.bin does not match" in failed.err + failed.out
+    checks = here("plan", tmp_path / "one.xml", *where, "--json").document["checks"]
+    outcomes = {check["name"]: check["outcome"] for check in checks}
+    assert outcomes["catalog"] == outcomes["content-distributed"] == "passed"
+    ran = here("run", tmp_path / "one.xml", *where, "--simulate", "0", "--json")
+    assert ran.status == 0, ran.err
+    report = here("report", "--state", tmp_path / "state").out
+    assert "verified by the digests of its files in the content library, known before" in report
+    assert told in report
