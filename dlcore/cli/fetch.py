@@ -120,7 +120,9 @@ T = TypeVar("T")
     "of files at URLs. If nothing else is named, all files of the list at this URL are fetched.",
 )
 @click.option(
-    "--catalog", type=EXISTING_FILE, help="Trusted catalog; by default the first endpoint's."
+    "--catalog",
+    type=EXISTING_FILE,
+    help="Trusted catalog, a file; by default the first endpoint's is read.",
 )
 @click.option(
     "--catalog-sha256", default="", metavar="HEX", help="SHA-256 that the catalog must have."

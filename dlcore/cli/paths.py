@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import click
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path, shown, why_no_folder
 from dlcore.printable import quoted
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
 
 
 def as_argument(path: Path | str) -> str:
@@ -62,6 +65,11 @@ class _Existing(_Path):
             from dlcore.transfer import redact_named
 
             named = redact_named(os.fsdecode(value))
+            if _URL.match(named):
+                raise ConfigError(
+                    f"{named} is a URL, and not a path on this machine",
+                    remedy="Download it first, and name its path.",
+                ) from None
             raise NotFoundError(f"{named} does not exist", remedy="Check the path.") from None
         except OSError as error:
             from dlcore.disk.faults import storage_error

@@ -45,5 +45,6 @@ def trust_store(authorities: str) -> Check:
         "trust-store",
         CheckOutcome.WARNING,
         "this system has no certificate authorities, so no https server is trusted",
-        "Install the package ca-certificates, or name your authorities with ca_file.",
+        "Install the package ca-certificates, or name your authorities with --ca-file (ca_file in a"
+        " deployment file).",
     )

@@ -48,6 +48,7 @@ WRONG = [
     ("report FILE", 3, "FILE: no line of it is an event of dlcore"),
     ("plan FILE", 3, "FILE: not well-formed XML"),
     ("plan missing.xml", 4, "missing.xml does not exist"),
+    ("fetch A --catalog https://u:p@h/catalog.json", 2, "https://***@h/catalog.json is a URL"),
     ("fetch ABC00009 -o to --from SITE", 4, "package ABC00009 is not in the catalog"),
     ("tree SITE ABC00001 9", 4, "has no package ABC00001 version 9"),
 ]

@@ -126,6 +126,12 @@ _WRONG_TIME = frozenset({9, 10})
 Source: OpenSSL, ``x509_vfy.h``: X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED.
 """
 
+_OTHER_NAME = frozenset({62, 64})
+"""OpenSSL's codes for a certificate of another host name, and of another IP address.
+
+Source: the same: X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH.
+"""
+
 
 def error_of_status(
     endpoint: str, request: str, status: int, headers: Mapping[str, str]
@@ -186,12 +192,15 @@ def _tls_error(endpoint: str, request: str, error: OSError) -> TlsError:
 
 def _certificate_remedy(error: OSError) -> str:
     cause = getattr(error, "certificate_error", error)
-    if getattr(cause, "verify_code", None) in _WRONG_TIME:
+    code = getattr(cause, "verify_code", None)
+    if code in _OTHER_NAME:
+        return "Name the server as its certificate does; or the server needs another certificate."
+    if code in _WRONG_TIME:
         return (
             f"This machine's clock says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: set it if that is"
             " wrong. Else the server needs another certificate."
         )
-    return "Name your own authority with ca_file; check this machine's clock."
+    return "If the authority is your own, name it with --ca-file (ca_file in a deployment file)."
 
 
 def error_of_exception(
