@@ -112,7 +112,7 @@ class AgentService:
             LockedError: Another process holds it; the message says which.
             StorageError: It cannot be used.
         """
-        await self._client.hold()
+        await self._client.hold(is_beside_runs=True)
         self._client.bus.subscribe(self._hear)
         await self._memory.load()
         self.events.next_number = self._memory.next_event_number

@@ -174,18 +174,23 @@ class Client:
     ) -> None:
         await self._stack.aclose()
 
-    async def hold(self) -> None:
+    async def hold(self, *, is_beside_runs: bool = False) -> None:
         """Lock the state directory until the client is closed. Idempotent.
 
         `fetch` and `session` do it themselves.
 
+        Args:
+            is_beside_runs: Whether runs of other processes may go on there, as beside an agent.
+
         Raises:
-            LockedError: Another process holds it; the message says which.
+            LockedError: Another process holds it, or a run or its step works there; the message
+                says which.
             StorageError: It cannot be used.
         """
         async with self._holding:
             if not self._held:
-                self.store = await hold(self.state, self._wait_s, self.policy.lock_retry_s)
+                times = self._wait_s, self.policy.lock_retry_s
+                self.store = await hold(self.state, *times, is_beside_runs=is_beside_runs)
                 self._stack.callback(self.store.close)
                 cache = self.deployment.cache
                 limit = CacheLimit(cache.max_bytes, cache.max_share)

@@ -50,3 +50,18 @@ def test_a_run_begins_although_an_agent_looks_at_its_lock_in_that_moment(tmp_pat
         lock.release()
 
     virtually(main())
+
+
+def test_only_an_agent_takes_the_content_of_a_run_that_goes_on(tmp_path: Path) -> None:
+    """Fault: the agent of a run dies while a step works. Only another agent takes the content."""
+
+    async def main() -> None:
+        Store.open(tmp_path).close()
+        run = StateLock(tmp_path, 0.0, RUN_LOCK)
+        with pytest.raises(LockedError, match="a task sequence is run"):
+            await hold(tmp_path, 0.0, 0.1)
+        (await hold(tmp_path, 0.0, 0.1, is_beside_runs=True)).close()
+        run.release()
+        (await hold(tmp_path, 0.0, 0.1)).close()
+
+    virtually(main())
