@@ -130,6 +130,7 @@ def command(
     shard: str | None,
     shards: int | None,
     parts: str,
+    withdraw_gone: int | None,
     dask: str | None,
     programs: dict[str, str],
     patch_from: tuple[str, ...],
@@ -155,7 +156,7 @@ def command(
         raise click.UsageError("--repair has no --patch-from: publish again to mend patches")
     if is_repair and documents_only:
         raise click.UsageError("--repair and --documents-only exclude each other")
-    asked = LibraryAsked(everything, shard, shards, parts, dask)
+    asked = LibraryAsked(everything, shard, shards, parts, dask, withdraw_gone)
     asked.check(
         content_library=content_library,
         of_one_package={

@@ -37,6 +37,7 @@ class LibraryAsked(NamedTuple):
         shards: How many shards to join; None to publish.
         parts: Where the parts of shards are kept; empty for the site.
         dask: Address of a scheduler of Dask; None for threads of this process.
+        withdraw_gone: How many contents are to be withdrawn; None for none.
     """
 
     everything: bool
@@ -44,6 +45,7 @@ class LibraryAsked(NamedTuple):
     shards: int | None
     parts: str
     dask: str | None
+    withdraw_gone: int | None = None
 
     def check(self, *, content_library: bool, of_one_package: Mapping[str, object]) -> None:
         """Refuse options that do not go together.
@@ -57,8 +59,12 @@ class LibraryAsked(NamedTuple):
         """
         mode = "--join" if self.shards is not None else "--all"
         if not self.is_asked:
-            for name, text in (("--shard", self.shard), ("--dask", self.dask)):
-                if text is not None:
+            for name, value in (
+                ("--shard", self.shard),
+                ("--dask", self.dask),
+                ("--withdraw-gone", self.withdraw_gone),
+            ):
+                if value is not None:
                     raise click.UsageError(f"{name} goes with --all")
             if self.parts:
                 raise click.UsageError("--parts goes with --shard or --join")
@@ -68,6 +74,8 @@ class LibraryAsked(NamedTuple):
                 raise click.UsageError(f"{mode} and {name} exclude each other")
         if self.shards is not None and (self.everything or self.shard or self.dask):
             raise click.UsageError("--join goes without --all, --shard and --dask")
+        if self.withdraw_gone is not None and (self.shards is not None or self.shard):
+            raise click.UsageError("--withdraw-gone goes without --shard and --join")
         if self.shards is None and not content_library:
             raise click.UsageError("--all goes with --content-library")
         if self.parts and self.shards is None and self.shard is None:
@@ -113,6 +121,14 @@ def library_options(command: Command) -> Command:
                 "[default: the site]",
             ),
             click.option(
+                "--withdraw-gone",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="With --all: take what the library has no more out of the catalog, if it is "
+                "exactly N contents; else nothing is done. A run without this option names them. "
+                "Their content stays until dlcore prune removes it.",
+            ),
+            click.option(
                 "--dask",
                 metavar="ADDRESS",
                 help="With --all: publish by the workers of this Dask scheduler, such as "
@@ -146,6 +162,7 @@ def publish_everything(
             **(how | more),
             parts=asked.parts,
             dask=asked.dask,
+            withdraw_gone=asked.withdraw_gone,
             tell=lambda count, of: view.line(f"{count} of {of} contents"),
         )
     if as_json:
@@ -186,7 +203,11 @@ def _published(done: PublishedLibrary, *, is_dry_run: bool, shard: str) -> list[
     if is_dry_run:
         counts += " (dry run)"
         lines += _some("new", _names(done.new)) + _some("changed", _names(done.changed))
-    lines += _some("not in the library any more, and still published", done.gone)
+    out = set(done.withdrawn)
+    still = [each for each in done.gone if each not in out]
+    withdrawn = "would be withdrawn" if is_dry_run else "withdrawn"
+    lines += _some(f"not in the library any more, and {withdrawn}", done.withdrawn)
+    lines += _some("not in the library any more, and still published", still)
     lines.append(counts)
     if not is_dry_run:
         lines.append(

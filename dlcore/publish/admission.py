@@ -126,5 +126,29 @@ def with_entries(
     return encode_catalog(msgspec.structs.replace(catalog, packages=packages)), refused
 
 
+def without_entries(
+    current: bytes | None, entries: Mapping[str, CatalogEntry], *, source: str
+) -> tuple[bytes | None, list[str]]:
+    """Take packages out of a catalog document.
+
+    Args:
+        current: As of `with_entry`.
+        entries: What the catalog stated of them; those of which it states something else stay.
+        source: As there.
+
+    Returns:
+        The new document, None if nothing changes; and the ids of what was taken out.
+
+    Raises:
+        ManifestError: The catalog is malformed.
+    """
+    catalog = _read(current, source)
+    out = [own for own, entry in entries.items() if catalog.packages.get(own) == entry]
+    if not out:
+        return None, out
+    packages = {own: entry for own, entry in catalog.packages.items() if own not in set(out)}
+    return encode_catalog(msgspec.structs.replace(catalog, packages=packages)), out
+
+
 def _read(current: bytes | None, source: str) -> Catalog:
     return Catalog(1, {}) if current is None else decode_catalog(current, source=source)

@@ -20,6 +20,7 @@ from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.prune_mark import Now, PruneWatch
 from dlcore.publish.shards import Part, Shard, read_part, write_part
 from dlcore.publish.site_catalog import SiteCatalog
+from dlcore.publish.withdrawing import withdraw
 
 Entries = Mapping[str, CatalogEntry]
 Refused = Mapping[str, DlcoreError]
@@ -81,6 +82,7 @@ class IntoCatalog:
         self._target = target
         self._catalog = catalog
         self._replace = replace
+        self._policy = policy
         self._watch = PruneWatch(target, policy, now)
         self._published = dict(published)
         self.known: Entries = published
@@ -118,6 +120,18 @@ class IntoCatalog:
 
     def finish(self, refused: Sequence[Refusal], gone: Sequence[str]) -> None:
         """Nothing: the catalog says it all."""
+
+    def withdraw(self, gone: Sequence[str]) -> tuple[str, ...]:
+        """Take out what it stated when this began, unless it states something else by now.
+
+        Returns:
+            Ids of what was taken out; raises as `withdrawing.withdraw`.
+        """
+        entries = {own: self.known[own] for own in gone}
+        at_once = self._policy.looked_at_at_once
+        out = withdraw(self._target, self._catalog, entries, self._watch, at_once)
+        self.documents += bool(out)
+        return out
 
 
 class IntoPart:

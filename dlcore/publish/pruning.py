@@ -101,7 +101,8 @@ def prune(
     Args:
         where: A folder, or a URL with the scheme ``az``, ``s3`` or ``gs``.
         keep: How many versions of each package to keep, the current one included; 1 or more. None
-            for all that ``older_than_s`` leaves.
+            for all that ``older_than_s`` leaves. Of a package that the catalog does not name, none
+            is kept for its number.
         older_than_s: Only remove versions in whose place another one came longer ago than this.
         trust_root: Root document that says which catalog counts; for a signed site, this or keys.
         sign_with: Private keys, in place of the root; nothing is signed with them.
@@ -177,7 +178,9 @@ def old_versions(found: Iterable[Stored], limits: Limits, now: datetime) -> list
     """The versions to remove. Pure.
 
     A version is replaced when the manifest of the next one was stored. The newest versions are
-    those with the highest numbers; of several with the same number, the one stored last.
+    those with the highest numbers; of several with the same number, the one stored last. Of a
+    package that the catalog does not name, every version is old; the last one of it was replaced
+    when it was stored, which its withdrawal does anew.
 
     Args:
         found: All versions of a site.
@@ -188,8 +191,9 @@ def old_versions(found: Iterable[Stored], limits: Limits, now: datetime) -> list
     by_package = sorted(found, key=lambda each: each.version.package_id)
     for _, group in itertools.groupby(by_package, key=lambda each: each.version.package_id):
         own = sorted(group, key=_newest_first)
+        keep = (limits.keep or 0) if own[0].is_current else 0
         for place, each in enumerate(own):
-            is_beyond = limits.keep is None or place >= limits.keep
+            is_beyond = place >= keep
             if not each.is_current and is_beyond and _was_replaced(each, own, limits, now):
                 old.append(each)
     return sorted(old, key=lambda each: each.version)

@@ -9,23 +9,28 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
+import msgspec
+
+from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.long_path import long_path
 from dlcore.model import CATALOG_KEY, DEFAULT_BLOCK_BYTES
 from dlcore.publish.destination import Destination
-from dlcore.publish.entering import Entering, IntoCatalog, IntoPart
+from dlcore.publish.entering import IntoCatalog, IntoPart
 from dlcore.publish.known_digests import KnownDigests
 from dlcore.publish.library_contents import list_contents
 from dlcore.publish.library_work import ContentPublisher, LibraryOptions
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.preparing import check_block_bytes, refuse_own_source
-from dlcore.publish.prune_mark import now_utc
+from dlcore.publish.prune_mark import Now, now_utc
 from dlcore.publish.reading import map_ahead
 from dlcore.publish.shards import ALL, Shard
 from dlcore.publish.site_catalog import catalog_of, packages_of, read_trusted
 from dlcore.publish.whole_library import PublishedLibrary, Tell, WholeLibrary
+from dlcore.publish.withdrawing import check_withdrawal
 
 
 def publish_library(
@@ -43,6 +48,7 @@ def publish_library(
     trust_root: Path | None = None,
     passphrase: bytes | None = None,
     dry_run: bool = False,
+    withdraw_gone: int | None = None,
     tell: Tell | None = None,
     memory: Path | None = None,
     policy: PublishPolicy = DEFAULT_POLICY,
@@ -66,6 +72,9 @@ def publish_library(
         passphrase: As of `publish`.
         dry_run: Whether to find out only what would be done, and to write nothing. Content is read
             only where nothing else can tell whether it has changed.
+        withdraw_gone: Take what the library has no more out of the catalog, if it is exactly that
+            many; else nothing is published. None to leave it there. Its content stays until it is
+            pruned.
         tell: Told of the progress.
         memory: Folder that keeps which digests objects have, so that files that are known are not
             read again; None for one with the user's state. Dask's workers use that in any case.
@@ -74,7 +83,8 @@ def publish_library(
     After an error the site is valid; what was stored is not sent again.
 
     Raises:
-        ConfigError: An argument, or the catalog, forbids it; the user's fault.
+        ConfigError: An argument, or the catalog, forbids it; or something is to be withdrawn, and
+            the library could not be read as a whole, or the number is another; the user's fault.
         ManifestError: The catalog, or the part of the shard, is malformed.
         TrustError: The site's signatures are not what was signed last.
         StorageError: The disk of the site failed, or the library cannot be listed.
@@ -82,39 +92,70 @@ def publish_library(
         LockedError: The site is being pruned.
     """
     check_block_bytes(block_bytes)
+    if shard != ALL and withdraw_gone is not None:
+        raise ConfigError(
+            "a shard does not see all that is gone",
+            remedy="Leave --withdraw-gone out; after the join, publish the whole library with it.",
+        )
     own = tuple(long_path(root.absolute()) for root in roots)
     options = LibraryOptions(own, block_bytes, pack, replace, documents_only)
     target = open_destination(destination, policy)
     for root in own:
         refuse_own_source(target, root)
-    entering: Entering
+    catalog = None
     if shard == ALL:
         catalog = catalog_of(target, sign_with, trust_root, passphrase, keeps=not dry_run)
-        published = packages_of(catalog.read(), target)
-        entering = IntoCatalog(
-            target, catalog, published, replace=replace, policy=policy, now=now_utc
-        )
+        document = catalog.read()
     else:
-        published = packages_of(
-            _read_without_keys(target, sign_with, trust_root, passphrase), target
-        )
+        document = _read_without_keys(target, sign_with, trust_root, passphrase)
+    published = packages_of(document, target)
+    common: _Common = {"replace": replace, "policy": policy, "now": now_utc}
+    entering: IntoCatalog | IntoPart
+    if catalog:
+        entering = IntoCatalog(target, catalog, published, **common)
+    else:
         kept = open_destination(parts, policy) if parts else target
-        entering = IntoPart(
-            target, kept, shard, published, replace=replace, policy=policy, now=now_utc
-        )
+        entering = IntoPart(target, kept, shard, published, **common)
     contents = list_contents(own, policy.library_readers)
     whole = WholeLibrary(contents, published, entering, shard, policy, tell or (lambda *_: None))
+    if withdraw_gone is not None:
+        check_withdrawal(contents, whole.gone, withdraw_gone, target.name)
     with contextlib.ExitStack() as opened:
         if dask is not None and not dry_run:
             require("dask")
             from dlcore.publish.on_dask import dask_workers
 
-            return whole.run(opened.enter_context(dask_workers(dask, destination, options)))
-        digests = opened.enter_context(contextlib.closing(KnownDigests(memory, keeps=not dry_run)))
-        publisher = ContentPublisher(target, options, policy, digests)
-        work = publisher.foresee if dry_run else publisher.publish
-        doing = partial(map_ahead, work, workers=policy.contents_at_once)
-        return whole.foresee(doing) if dry_run else whole.run(doing)
+            done = whole.run(opened.enter_context(dask_workers(dask, destination, options)))
+        else:
+            known = KnownDigests(memory, keeps=not dry_run)
+            digests = opened.enter_context(contextlib.closing(known))
+            publisher = ContentPublisher(target, options, policy, digests)
+            work = publisher.foresee if dry_run else publisher.publish
+            doing = partial(map_ahead, work, workers=policy.contents_at_once)
+            done = whole.foresee(doing) if dry_run else whole.run(doing)
+    if withdraw_gone is None or isinstance(entering, IntoPart):
+        return done
+    if dry_run:
+        return msgspec.structs.replace(done, withdrawn=whole.gone)
+    return _without_gone(done, entering)
+
+
+class _Common(TypedDict):
+    """What `IntoCatalog` and `IntoPart` have in common."""
+
+    replace: bool
+    policy: PublishPolicy
+    now: Now
+
+
+def _without_gone(done: PublishedLibrary, entering: IntoCatalog) -> PublishedLibrary:
+    """Withdraw what is gone: the last change of the catalog."""
+    before = entering.documents
+    withdrawn = entering.withdraw(done.gone)
+    changes = entering.documents - before
+    return msgspec.structs.replace(
+        done, withdrawn=withdrawn, documents_written=done.documents_written + changes
+    )
 
 
 def _read_without_keys(

@@ -52,11 +52,13 @@ class PublishedLibrary(msgspec.Struct, frozen=True):
         new: What the catalog did not have.
         changed: What it had in an earlier version, or with other content.
         unchanged: Number of contents that it had as they are.
-        gone: Ids that the catalog has and the library does not. They stay published.
+        gone: Ids that the catalog has and the library does not. They stay published, unless they
+            are withdrawn.
         refused: What was not published, and why.
         objects_written: Number of objects that were written.
         written_bytes: Length of these objects.
         documents_written: Number of manifests, and changes of the catalog or of the shard's part.
+        withdrawn: Those of what is gone that were taken out of the catalog, or would be.
     """
 
     contents: int
@@ -69,6 +71,7 @@ class PublishedLibrary(msgspec.Struct, frozen=True):
     objects_written: int = 0
     written_bytes: int = 0
     documents_written: int = 0
+    withdrawn: tuple[str, ...] = ()
 
 
 class WholeLibrary:
@@ -110,6 +113,11 @@ class WholeLibrary:
         )
         self._done: dict[str, Done] = {}
         self._round = 0
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Ids that the catalog has and the library does not."""
+        return self._gone
 
     def run(self, doing: Doing) -> PublishedLibrary:
         """Publish what is not at the site yet.

@@ -94,6 +94,25 @@ def test_the_content_of_an_application_is_fetched_from_the_site(
     assert "in version 2" in other.err
 
 
+def test_what_is_gone_is_withdrawn_by_its_number(here: Here, library: Path, tmp_path: Path) -> None:
+    asked = ("publish", "--content-library", library, "--all", "--to", tmp_path / "site")
+    here(*asked)
+    (library / "PkgLib" / f"{package(1)}.INI").unlink()
+    line = f"not in the library any more, and {{}}: {package(1)}"
+    assert line.format("still published") in here(*asked).out
+    ended = here(*asked, "--withdraw-gone", "2")
+    assert ended.status == 2
+    assert "1 content of" in ended.err
+    assert (
+        line.format("would be withdrawn") in here(*asked, "--withdraw-gone", "1", "--dry-run").out
+    )
+    assert line.format("withdrawn") in here(*asked, "--withdraw-gone", "1").out
+    assert "not in the library any more" not in here(*asked).out
+    assert here("verify", tmp_path / "site").status == 0
+    alone = here("publish", library, "--to", tmp_path / "site", "--withdraw-gone", "1")
+    assert (alone.status, "--withdraw-gone goes with --all" in alone.err) == (2, True)
+
+
 def test_joining_says_which_shard_is_missing(here: Here, tmp_path: Path) -> None:
     ended = here("publish", "--join", "2", "--to", tmp_path / "site", "--json")
     assert "shard 1/2 has no part" in str(refused(ended, 4, "not-found")["message"])
