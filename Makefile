@@ -12,11 +12,14 @@ NATIVE := $(wildcard dlcore_ext/*.pyx dlcore_ext/*.pxd dlcore_ext/csrc/*)
 # An editable installation is not compiled, as others are: the first run would have to. An extension
 # that was built for one version of Python would be found before the new one.
 $(VENV)/ready: pyproject.toml setup.py $(NATIVE)
-	@echo "setting up $(VENV): packages are fetched and built, once; this takes some minutes ..."
+	@echo "setting up $(VENV), once; this takes some minutes ..."
 	@rm -f dlcore_ext/_blocks.cpython-*
 	@$(PYTHON) -m venv $(VENV) \
+	&& echo "  1 of 3: updating pip ..." \
 	&& $(RUN) -m pip install --quiet --upgrade pip \
+	&& echo "  2 of 3: downloading some 150 packages, and compiling dlcore (most of the time) ..." \
 	&& $(RUN) -m pip install --quiet --editable '.[test,check]' \
+	&& echo "  3 of 3: compiling to bytecode ..." \
 	&& $(RUN) -m compileall -q dlcore \
 	&& touch $@ \
 	|| { printf '\nThis needs %s\n' "$(NEEDS)" >&2; exit 1; }

@@ -48,11 +48,12 @@ def main() -> None:
     sources, published, state = root / "source", root / "published", root / "state"
     for folder in (state, root / "drivers"):
         shutil.rmtree(folder, ignore_errors=True)
-    click.echo("making the packages of an in-place upgrade ...")
+    click.echo("making the packages of an in-place upgrade, and publishing them ...")
     content.make_sources(sources)
     sequence = root / "upgrade.zip"
     sequence.write_bytes(export())
     publish(sources, published)
+    click.echo("running the upgrade, while its packages arrive from an emulated gateway ...")
     with gateway(published, root / "gateway") as client:
         config = demo_config(client, root)
         report, renewals = asyncio.run(run(sequence, config, state))
