@@ -59,12 +59,12 @@ class LibraryAsked(NamedTuple):
         """
         mode = "--join" if self.shards is not None else "--all"
         if not self.is_asked:
-            for name, value in (
-                ("--shard", self.shard),
-                ("--dask", self.dask),
-                ("--withdraw-gone", self.withdraw_gone),
+            for name, is_given in (
+                ("--shard", self.shard is not None),
+                ("--dask", self.dask is not None),
+                ("--withdraw-gone", self.withdraw_gone is not None),
             ):
-                if value is not None:
+                if is_given:
                     raise click.UsageError(f"{name} goes with --all")
             if self.parts:
                 raise click.UsageError("--parts goes with --shard or --join")
