@@ -11,18 +11,24 @@ import pytest
 from dlcore.agent.client import AgentClient
 from dlcore.agent.fetching import fetch_by_agent
 from dlcore.agent.interface import StatedContent, Want
+from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.policy import AgentPolicy
+from dlcore.agent.remembered import Remembered
 from dlcore.agent.run_content import content_of_agent
 from dlcore.agent.running import running_agent
+from dlcore.agent.site import Site
 from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
 from dlcore.engine.delivery.deliveries import Deliveries
+from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.run import run_sequence
 from dlcore.errors import DlcoreError, ExhaustedError, IntegrityError, NotFoundError
+from dlcore.publish import publish
 from dlcore.tasksequence import read
 from tests.agent.test_run_content import Steps, files_in
 from tests.engine.scene import sequence, step
 from tests.library_points import LARGE, TREE, Asked, point, serving_point
+from tests.publish.helpers import write_tree
 from tests.publish.library import PACKAGE_ID, file_of
 from tests.stated_packages import stating, write_point
 
@@ -32,11 +38,7 @@ NOT_RETRIED = '[variables]\nSMSTSDownloadRetryCount = "0"'
 
 @asynccontextmanager
 async def agent_of(settings: Deployment, state: Path) -> AsyncIterator[AgentClient]:
-    policy = AgentPolicy(fresh_s=0.0)
-    async with (
-        running_agent(settings, state, version="0", policy=policy),
-        AgentClient(state) as agent,
-    ):
+    async with running_agent(settings, state, version="0"), AgentClient(state) as agent:
         yield agent
 
 
@@ -79,6 +81,48 @@ async def test_a_want_states_what_neither_catalog_nor_settings_know(tmp_path: Pa
             )
     assert files_in(tmp_path / "to") == FILES
     assert (found.truth, found.stated_hash) == ("content-library", "equal")
+
+
+async def test_the_catalog_counts_before_what_a_want_states(tmp_path: Path) -> None:
+    library, told = write_point(tmp_path)
+    other = write_tree(tmp_path / "other", {"setup.exe": b"another one"})
+    publish(other, package_id=PACKAGE_ID, version=12, destination=str(tmp_path / "published"))
+    site = (
+        f"[catalog]\npath = '{tmp_path / 'published' / 'catalog.json'}'\n"
+        f"[[endpoint]]\nname = 'site'\nkind = 'file'\npath = '{tmp_path / 'published'}'\n"
+    )
+    async with (
+        serving_point(point(library)) as url,
+        agent_of(stating(url, "", site), tmp_path / "state") as agent,
+    ):
+        await agent.want(stated(told))
+        assert files_in(await agent.obtain(PACKAGE_ID)) == {"setup.exe": b"another one"}
+        status = await agent.package(PACKAGE_ID)
+    assert (status.version, status.truth) == ("12", "manifest")
+
+
+async def test_what_could_not_be_described_is_looked_for_soon(tmp_path: Path) -> None:
+    """Fault: the content library cannot be read when the agent begins. It looks again within a
+    minute, and not after a quarter of an hour.
+    """
+    library, told = write_point(tmp_path)
+    asked = Asked()
+    asked.refused = ("/Datalib",)
+    async with (
+        serving_point(point(library), asked) as url,
+        Client(stating(url, told), tmp_path / "state") as client,
+    ):
+        known, policy = KnownPackages(client), AgentPolicy()
+        site = Site(client, Remembered(client.state), known, unchanged, policy)
+        await client.library()
+        assert site.wait_s == policy.max_retry_s
+        asked.refused = ()
+        await client.catalogs.current()
+        assert site.wait_s == policy.renew_every_s
+
+
+async def unchanged(newer: ReadCatalog) -> None:
+    """Changes nothing."""
 
 
 @pytest.mark.parametrize("version", [None, 3, 4])

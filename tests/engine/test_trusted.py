@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dlcore.deployment import CatalogSettings, StatedPackage, TrustSettings
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.catalogs import Catalogs
 from dlcore.engine.documents.trusted import TrustedRoot
@@ -84,3 +85,18 @@ async def test_what_is_verified_after_that_is_kept_at_once(site: Site, tmp_path:
     site.publish(2)
     await read_catalog(path=site.folder / "catalog.json", trust=trusted)
     assert {path: path.read_bytes() for path in memory.iterdir()} != first
+
+
+async def test_with_a_root_nothing_is_stated_besides(site: Site, tmp_path: Path) -> None:
+    """Fault: a client states the hash of content that the publisher did not sign. Where a root is
+    pinned, nobody is asked what it is.
+    """
+    settings = msgspec.structs.replace(
+        deployment(tmp_path),
+        catalog=CatalogSettings(path=str(site.folder / "catalog.json")),
+        trust=TrustSettings(str(site.root)),
+    )
+    catalogs = Catalogs(settings, tmp_path / "state", [], lambda event: None)
+    catalogs.stated.tell({"ABC00099": StatedPackage("AB" * 32)})
+    assert "ABC00099" not in (await catalogs.used()).packages
+    assert not catalogs.stated.has_troubles
