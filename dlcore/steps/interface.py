@@ -64,7 +64,8 @@ class Inherited(msgspec.Struct, frozen=True):
     does not begin the step again beside them.
 
     Attributes:
-        descriptors: For ``pass_fds`` of `subprocess.Popen`; empty on Windows.
+        descriptors: For ``pass_fds`` of `subprocess.Popen`; empty on Windows, where dlcore's own
+            commands end with their run.
         environment: Variables that its environment must have.
     """
 

@@ -45,7 +45,7 @@ class OwnerFile:
         try:
             with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
                 return msgspec.json.decode(file.read(MAX_OWNER_BYTES), type=kind)
-        except (OSError, OwnershipError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, OwnershipError, msgspec.DecodeError, UnicodeError, RecursionError):
             return None
 
     def remove(self) -> None:

@@ -114,7 +114,9 @@ def test_a_step_whose_programs_have_ended_keeps_nobody_out(state: Path) -> None:
     assert not (state / "run.lock.step.owner").exists()
 
 
-@pytest.mark.parametrize("document", [b"", b"\xff", b"[", b'{"mark":"' + b"x" * 5000 + b'"}'])
+@pytest.mark.parametrize(
+    "document", [b"", b"\xff", b"[", b'{"mark":"' + b"x" * 5000 + b'"}', b'{"x":' + b"[" * 4000]
+)
 def test_what_a_step_says_of_itself_may_be_damaged(state: Path, document: bytes) -> None:
     lock, of_step = begun(state, RUN_LOCK)
     (state / "run.lock.step.owner").write_bytes(document)
