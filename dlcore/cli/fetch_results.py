@@ -13,9 +13,9 @@ from dlcore.cli.amounts import told_amounts
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import FORGEABLE, SHA_256, title
-from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.target import told
 from dlcore.engine.documents.content_library import StatedHash
+from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.fetch_many import FetchResult
 from dlcore.engine.fetching.truth import Truth

@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-import msgspec
-
 from dlcore.abandonable import AbandonableThreads
 from dlcore.deployment import BoundarySettings, Place, Way, way_of
+from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.events import BoundaryChanged, Event, RunBegan
 from dlcore.machine import Machine, told
 from dlcore.waiting import cancel_and_wait
@@ -29,21 +28,6 @@ ANSWER_WITHIN_S: Final = 5.0  # an answer takes milliseconds
 UNKNOWN: Final = Place()
 
 _log = logging.getLogger(__name__)
-
-
-class AllowedGroups(msgspec.Struct, frozen=True):
-    """The boundary groups that allow endpoints.
-
-    Attributes:
-        groups: The best first, each with the names of its endpoints.
-        by_fallback: Those of them that follow by fallback: the groups before them could not serve
-            all.
-        reason: Why these groups, in words; if there is none, why not.
-    """
-
-    groups: dict[str, tuple[str, ...]]
-    by_fallback: tuple[str, ...]
-    reason: str
 
 
 class Placed(Protocol):
@@ -146,6 +130,10 @@ class Boundaries:
         if not self._settings or self._way.ranks(len(self._way.stages)):
             return ""
         return "no boundary group allows an endpoint in this network"
+
+    def has_others(self) -> bool:
+        """Whether another network may bring endpoints that may not be used in this one."""
+        return bool(self.obstacle()) or any(not self.possible(name) for name in self._costs)
 
     def allowed_groups(self, *, after_fallback: bool = False) -> AllowedGroups | None:
         """The groups that may be used now; None if the settings have no groups.

@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dlcore.disk.faults import guarded
-from dlcore.engine.held_run import HeldRun
 from dlcore.errors import LockedError
 from dlcore.long_path import rooted
 from dlcore.store import Store
 from dlcore.store.lock import RUN_LOCK, StateLock
 from dlcore.waiting import in_thread
+
+if TYPE_CHECKING:
+    from dlcore.engine.held_run import HeldRun
 
 T = TypeVar("T")
 
@@ -74,6 +76,8 @@ async def hold_run(
             message says which one.
         StorageError: The directory cannot be used.
     """
+
+    from dlcore.engine.held_run import HeldRun  # takes long to load, and a fetch needs none
 
     def lock() -> StateLock:
         with guarded("lock the run", state):

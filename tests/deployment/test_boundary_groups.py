@@ -26,6 +26,7 @@ from dlcore.deployment.boundary_groups import CLOUD, SITE_DEFAULT
 from dlcore.errors import ConfigError
 from tests.deployment.helpers import DP, GOOD_FACTS, check_named, deployed
 
+PATH = Path("/etc/dlcore/d.toml")
 BRANCH = BoundaryGroup(
     "branch",
     ("dp-branch",),
@@ -216,7 +217,7 @@ url = "http://dp2.corp.contoso.com"
 
 
 def parsed(text: str) -> Deployment:
-    return parse_deployment((ENDPOINT_TABLES + text).encode(), Path("/etc/dlcore/d.toml"))
+    return parse_deployment((ENDPOINT_TABLES + text).encode(), PATH)
 
 
 GROUP = """
@@ -315,7 +316,7 @@ def test_a_group_is_not_blamed_for_what_is_wrong_with_another(right: str, wrong:
     with pytest.raises(ConfigError) as failure:
         parsed(GROUP.replace(right, wrong) + HEAD_TABLE)
     where = "number 1" if wrong == "name = 3" else '"branch"'
-    assert failure.value.message.startswith(f"/etc/dlcore/d.toml: boundary.group {where}")
+    assert failure.value.message.startswith(f"{PATH}: boundary.group {where}")
     assert not failure.value.problems
 
 

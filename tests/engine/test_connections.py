@@ -118,7 +118,7 @@ def test_a_block_that_cannot_be_completed_does_not_hold_up_the_others(tmp_path: 
 
     def script(asked: Asked) -> Reply:
         begun.append(asked.object)
-        return Reply(Fault.NOT_FOUND) if begun == [begun[0], begun[0]] else GOOD
+        return Reply(Fault.SERVER) if begun == [begun[0], begun[0]] else GOOD
 
     endpoint = FakeEndpoint("a", packages, script, rate_bytes_per_s=SLOW_BYTES_PER_S)
 

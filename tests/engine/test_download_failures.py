@@ -46,7 +46,7 @@ TWO = package("ABC00002", {"x": 9 * BLOCK_BYTES, "y": 5})
 BOTH = {"ABC00001": ONE, "ABC00002": TWO}
 LARGE = {"ABC00003": package("ABC00003", {"x": 200 * BLOCK_BYTES})}
 AT_ONCE = Retry(count=0)
-ASKED_S = 4.0  # how long an endpoint that cannot be reached is asked, at most
+ASKED_S = 10.0  # how long an endpoint that cannot be reached is asked, at most
 LASTING = sorted(fault for fault in Fault if not fault.may_pass)
 
 

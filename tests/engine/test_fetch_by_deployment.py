@@ -25,10 +25,11 @@ from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.events import BoundaryChanged, Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import FetchRules, Settled, settled
+from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.preview import preview_fetch
+from dlcore.engine.fetching.rules import FetchRules
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError, ContentNotFoundError, DlcoreError, ExhaustedError

@@ -25,7 +25,7 @@ from tests.windows.room_report import Part, RoomReport, failures, table
 TESTS = Path(__file__).parents[1]
 PYTHON = WINDOWS / "python" / "python.exe"
 REPORTS = WINDOWS / "reports"
-SHARDS = int(os.environ.get("WINDOWS_SHARDS", "0")) or len(os.sched_getaffinity(0))
+SHARDS = int(os.environ.get("WINDOWS_SHARDS", "0")) or os.cpu_count() or 1
 MAX_S = float(os.environ.get("WINDOWS_MINUTES", "33")) * 60
 MAX_TEST_S = 300  # for one test; the slowest ones take a minute or two
 MAX_HANGS = 5  # of a room or file; more is not the fault of single tests

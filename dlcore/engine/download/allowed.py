@@ -5,6 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+import msgspec
+
+
+class AllowedGroups(msgspec.Struct, frozen=True):
+    """The boundary groups that allow endpoints.
+
+    Attributes:
+        groups: The best first, each with the names of its endpoints.
+        by_fallback: Those of them that follow by fallback: the groups before them could not serve
+            all.
+        reason: Why these groups, in words; if there is none, why not.
+    """
+
+    groups: dict[str, tuple[str, ...]]
+    by_fallback: tuple[str, ...]
+    reason: str
+
 
 class AllowedEndpoints(Protocol):
     """Knows what may be used now; it changes when the machine moves, and by fallback."""
@@ -28,6 +45,10 @@ class AllowedEndpoints(Protocol):
         """Why no endpoint may be used; empty if one may."""
         ...
 
+    def has_others(self) -> bool:
+        """Whether another network may bring endpoints that may not be used in this one."""
+        ...
+
 
 class AllEndpoints:
     """Every endpoint may be used everywhere. Implements `AllowedEndpoints`."""
@@ -43,3 +64,7 @@ class AllEndpoints:
     def obstacle(self) -> str:
         """There is none."""
         return ""
+
+    def has_others(self) -> bool:
+        """There are no others."""
+        return False

@@ -100,8 +100,7 @@ class Retrying:
         """Whether another attempt may end otherwise."""
         if package.is_hint:  # not worth waiting for while an endpoint may serve the package
             return isinstance(error, ExhaustedError) and _all_fail(error)
-        # In another network other endpoints may be used.
-        return error.may_pass or bool(self._allowed.obstacle())
+        return error.may_pass or self._allowed.has_others()
 
     def _is_here(self, package: PackageDownload) -> bool:
         """Whether all was found on disk; the scheduler left to requests what they were fetching."""

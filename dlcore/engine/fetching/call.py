@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import FetchRules
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.fetching.wanted import Wanted
 from dlcore.manifest import Patterns
+
+if TYPE_CHECKING:
+    from dlcore.engine.fetching.rules import FetchRules
 
 _log = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from types import MappingProxyType
 import msgspec
 
 from dlcore.digests import FORGEABLE, SHA_256, strength
-from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Look, Standing, Target, told
 from dlcore.engine.documents.content_library import StatedHash
+from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.truth import Truth

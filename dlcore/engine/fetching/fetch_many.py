@@ -12,9 +12,9 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from dlcore.deployment import Deployment
-from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivery.delivering import Package
+from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event

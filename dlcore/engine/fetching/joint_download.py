@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,7 +19,6 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.packages import Found, Retry
 from dlcore.engine.download.patch_names import package_of
-from dlcore.engine.fetching.by_deployment import FetchRules
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
@@ -26,6 +26,9 @@ from dlcore.errors import DlcoreError
 from dlcore.model import Catalog, Manifest
 from dlcore.patches import PatchList
 from dlcore.store import Seeds, Store
+
+if TYPE_CHECKING:
+    from dlcore.engine.fetching.rules import FetchRules
 
 
 class Received(msgspec.Struct, frozen=True):

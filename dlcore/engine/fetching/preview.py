@@ -16,9 +16,9 @@ import msgspec
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.disk.writable import check_may_write
-from dlcore.engine.boundaries import AllowedGroups
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Standing, Target
+from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.download.exhaustion import HELD_NOWHERE, exhausted
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import SelectionSize, decisive_algorithm
