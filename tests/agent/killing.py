@@ -13,7 +13,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dlcore.agent.client import AgentClient
@@ -51,9 +51,13 @@ class Killed:
         self.runs = 0
 
 
-def publish(root: Path) -> Path:
-    """Publish the packages, and write the deployment file."""
-    publish_packages(root, dict.fromkeys((*PACKAGES, *OF_RUNS), SIZES), block_bytes=64 << 10)
+def publish(
+    root: Path,
+    packages: Sequence[str] = (*PACKAGES, *OF_RUNS),
+    sizes: Mapping[str, int] = SIZES,
+) -> Path:
+    """Publish packages with files of some sizes, and write the deployment file."""
+    publish_packages(root, dict.fromkeys(packages, sizes), block_bytes=64 << 10)
     config = root / "deployment.toml"
     published = (root / "published").as_posix()
     config.write_text(
