@@ -222,21 +222,28 @@ class ExhaustedError(DlcoreError):
         message: Which package, how many blocks are missing.
         causes: The last failure of each endpoint.
         remedy: What the reader can do about it.
+        is_away: Whether another network may bring endpoints that may not be used in this one.
     """
 
     code = "exhausted"
     exit_status = 6
 
     def __init__(
-        self, message: str, *, causes: tuple[TransferError, ...] = (), remedy: str = ""
+        self,
+        message: str,
+        *,
+        causes: tuple[TransferError, ...] = (),
+        remedy: str = "",
+        is_away: bool = False,
     ) -> None:
         super().__init__(message, remedy=remedy)
         self.causes = causes
+        self.is_away = is_away
 
     @property
     def may_pass(self) -> bool:
         """Whether at least one endpoint may serve it later."""
-        return any(cause.may_pass for cause in self.causes)
+        return self.is_away or any(cause.may_pass for cause in self.causes)
 
 
 class ContentRefusedError(ExhaustedError):

@@ -76,7 +76,6 @@ async def hold_run(
             message says which one.
         StorageError: The directory cannot be used.
     """
-
     from dlcore.engine.held_run import HeldRun  # takes long to load, and a fetch needs none
 
     def lock() -> StateLock:

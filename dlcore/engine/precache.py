@@ -20,7 +20,7 @@ from dlcore.engine.content import Content
 from dlcore.engine.events import FetchEnded
 from dlcore.engine.lookahead import look_ahead
 from dlcore.engine.traffic_rules import Urgency
-from dlcore.errors import DeadlineError, DlcoreError, ExhaustedError, StorageError
+from dlcore.errors import DeadlineError, DlcoreError, StorageError
 from dlcore.schedule.deadline import Deadline
 from dlcore.tasksequence import TaskSequence
 from dlcore.waiting import cancel_and_wait, in_thread
@@ -185,15 +185,14 @@ class _Precache:
         return self._told(began_s)
 
     async def _fetch_all(self) -> None:
-        """Fetch each, and those again that no endpoint served, as long as there is time."""
+        """Fetch each, and those again that may be had later, as long as there is time."""
         pending = self._wanted.packages
         while pending:
             for package_id in pending:
                 await self._fetch(package_id)
             if self._deadline is None:
                 return
-            failed = self._errors.items()
-            pending = tuple(each for each, error in failed if isinstance(error, ExhaustedError))
+            pending = tuple(each for each, error in self._errors.items() if error.may_pass)
             if pending:
                 await asyncio.sleep(RETRY_EVERY_S)
 

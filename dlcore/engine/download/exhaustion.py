@@ -42,13 +42,16 @@ def decisive(causes: Iterable[TransferError]) -> list[TransferError]:
     return []
 
 
-def exhausted(message: str, causes: Sequence[TransferError], remedy: str = "") -> ExhaustedError:
+def exhausted(
+    message: str, causes: Sequence[TransferError], remedy: str = "", *, is_away: bool = False
+) -> ExhaustedError:
     """The error that tells it.
 
     Args:
         message: What cannot be had, and why.
         causes: The last failure of each endpoint.
         remedy: What to do besides what the failures say.
+        is_away: As of `ExhaustedError`.
     """
     kind = ExhaustedError
     told = decisive(causes)
@@ -57,4 +60,5 @@ def exhausted(message: str, causes: Sequence[TransferError], remedy: str = "") -
     elif causes and all(cause.fault is Fault.NOT_FOUND for cause in causes):
         kind = ContentNotFoundError
     remedies = dict.fromkeys([*(cause.remedy for cause in told or causes), remedy])
-    return kind(message, causes=tuple(causes), remedy=" ".join(filter(None, remedies)))
+    remedy = " ".join(filter(None, remedies))
+    return kind(message, causes=tuple(causes), remedy=remedy, is_away=is_away)

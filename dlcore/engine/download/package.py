@@ -272,7 +272,12 @@ class PackageDownload:
         return files[0] + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
     def exhausted(
-        self, missing_blocks: int, failures: Mapping[str, TransferError], obstacle: str = ""
+        self,
+        missing_blocks: int,
+        failures: Mapping[str, TransferError],
+        obstacle: str = "",
+        *,
+        is_away: bool = False,
     ) -> ExhaustedError | IntegrityError:
         """Say why it could not be completed, endpoint by endpoint.
 
@@ -281,6 +286,7 @@ class PackageDownload:
             failures: How endpoints failed that are not asked any more; for those that hold it and
                 never failed to serve it.
             obstacle: Why no endpoint may be asked; empty if one may.
+            is_away: As of `ExhaustedError`.
         """
         others = {name: failures[name] for name in failures if name in self._placements}
         causes = {**others, **self._failures}.values()
@@ -299,4 +305,4 @@ class PackageDownload:
         remedy = "What was verified is kept: run again when an endpoint can serve the package."
         if not causes and not obstacle:
             return ContentNotFoundError(message, remedy=f"{HELD_NOWHERE} {remedy}")
-        return exhausted(message, tuple(causes), remedy)
+        return exhausted(message, tuple(causes), remedy, is_away=is_away)

@@ -83,7 +83,12 @@ class Retrying:
         if not package.is_hint and self._awaits_fallback(package):
             return
         failures = self._endpoints.last_failures(event.dropped)
-        error = package.exhausted(event.missing_blocks, failures, self._allowed.obstacle())
+        error = package.exhausted(
+            event.missing_blocks,
+            failures,
+            self._allowed.obstacle(),
+            is_away=self._allowed.has_others(),
+        )
         attempt, failing_s = package.begin_attempt(self._now_s())
         wait_s = self.retry.wait_s(attempt, failing_s, self._random())
         if wait_s is not None and self._can_help(package, error):
@@ -100,7 +105,7 @@ class Retrying:
         """Whether another attempt may end otherwise."""
         if package.is_hint:  # not worth waiting for while an endpoint may serve the package
             return isinstance(error, ExhaustedError) and _all_fail(error)
-        return error.may_pass or self._allowed.has_others()
+        return error.may_pass
 
     def _is_here(self, package: PackageDownload) -> bool:
         """Whether all was found on disk; the scheduler left to requests what they were fetching."""
