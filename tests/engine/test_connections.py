@@ -121,13 +121,15 @@ def test_a_block_that_cannot_be_completed_does_not_hold_up_the_others(tmp_path: 
         return Reply(Fault.SERVER) if begun == [begun[0], begun[0]] else GOOD
 
     endpoint = FakeEndpoint("a", packages, script, rate_bytes_per_s=SLOW_BYTES_PER_S)
+    away = FakeEndpoint("away", packages)  # it may come back, so there is a retry
+    away.locate_fault = Fault.CONNECT
 
     async def main() -> None:
         async with asyncio.timeout(600.0):
             await fetch(
                 tmp_path,
                 packages,
-                [endpoint],
+                [endpoint, away],
                 connections=1,
                 retry=Retry(count=1, delay_s=1.0),
                 memory_bytes=MIB,
