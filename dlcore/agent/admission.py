@@ -43,9 +43,9 @@ def admitting(hosts: Collection[str] = (HOST,)) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.headers.getall("Host", []) not in [[host] for host in hosts]:
-            return refusal(403, "the agent is asked under another name", f"Send Host: {HOST}.")
+            return refusal(403, "the agent was addressed by another name", f"Send Host: {HOST}.")
         if any(name in request.headers for name in _BROWSERS):
-            return refusal(403, "the agent answers no page in a browser")
+            return refusal(403, "the agent does not answer pages in a browser")
         return await handler(request)
 
     return middleware

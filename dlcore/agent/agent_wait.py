@@ -72,8 +72,8 @@ class AgentWait:
 
     def _given_up(self, error: AgentError, waited_s: float) -> AgentError:
         return AgentError(
-            "the run has stopped where it is, as its agent does not come back, for which it has"
-            f" waited {duration(waited_s)}: {error.message}",
+            "the run has stopped where it is: its agent does not come back, and the run has"
+            f" waited {duration(waited_s)} for it: {error.message}",
             remedy=f"Start the agent ('dlcore agent run --config FILE --state {self._state}') and"
             " run the same command again: the run goes on at this step. It also goes on without an"
             " agent, with --no-agent, once none holds the state directory.",

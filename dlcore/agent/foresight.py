@@ -46,7 +46,7 @@ def look_ahead_from(point: SequencePoint, client: Client) -> Lookahead:
         raise TaskSequenceError(
             f"the client's sequence has {len(sequence.steps)} steps, and is at step"
             f" {point.position}",
-            remedy="Count its steps from 0, those of groups too, and groups not.",
+            remedy="Count its steps from 0. Those in groups count; the groups themselves do not.",
         )
     variables = merged(
         initial_variables(sequence, client.deployment, client.state, client.machine),

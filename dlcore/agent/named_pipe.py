@@ -156,7 +156,7 @@ class NamedPipeConnector(aiohttp.NamedPipeConnector):
     def _check(self, security: Security) -> None:
         if security.is_of_another(self._user):
             raise AgentError(
-                f"user {security.owner} listens at {self.path}, who may not run this user's agent",
+                f"user {security.owner}, who may not run this user's agent, listens at {self.path}",
                 remedy="Nothing was sent. An administrator can find that process and end it.",
             )
 

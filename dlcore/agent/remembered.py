@@ -105,7 +105,7 @@ class Remembered:
 def _check_size(wants: list[Want]) -> None:
     if len(wants) > MAX_WANTS:
         raise ConfigError(
-            f"the agent has {MAX_WANTS} wants already",
+            f"the agent has {MAX_WANTS} wants, which is the limit",
             remedy="Delete those that are not needed any more.",
         )
     length = sum(len(want.sequence.document) for want in wants if want.sequence)

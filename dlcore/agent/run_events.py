@@ -91,7 +91,7 @@ class RunEvents:
                     elif event:
                         await self._hear(event)
             except AgentError as error:
-                _log.info("the agent's events are not heard: %s", error.message)
+                _log.info("the agent's events cannot be read: %s", error.message)
             await asyncio.sleep(_RETRY_S)
 
     async def _ask(self, progress: Progress) -> None:

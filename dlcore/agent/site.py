@@ -91,7 +91,7 @@ class Site:
             self.failed(error)
             if self._memory.pin is None:
                 raise
-            _log.warning("the catalog of the last life is used: %s", error.message)
+            _log.warning("the catalog from before the agent's start is used: %s", error.message)
             try:
                 await self._client.catalogs.use_pinned(
                     self._memory.pin,

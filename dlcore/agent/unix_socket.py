@@ -237,7 +237,7 @@ class UnixSocketConnector(aiohttp.UnixConnector):
             user = peer_user(connected)
             if not self._is_trusted(user):
                 raise AgentError(
-                    f"user {user} listens at {self.path}, who may not run this user's agent",
+                    f"user {user}, who may not run this user's agent, listens at {self.path}",
                     remedy="Nothing was sent. Choose a state directory of this user's own.",
                 )
         except BaseException:

@@ -82,16 +82,16 @@ _OPTIONS = (
         "headers",
         multiple=True,
         metavar="'NAME: VALUE'|@FILE",
-        help="Send a header field along, to the server of the first URL alone; may be repeated. "
-        "With @FILE, each line of a file is one: keep secrets there, for a command line is visible "
-        "to others.",
+        help="Send this header field to the server of the first URL, and to no other; may be "
+        "repeated. With @FILE, each line of the file is a header: keep secrets there, because "
+        "others can read a command line.",
     ),
     click.option(
         "--credential-command",
         default="",
         metavar="COMMAND",
-        help="Ask this credential helper, as Git has them, for the login at the server of the "
-        "first URL.",
+        help="Ask this credential helper, of the form that Git uses, for the login at the server "
+        "of the first URL.",
     ),
     click.option(
         "--proxy",
@@ -99,7 +99,7 @@ _OPTIONS = (
         metavar="URL",
         help="Proxy to use in place of the environment's: http://HOST:PORT, or SOCKS as "
         "socks5h://HOST:PORT, perhaps with USER@; or a script that names it, "
-        "pac+https://HOST/proxy.pac. NO_PROXY excepts hosts.",
+        "pac+https://HOST/proxy.pac. NO_PROXY lists exceptions.",
     ),
     click.option(
         "--proxy-authentication",

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Have packages on this machine before they are asked for.
+    """Fetch packages to this machine before they are requested.
 
-    `dlcore help agent.md` tells how it is set up, and what its local API is.
+    `dlcore help agent.md` says how to set it up, and describes its local API.
     """
 
 
@@ -48,7 +48,7 @@ def run(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run the agent until it is stopped or terminated: that is its good end.
+    """Run the agent until it is stopped or terminated: that is its normal end.
 
     It owns the state directory, fetches what its clients want in the order in which it is needed,
     and goes on after a restart. With --json, the document is one line, printed when it is ready.

@@ -50,9 +50,9 @@ def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) 
     "--by",
     callback=moment_of,
     metavar="TIME",
-    help="When all is to be there, in local time: 06:00 (the next one), 2026-12-01T06:00, or +8h. "
-    "Until it is near, only bandwidth is used that other traffic leaves over. Without --by and "
-    "--background, it is fetched at once.",
+    help="When everything must be there, in local time: 06:00 (the next one), 2026-12-01T06:00, "
+    "or +8h. Until it is near, only bandwidth is used that other traffic leaves over. Without "
+    "--by and --background, it is fetched at once.",
 )
 @click.option(
     "--background",
@@ -71,7 +71,7 @@ def want(
     state: Path,
     as_json: bool,
 ) -> None:
-    """Ask the agent to have each PACKAGE, the one that is needed first in front.
+    """Ask the agent to fetch each PACKAGE, in the order in which they are named.
 
     The command does not wait for them: `dlcore agent status` shows how far they are, and
     `dlcore fetch PACKAGE -o FOLDER` waits for one and copies it. The agent goes on after a restart
@@ -133,7 +133,7 @@ def _name_of(packages: Sequence[str]) -> str:
     name = ".".join(packages)
     if not _NAME.fullmatch(name):
         raise click.UsageError(
-            "a want of many packages needs a name, as theirs are too long together: --name NAME"
+            "the ids of so many packages are too long for the name of a want: give --name NAME"
         )
     return name
 
@@ -142,7 +142,7 @@ def _name_of(packages: Sequence[str]) -> str:
 @state_option
 @json_option
 def wants(state: Path, as_json: bool) -> None:
-    """List what the agent was asked to have, the oldest first; status 20 if it does not run."""
+    """List what the agent was asked to fetch, the oldest first; status 20 if it does not run."""
     found = run_async(_status(state)).wants
     if as_json:
         show_json({"wants": [_told(each) for each in found]})
@@ -158,10 +158,10 @@ def wants(state: Path, as_json: bool) -> None:
 @state_option
 @json_option
 def forget(names: tuple[str, ...], is_all: bool, state: Path, as_json: bool) -> None:
-    """Let the agent have something no longer, by the NAME that `dlcore agent wants` shows.
+    """Take back what the agent was asked to fetch, by the NAME that `dlcore agent wants` shows.
 
-    Its packages stay on disk, and give way when the cache is full. What a run needs that goes on is
-    not forgotten: status 10, and left out of --all. Status 4 if there is no such
+    Its packages stay on disk, and are removed when the cache is full. What a run that goes on needs
+    is not forgotten: status 10, and left out of --all. Status 4 if there is no such
     want: nothing is forgotten then. Status 20 if the agent does not run.
     """
     if is_all == bool(names):
@@ -206,7 +206,7 @@ async def _forget(state: Path, names: Sequence[str]) -> tuple[list[str], list[st
         for name in names:
             if name not in known:
                 raise NotFoundError(
-                    f"no want is called {quoted(name)}{hint(name, known)}",
+                    f"there is no want called {quoted(name)}{hint(name, known)}",
                     remedy="'dlcore agent wants' lists the names.",
                 )
         chosen = list(dict.fromkeys(names)) or known

@@ -23,20 +23,20 @@ COMMANDS = {
     "trust": "Sign what is published, and look after the keys.",
     "serve": "Serve a published folder as a content-enabled CMG, for trials.",
     "plan": "Show a task sequence's steps, their packages, and what is missing.",
-    "run": "Run a task sequence, each step's content arriving just in time.",
-    "precache": "Have what a task sequence needs on disk before its time, in the background.",
-    "agent": "Have packages on this machine before they are asked for.",
-    "report": "Tell what a run came to, and why it took so long.",
+    "run": "Run a task sequence; the content of each step arrives just in time.",
+    "precache": "Fetch what a task sequence needs ahead of time, in the background.",
+    "agent": "Fetch packages to this machine before they are requested.",
+    "report": "Report the result of a run, and why it took so long.",
     "fetch": "Fetch one package or file, verified and resumable.",
     "verify": "Check a folder against its manifest.",
     "list": "List the packages and versions that a site holds.",
     "tree": "List the files of a package at a site.",
-    "diff": "Tell which files differ between two versions of a package.",
+    "diff": "Show which files differ between two versions of a package.",
     "prune": "Remove old versions of packages from a site.",
     "cache": "Look after the packages that the state directory keeps.",
     "doctor": "Look for what keeps dlcore from working here, with remedies.",
     "help": "Show a page of the manual, or what a code means.",
-    "locations": "Write a deployment file from what a ConfigMgr site tells of locations.",
+    "locations": "Write a deployment file from the content locations of a ConfigMgr site.",
     "config": "Show the options that are set, and where.",
     "completion": "Let a shell complete commands, options and paths.",
 }
@@ -100,7 +100,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option("--version", is_flag=True, help="Show the version; with -v, those of all parts.")
-@click.option("-v", "--verbose", "verbosity", count=True, help="As -v of each command.")
+@click.option("-v", "--verbose", "verbosity", count=True, help="The same as -v of each command.")
 @click.pass_context
 def group(ctx: click.Context, version: bool, verbosity: int) -> None:
     """Download the packages of a task sequence on demand: verified, resumable, in parallel.

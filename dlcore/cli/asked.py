@@ -41,13 +41,13 @@ def asked_for(
     if len(what) == 1 and not (lists or checksums):
         return Asked(of_one._replace(what=what[0]), [], "")
     if of_one.place:
-        raise click.UsageError("--name is of one file at a URL")
+        raise click.UsageError("--name is for one file at a URL")
     if of_one.sha256 or of_one.checksum:
         raise click.UsageError(
-            "--sha256 and --checksum are of one file: write digests into a list, with --input or"
-            " --checksums"
+            "--sha256 and --checksum are for one file: write digests into a list, with --input"
+            " or --checksums"
         )
     if not (what or lists or checksums):
-        raise click.UsageError("nothing is named to be fetched: name it, or a list with --input")
+        raise click.UsageError("nothing to fetch is named: name it, or a list with --input")
     listed = [item for name in lists for item in read_items(name)]
     return Asked(None, [*map(FetchItem, what), *listed], checksums)

@@ -63,8 +63,8 @@ async def run_content_by_agent(config: Path, state: Path) -> OpenRunContent | No
         agents_config = (await agent.status()).config
         if not _is_same(config, agents_config):
             tell(
-                f": the agent of {state} uses {agents_config}; it has the content of this run if"
-                " --config names the same file",
+                f": the agent of {state} uses {agents_config}; it would fetch the content of"
+                " this run if --config named the same file",
                 label="warning",
             )
             return None
@@ -111,16 +111,14 @@ def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:
     """
     if package_id(str(item.what)) is None:
         return
-    why = (
-        f"no agent runs at {state}"
-        if was_asked
-        else "these options keep the agent from being asked"
-    )
+    why = f"no agent runs at {state}" if was_asked else "with these options the agent is not asked"
     remedy = (
         f"Or start an agent: 'dlcore agent run --config FILE --state {state}'."
         if was_asked
-        else "Or have the agent do it: without --no-agent, --dry-run, --events, -o -, --seed,"
-        " patterns, and options that name a catalog or its root."
+        else (
+            "Or let the agent do it: leave out --no-agent, --dry-run, --events, -o -, --seed,"
+            " patterns, and options that name a catalog or its root."
+        )
     )
     raise ConfigError(
         f"no endpoint is named, and {why}",
@@ -142,7 +140,7 @@ async def told_of_agent(error: LockedError, state: Path, config: Path | None = N
         async with running_agent_of(state) as agent:
             if agent:
                 agents_config = (await agent.status()).config
-                join = f"Run with --config {agents_config}, and it has the content. "
+                join = f"Run with --config {agents_config} to let it fetch the content. "
                 is_another = config is not None and not _is_same(config, agents_config)
                 return LockedError(
                     f"{error.message}; it is an agent with the deployment file {agents_config}",

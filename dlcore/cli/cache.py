@@ -32,7 +32,7 @@ def command() -> None:
     """Look after the packages that the state directory keeps.
 
     A package is named by its id, its id and version (ABC00012.3), or its key as `dlcore cache list`
-    shows it. `dlcore help cache.md` tells what is kept, and what gives way.
+    shows it. `dlcore help cache.md` says what is kept and what is removed.
     """
 
 
@@ -94,7 +94,7 @@ def prune_(
 ) -> None:
     """Remove packages, the longest unused first, until the rest is small enough.
 
-    What is pinned stays, what a run needs that is under way, and what an agent wants. The command
+    What is pinned stays, and so does what a current run needs or an agent wants. The command
     tells why each package stays. If it is interrupted, each package is there whole or not at all,
     and the next call removes the rest.
     """
@@ -125,7 +125,7 @@ def pin_(packages: tuple[str, ...], state: Path, as_json: bool) -> None:
 @state_option
 @json_option
 def unpin(packages: tuple[str, ...], state: Path, as_json: bool) -> None:
-    """Let packages give way again when the cache is full."""
+    """Let packages be removed again when the cache is full."""
     _show_pinned(pin(state, packages, is_pinned=False), "not pinned any more", as_json=as_json)
 
 
@@ -164,7 +164,7 @@ def _limit(max_size: str | None, config: Path | None) -> CacheLimit:
         settings = load_deployment(config).cache
         if settings.max_bytes is None and settings.max_share is None:
             raise ConfigError(
-                f"{config}: cache.max_size is not set, so nothing gives way",
+                f"{config}: cache.max_size is not set, so nothing is removed",
                 remedy="Set it there, or give --max-size.",
             )
         return CacheLimit(settings.max_bytes, settings.max_share)

@@ -79,11 +79,11 @@ zshcompsys(1), "Initialization"; fish-completions(1), "Where to put completions"
     "--install",
     "is_installed",
     is_flag=True,
-    help="Write the script to where the shell looks for it, and say what else is to be done.",
+    help="Write the script to where the shell looks for it, and say what else to do.",
 )
 @json_option
 def command(shell: str, is_installed: bool, as_json: bool) -> None:
-    """Print the script by which SHELL completes commands, options and paths.
+    """Print the script with which SHELL completes commands, options and paths.
 
     Without --install, try it in one shell: eval "$(dlcore completion bash)".
     """

@@ -77,7 +77,7 @@ def command() -> None:
 
 @command.command(cls=LoggedCommand)
 @click.argument("words", nargs=-1, metavar="[COMMAND]")
-@click.option("--origin", "with_origin", is_flag=True, help="Tell where each value comes from.")
+@click.option("--origin", "with_origin", is_flag=True, help="Show where each value comes from.")
 @json_option
 @click.pass_context
 def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json: bool) -> int:
@@ -85,7 +85,7 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
 
     Without COMMAND, show those of all commands that are set by a variable or by the file.
     Credentials are shown as ***, and so are the values of headers. A value that its command would
-    refuse is told, with where it was set; the exit status is 2 then.
+    refuse is listed with the place where it was set; then the exit status is 2.
     """
     commands = found_commands(ctx.find_root())
     chosen = [each for each in commands if not words or each.words[: len(words)] == words]
@@ -93,7 +93,7 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
         known = [" ".join(each.words) for each in commands]
         asked = " ".join(words)
         raise ConfigError(
-            f"{quoted(asked)} is no command{hint(asked, known)}",
+            f"{quoted(asked)} is not a command{hint(asked, known)}",
             remedy="'dlcore --help' lists the commands.",
         )
     file = _checked_file(commands)

@@ -22,7 +22,7 @@ from dlcore.publish import read_version
 @site_access_options
 @json_option
 def command(site: str, package: str, old: str, new: str, ca_file: str, as_json: bool) -> None:
-    """Tell which files of package ID differ between its versions OLD and NEW at SITE.
+    """Show which files of package ID differ between its versions OLD and NEW at SITE.
 
     OLD and NEW are versions, or the SHA-256 of their manifests; NEW is the current version by
     default. SITE is named as for list. Only manifests are read.

@@ -79,7 +79,7 @@ def command(
 
     Looks at the configuration file, this installation and the state directory; and, for each
     endpoint, at the proxy, the host's name, the connection, the certificate, the clock, the login
-    and the catalog. Nothing stays on the disk. Ends with status 14 if a check failed.
+    and the catalog. Nothing is left on the disk. Ends with status 14 if a check failed.
     """
     servers = NamedServers(access, sources)
     endpoints = [

@@ -224,7 +224,7 @@ def _endpoint(
 def _with_notes(endpoint: Endpoint) -> str:
     note = f"# {endpoint.name} alone: {endpoint.fetch}\n"
     if endpoint.refused:
-        note += f"# Refused are: {endpoint.refused}\n"
+        note += f"# The server refuses: {endpoint.refused}\n"
     return note + _endpoint_table(endpoint)
 
 

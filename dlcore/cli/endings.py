@@ -129,7 +129,7 @@ def _cause(cause: TransferError) -> dict[str, object]:
 def _help(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     if context is None:  # click does not say of which command it is
-        return "The command with --help behind it lists the options."
+        return "Add --help to the command to list its options."
     is_group = isinstance(context.command, click.Group)
     what = "commands" if is_group and not isinstance(error, click.NoSuchOption) else "options"
     return f"'{context.command_path} --help' lists the {what}."

@@ -63,8 +63,8 @@ T = TypeVar("T")
     "lists",
     multiple=True,
     metavar="FILE",
-    help="Fetch what a file lists, too: an ID, URL or MANIFEST in each line, perhaps followed by "
-    "its SHA-256 or, as in sha-512=HEX, another digest; '-' is standard input.",
+    help="Also fetch what a file lists: an ID, URL or MANIFEST in each line, optionally followed "
+    "by its SHA-256 or, as in sha-512=HEX, another digest; '-' is standard input.",
 )
 @click.option(
     "--from",
@@ -91,7 +91,7 @@ T = TypeVar("T")
     type=FOLDER,
     help="Folder that becomes the package, complete or not at all; a single file by URL or "
     "foreign manifest is put into it. Of several things, each package becomes a folder in it. "
-    "With -, one file at a URL is written to standard output, after it was verified.",
+    "With -, one file at a URL is written to standard output once it is verified.",
 )
 @click.option(
     "--name",
@@ -231,7 +231,7 @@ def command(
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
     asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
     if content_hash and not asked.one:
-        raise click.UsageError("--content-hash is of one package")
+        raise click.UsageError("--content-hash is for one package")
     digests = sha256 or checksum or catalog_sha256 or content_hash
     if config and (sources or catalog or catalog_sha256 or content_hash):
         raise click.UsageError(
@@ -246,11 +246,11 @@ def command(
         fetched = run_async(fetched_by_agent(asked.one, state, folder, wait_s))
         if fetched:
             if not quiet:
-                tell(f"by the agent of {state}")
+                tell(f"fetched by the agent of {state}")
             if fetched.kept_catalog:  # also if quiet: there may be a newer version
                 tell(
                     f": the site's current catalog could not be read ({fetched.kept_catalog});"
-                    f" version {fetched.version} is that of the catalog that was used last",
+                    f" version {fetched.version} comes from the catalog that was used last",
                     label="warning",
                 )
             return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
@@ -258,7 +258,7 @@ def command(
         check_source(asked.one, state, was_asked=is_plain and not is_elsewhere)
     if is_dry_run:
         if events_format:
-            raise click.UsageError("--dry-run has no events")
+            raise click.UsageError("--events cannot be used with --dry-run")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root, content_hash=content_hash)
         given = Settled(named, access, retry, seeds)
         by = settled(given, deployment, lambda _: None, is_dry_run=True)

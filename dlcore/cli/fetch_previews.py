@@ -38,7 +38,7 @@ def show_previews(results: Sequence[PreviewResult], *, as_json: bool) -> int:
                 _say(result.preview, result.item.shown)
         total = sum(each.bytes_to_fetch for each in previews)
         present = sum(each.bytes_present for each in previews)
-        say(f"in all: {amount(total)} to fetch, {amount(present)} there already")
+        say(f"in total: {amount(total)} to fetch, {amount(present)} already there")
     failed = [(result, result.error) for result in results if result.error]
     for result, error in failed:
         show_ending(ending_of(error), error, as_json=False, about=result.item.shown)

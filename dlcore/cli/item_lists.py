@@ -87,7 +87,7 @@ def _check_no_digest_was_meant(what: str, place: str) -> None:
     first, *more = what.split(maxsplit=1)
     if more and (Wanted(first).is_url or "://" in first or package_id(first)):
         shown = printable(redact(more[0]), max_characters=100)
-        raise ConfigError(f"{place}: '{shown}' is no digest", remedy=_HOW_TO_WRITE_IT)
+        raise ConfigError(f"{place}: '{shown}' is not a digest", remedy=_HOW_TO_WRITE_IT)
 
 
 def _read(name: str) -> bytes:

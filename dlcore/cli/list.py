@@ -18,7 +18,7 @@ from dlcore.publish import PackageVersion, list_site
     "--earlier",
     "with_earlier",
     is_flag=True,
-    help="List earlier versions, too, that the site has kept.",
+    help="Also list earlier versions that the site has kept.",
 )
 @site_access_options
 @json_option

@@ -35,16 +35,16 @@ _NO_LOCATION = "0x80040102"  # what ConfigMgr's own logs say then
     "--catalog",
     default="",
     metavar="FILE",
-    help="The catalog that the deployment file names, as `dlcore publish` wrote it: no site tells "
-    "one. By default the file states the packages by the content hashes that the site tells; if "
-    "there are none, it names catalog.json.",
+    help="The catalog that the deployment file names, as `dlcore publish` wrote it: no site "
+    "provides one. By default the file states the packages by the content hashes that the site "
+    "provides; if there are none, it names catalog.json.",
 )
 @json_option
 def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json: bool) -> None:
-    """Write a deployment file with the endpoints that a ConfigMgr site tells.
+    """Write a deployment file with the endpoints that a ConfigMgr site names.
 
     FILE has the variables of a task sequence (lines NAME=VALUE, JSON, or ts.env), or the
-    ContentLocationReply of a management point. What cannot be used is told on standard error. No
+    ContentLocationReply of a management point. What cannot be used is listed on standard error. No
     secret is copied. Nothing is asked over the network.
     """
     from dlcore.deployment import parse_deployment
@@ -86,7 +86,8 @@ def _check_path_of_catalog(catalog: str) -> None:
         catalog.encode()
     except UnicodeEncodeError:
         raise ConfigError(
-            f"--catalog {quoted(catalog)}: a deployment file holds Unicode only, and this is none",
+            f"--catalog {quoted(catalog)}: a deployment file can contain only Unicode, and this "
+            "is not",
             remedy="Rename the folder or the file.",
         ) from None
 
@@ -104,7 +105,7 @@ def _tell_notes(told: list[Told]) -> None:
         for note in one.notes:
             tell(note)
         if one.is_without_locations and any(other.locations for other in told):
-            tell(f"{one.source}: names no location ({_NO_LOCATION})")
+            tell(f"{one.source}: does not name any location ({_NO_LOCATION})")
         if one.secrets:
             tell(
                 f"{one.source}: holds secrets ({', '.join(one.secrets)}). None was copied. Give"
@@ -117,11 +118,11 @@ def _nothing_told(told: list[Told]) -> NotFoundError:
     empty = [one.source for one in told if one.is_without_locations]
     if empty:
         return NotFoundError(
-            f"{', '.join(empty)}: the management point names no location for this content, which"
-            f" ConfigMgr calls {_NO_LOCATION}",
-            remedy="Distribute the content to a distribution point of the client's boundary group,"
-            " or to a CMG that serves content; and let the deployment use the neighbouring or the"
-            " default boundary group.",
+            f"{', '.join(empty)}: the management point does not name a location for this"
+            f" content, which ConfigMgr calls {_NO_LOCATION}",
+            remedy="Distribute the content to a distribution point of the client's boundary"
+            " group, or to a CMG that serves content; and let the deployment use the neighboring"
+            " or the default boundary group.",
         )
     return NotFoundError(
         f"{', '.join(one.source for one in told)}: no location in it can be used",
@@ -140,6 +141,6 @@ def _write(output: Path, text: str) -> None:
     except StorageError as error:
         if isinstance(error.__cause__, FileExistsError):
             raise ConfigError(
-                f"{output}: is there already", remedy="Name another file with -o, or remove it."
+                f"{output} already exists", remedy="Name another file with -o, or remove it."
             ) from None
         raise

@@ -247,8 +247,8 @@ def _options() -> list[click.Parameter]:
         click.Option(
             ["-v", "--verbose", "verbosity"],
             count=True,
-            help="Write the log to standard error too, and tell what is decided about endpoints, "
-            "and why; -vv: in all detail.",
+            help="Also write the log to standard error, with what is decided about endpoints and "
+            "why; -vv: in full detail.",
         ),
         click.Option(
             ["--log-file"],
@@ -261,7 +261,7 @@ def _options() -> list[click.Parameter]:
             type=click.Choice([item.value for item in LogFormat]),
             default=LogFormat.TEXT.value,
             show_default=True,
-            help="How the log file is written; without one, the log on standard error. cmtrace is "
+            help="Format of the log file; without one, of the log on standard error. cmtrace is "
             "what ConfigMgr's log viewer reads.",
         ),
         click.Option(

@@ -38,7 +38,7 @@ def parse_moment(text: str, now: datetime) -> datetime:
     except ValueError:
         raise ValueError("not a time") from None
     if moment <= now.astimezone():
-        raise ValueError("has passed already")
+        raise ValueError("has already passed")
     return moment
 
 

@@ -65,7 +65,7 @@ class OptionFile:
             if isinstance(value, dict):
                 self._check((), name, known, f"no command has the name {name}")
             else:
-                self._check((), name, COMMON, f"{name} is no option of all commands")
+                self._check((), name, COMMON, f"{name} is not an option of all commands")
 
     def entries(self, command: Words, options: Iterable[str]) -> dict[str, Entry]:
         """What the file says of the options of a command; its own table counts more.

@@ -150,7 +150,7 @@ def _of_variable(option: click.Option, variable: str, text: str) -> Value:
         word = text.strip().lower()
         if word in _ON | _OFF:
             return word in _ON
-        raise _refused(variable, "is neither 1 nor 0", "Give 1 or 0; true and false do, too.")
+        raise _refused(variable, "is neither 1 nor 0", "Give 1 or 0; true and false also work.")
     if option.multiple:
         return [quoted or plain for quoted, plain in _WORD.findall(text)]
     return text
@@ -174,7 +174,9 @@ def _of_file(option: click.Option, name: str, entry: Entry) -> Value:
 
 def _text(value: object, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _refused(where, "is no text and no number", "Write a text in quotes, or a number.")
+        raise _refused(
+            where, ("is neither text nor a number"), "Write a text in quotes, or a number."
+        )
     return home_expanded(value) if isinstance(value, str) else str(value)
 
 

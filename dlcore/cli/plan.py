@@ -168,7 +168,7 @@ def _amount_on_disk(package: PackageStatus) -> str:
     from dlcore.engine.units import part_of
 
     if package.state.value == "unknown" or package.total_bytes is None:
-        return "it has not looked at it since it began"
+        return "the agent has not looked at it since it started"
     return f"{part_of(package.verified_bytes, package.total_bytes)} on disk, {package.state.value}"
 
 
@@ -177,13 +177,13 @@ def _show(planned: Plan) -> None:
     say("")
     say(f"packages in order of first need: {' '.join(planned.packages) or 'none'}")
     if planned.maybe_packages:
-        say(f"packages that may be needed besides: {' '.join(planned.maybe_packages)}")
+        say(f"packages that may also be needed: {' '.join(planned.maybe_packages)}")
     for step in planned.steps:
         if step.runs is not Runs.NO:
             _show_open_needs(step)
     for entry in planned.unexplained:
         program = f" (program {entry.program})" if entry.program else ""
-        say(f"the sequence refers to {entry.package}{program}, and none of its steps names it")
+        say(f"the sequence refers to {entry.package}{program}, but none of its steps names it")
 
 
 def _row(step: PlannedStep) -> tuple[str, ...]:

@@ -46,9 +46,9 @@ from dlcore.tasksequence import TaskSequence, load
     "by",
     callback=moment_of,
     metavar="TIME",
-    help="When all is to be there, in local time: 06:00 (the next one), 2026-12-01T06:00, or +8h. "
-    "When the time is so near that it would not suffice otherwise, the whole link is used; when it "
-    "has come, the command ends. By default it ends when all is there.",
+    help="When everything must be there, in local time: 06:00 (the next one), 2026-12-01T06:00, "
+    "or +8h. When the time left would not suffice otherwise, the whole link is used; at that "
+    "time the command ends. By default it ends when everything is there.",
 )
 @which_option
 @deployment_trust_root_option
@@ -76,15 +76,15 @@ def command(
 ) -> int:
     """Fetch what SEQUENCE may need ahead of time: an exported task sequence (XML, object.xml, zip).
 
-    Takes only what other traffic leaves over, in the order in which the steps need it, and keeps to
-    the bandwidth schedule of the settings. Interrupted, it goes on where it was when it is run
-    again. A run on the same state directory then finds the content there.
+    Uses only bandwidth that other traffic leaves over, in the order in which the steps need it, and
+    keeps to the bandwidth schedule of the settings. If it is interrupted, run it again: it
+    continues where it was. A run on the same state directory then finds the content there.
 
     Ends with status 21 if the time has come and something is missing, and with that of the first
-    package that could not be had for another reason.
+    package that could not be fetched for another reason.
     """
     if is_dry_run and events_format:
-        raise click.UsageError("--dry-run has no events")
+        raise click.UsageError("--events cannot be used with --dry-run")
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root)
@@ -156,7 +156,7 @@ def _show(found: Precached, *, as_json: bool, is_dry_run: bool) -> None:
     came = told_amounts(found.bytes_fetched, found.bytes_reused, found.bytes_patched)
     say(f"{ready} of {counted(len(found.packages), 'package')} ready and verified ({came})")
     if found.hurried_s:
-        say(f"the whole link was used for the last {found.hurried_s:.0f} s, for time was short")
+        say(f"the whole link was used for the last {found.hurried_s:.0f} s, because time was short")
 
 
 def _row(each: PrecachedPackage) -> tuple[str, ...]:

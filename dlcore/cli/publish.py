@@ -145,7 +145,7 @@ def command(
 ) -> int | None:
     """Publish FOLDER as a version of a package, or all that a content library has.
 
-    Objects that are there already are compared with their digests, and written again only if they
+    Objects that are already stored are compared with their digests, and written again only if they
     are wrong; clients see the new version only when everything of it is in place.
     """
     if is_repair and replace:
@@ -220,8 +220,8 @@ def _published(done: Published, *, is_dry_run: bool) -> list[str]:
     did, written = ("would publish", "to write") if is_dry_run else ("published", "written")
     counts = (
         f"{did} {done.package_id} version {done.version}: {counted(done.files, 'file')}, "
-        f"{amount(done.content_bytes)}; {counted(done.objects_written, 'object')} {written}{again} "
-        f"({amount(done.written_bytes)}), {done.objects_present} there already"
+        f"{amount(done.content_bytes)}; {counted(done.objects_written, 'object')} "
+        f"{written}{again} ({amount(done.written_bytes)}), {done.objects_present} already stored"
     )
     lines = [counts, f"manifest sha256 {done.manifest}"]
     if done.patches:

@@ -30,12 +30,12 @@ from dlcore.timeline.page import page_of
     type=FILE,
     metavar="FILE",
     help="Write a page for a browser: the timeline as a picture, and the same figures as tables. "
-    "It needs nothing but itself.",
+    "It needs no other file.",
 )
 @click.option("--list", "is_list", is_flag=True, help="List the runs that are recorded.")
 @json_option
 def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bool) -> None:
-    """Tell what RUN came to, and why it took so long.
+    """Report the result of RUN, and why it took so long.
 
     RUN is how many runs ago it was: 0, the default, is the latest run on the state directory, which
     may be under way. Or RUN is a file that --events-file wrote; the last run or fetch in it counts.

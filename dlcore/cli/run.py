@@ -55,7 +55,7 @@ from dlcore.tasksequence import load
     "--restart",
     "is_restart",
     is_flag=True,
-    help="Begin anew at the first step, whatever run is under way. Content on disk is kept.",
+    help="Begin anew at the first step, even if a run is under way. Content on disk is kept.",
 )
 @click.option(
     "--continue",
@@ -98,8 +98,8 @@ def command(
 ) -> int:
     """Run SEQUENCE: an exported task sequence (XML, object.xml or zip).
 
-    Refuses to start while a prerequisite is missing. Killed or interrupted, it continues at the
-    step where it was when it is run again, with the versions of packages that it began with; for
+    Refuses to start while a prerequisite is missing. If it is killed or interrupted, run it again:
+    it continues at the step where it was, with the versions of packages that it began with; for
     content that is on disk it needs no network. If the task sequence was edited meanwhile, or the
     state is damaged, it ends with status 18 until --restart or --continue says what to do. Ends
     with status 15 if a step failed for good, and with 16 if a step asked for a restart of the
@@ -147,9 +147,15 @@ def command(
 
 def _tell_of_agent(state: Path, *, has_cap: bool, quiet: bool) -> None:
     if not quiet:
-        tell(f"by the agent of {state}")
+        tell(f"the content comes from the agent of {state}")
     if has_cap:
-        tell(": --limit-rate does not bound what the agent reads; it has its own", label="warning")
+        tell(
+            (
+                ": --limit-rate does not limit what the agent reads: the agent has a limit of its "
+                "own"
+            ),
+            label="warning",
+        )
 
 
 def _executors(deployment: Deployment) -> Executor:

@@ -12,6 +12,6 @@ seed_option = click.option(
     multiple=True,
     type=EXISTING_FOLDER,
     metavar="FOLDER",
-    help="Take over what is right of the files in a folder, such as an older delivery or ccmcache, "
-    "in place of fetching it; may be repeated. Nothing in it is believed or changed.",
+    help="Take over the files of a folder that are right, such as an older delivery or ccmcache, "
+    "instead of fetching them; may be repeated. Nothing in it is trusted or changed.",
 )

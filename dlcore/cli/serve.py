@@ -53,8 +53,8 @@ from dlcore.model import EndpointKind
     "bandwidth_bytes_per_s",
     callback=rate_of,
     metavar="RATE",
-    help="What all clients together get: bytes per second, or with a unit, as in "
-    '"100 Mbit/s"; by default as much as the machine can.',
+    help='Bandwidth of all clients together: bytes per second, or with a unit, as in "100 '
+    'Mbit/s"; by default as much as the machine can.',
 )
 @click.option(
     "--latency-s",
@@ -99,7 +99,7 @@ def command(
     state: Path | None,
     as_json: bool,
 ) -> None:
-    """Serve FOLDER, which `dlcore publish` wrote, until interrupted: that is its good end.
+    """Serve FOLDER, which `dlcore publish` wrote, until interrupted: that is its normal end.
 
     Makes a certificate authority and a registration token of its own, and writes a client.toml
     that `dlcore plan` and `dlcore run` take as --config. With --site, that file is deployment.toml;

@@ -30,6 +30,6 @@ max_size_option = click.option(
     "max_file_bytes",
     callback=size_of,
     metavar="SIZE",
-    help='Refuse a file at a URL that is longer, such as "2 GiB"; also while it arrives, if its '
-    "server does not tell its length.",
+    help='Refuse a file at a URL that is longer, such as "2 GiB". If its server does not state '
+    "the length, the file is refused while it arrives.",
 )

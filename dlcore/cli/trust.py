@@ -138,7 +138,7 @@ def renew(
     "--remove",
     multiple=True,
     metavar="ROLE=ID",
-    help="A key that counts no longer: its id as `dlcore trust show` lists it, or its beginning.",
+    help="A key that no longer counts: its id as `dlcore trust show` lists it, or its beginning.",
 )
 @click.option(
     "--threshold",

@@ -56,7 +56,7 @@ def _of_value(error: click.BadOptionUsage) -> str:
     if "does not take a value" in error.message:
         return f"{error.option_name} takes no value"
     if "requires" in error.message:
-        return f"{error.option_name} needs a value behind it"
+        return f"{error.option_name} needs a value"
     return _of_words(error.message)
 
 

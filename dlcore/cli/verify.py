@@ -55,7 +55,7 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
     "sources",
     multiple=True,
     metavar="ENDPOINT",
-    help="What says what the package is: a published site, content-library+FOLDER or "
+    help="Where the package is described: a published site, content-library+FOLDER or "
     "content-library+http(s)://... Repeatable.",
 )
 @click.option(

@@ -97,7 +97,7 @@ def _location(record: Element, locality_of_site: str) -> Location:
     if url is None:
         raise ValueError("it has no URL")
     if kind not in {"", _SERVER}:
-        raise ValueError("it is something else than a server")
+        raise ValueError("it is not a server")
     place = place_of(url.get("Name", "").strip())
     properties = {each.get("Name", ""): each.get("Value", "") for each in record.iter("Property")}
     method = properties.pop(_AUTH_METHOD, "")

@@ -65,7 +65,7 @@ def place_of(url: str) -> Place:
         return _gateway(origin, parts.scheme, parts.query)
     found = _FOLDER.fullmatch(url[url.index("/", len(f"{parts.scheme}://")) :])
     if found is None:
-        raise ValueError("it is no virtual folder of a distribution point, and no CMG")
+        raise ValueError("it is neither a virtual folder of a distribution point nor a CMG")
     access = _ACCESS[(found["access"] or "").upper()]
     return Place(origin + found["folder"], EndpointKind.DP, access, _content_id(found["content"]))
 
@@ -80,13 +80,13 @@ def _origin(url: str) -> str:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
     except ValueError:
-        raise ValueError("it is no URL") from None
+        raise ValueError("it is not a URL") from None
     if scheme not in _USUAL_PORTS:
         raise ValueError("it is neither http nor https")
     if not _PRINTABLE.fullmatch(url) or not _HOST.fullmatch(host) or not parts.path:
-        raise ValueError("it is no URL of a content")
+        raise ValueError("it is not the URL of a content")
     if "@" in parts.netloc:
-        raise ValueError("it holds a user, who does not belong there")
+        raise ValueError("it contains a user name, which does not belong there")
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}" + (f":{port}" if port not in (None, _USUAL_PORTS[scheme]) else "")
 

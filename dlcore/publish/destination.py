@@ -164,5 +164,5 @@ def too_long(place: str, max_bytes: int) -> ManifestError:
     """The error if a document of a destination is longer than any that dlcore writes."""
     return ManifestError(
         f"{place} is longer than {max_bytes} bytes",
-        remedy="Nothing that dlcore publishes is; put back the document that was there.",
+        remedy="dlcore publishes no document of that length: put back the one that was there.",
     )

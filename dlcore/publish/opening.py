@@ -11,7 +11,7 @@ from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path, why_no_folder
-from dlcore.model import BUCKET_SCHEMES
+from dlcore.model import BUCKET_SCHEMES, EndpointKind
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.destination import Destination, Site
 from dlcore.publish.folder import FolderDestination
@@ -21,6 +21,7 @@ from dlcore.redaction import redact, redact_named
 
 _SLIP: Final = re.compile(rf"({'|'.join(sorted(BUCKET_SCHEMES | WEB_SCHEMES))}):", re.IGNORECASE)
 """How a URL begins in which ``://`` is mistyped."""
+_KINDS: Final = frozenset(EndpointKind)
 _USER: Final = re.compile(r"[^/\\:@]+:[^/\\@]*@")
 """A user with a password, as in URLs. On Windows no folder has such a name."""
 
@@ -29,8 +30,14 @@ def _folder_in(where: str) -> str:
     """The folder that a text names, or the text, if that is a URL of something else.
 
     Raises:
-        ConfigError: It is meant as a URL and is none.
+        ConfigError: It is meant as a URL and is not one, or as an endpoint of some kind.
     """
+    kind, plus, _ = where.partition("+")
+    if plus and kind in _KINDS and not Path(where).exists():
+        raise ConfigError(
+            f"{redact_named(where)} is an endpoint to fetch from, not a published site",
+            remedy=f"If a site was published there, leave '{kind}+' out.",
+        )
     where = path_of_file_url(where) if is_file_url(where) else where
     if "://" not in where and _SLIP.match(where) and not Path(where).exists():
         scheme = where.partition(":")[0].lower()
@@ -99,6 +106,7 @@ def _check_url(where: str, purpose: str, schemes: frozenset[str], refusal: str) 
             remedy="Correct the URL, and leave a password out of it.",
         ) from None
     if parts.scheme not in schemes or not parts.netloc:
-        examples = ["az://container/prefix", "s3://...", "gs://...", *sorted(schemes & WEB_SCHEMES)]
+        web = [f"{scheme}://..." for scheme in sorted(schemes & WEB_SCHEMES)]
+        examples = [*web, "s3://...", "gs://...", "az://container/prefix"]
         raise ConfigError(refusal, remedy=f"Name a folder, or a URL such as {', '.join(examples)}.")
     require("buckets")

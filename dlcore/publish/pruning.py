@@ -147,7 +147,7 @@ class Limits(NamedTuple):
         """
         if self.keep is None and self.older_than_s is None:
             raise ConfigError(
-                "it is not said which versions are old",
+                "nothing says which versions are old",
                 remedy="Say how many versions to keep (--keep), or how long ago they were replaced"
                 " (--older-than), or both.",
             )

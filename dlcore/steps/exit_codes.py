@@ -52,7 +52,7 @@ _SETUP: Final = {
     0xC190010B: "MOSETUP_E_INSTALL_IMAGE_NOT_FOUND: the media holds no image to install",
     0xC190010C: "MOSETUP_E_AUTOMATION_INVALID: the answer file is not valid",
     0xC190010D: "MOSETUP_E_INVALID_CMD_LINE: one of Windows Setup's options is not valid",
-    0xC190010E: "MOSETUP_E_EULA_ACCEPT_REQUIRED: the licence must be accepted; add /EULA accept to"
+    0xC190010E: "MOSETUP_E_EULA_ACCEPT_REQUIRED: the license must be accepted; add /EULA accept to"
     " OSDSetupAdditionalUpgradeOptions",
     0xC1900112: "MOSETUP_E_TARGET_DRIVE_NOT_FOUND: the drive to install on was not found",
     0xC190011F: "MOSETUP_E_PROCESS_CRASHED: Windows Setup crashed",

@@ -213,7 +213,7 @@ def test_a_package_that_nobody_fetches_says_that_no_agent_runs(tmp_path: Path, h
     told = here(*fetch).error
     assert told["message"] == f"no endpoint is named, and no agent runs at {tmp_path}"
     told = here(*fetch, "--no-agent").error
-    assert "these options keep the agent from being asked" in told["message"]
+    assert "with these options the agent is not asked" in told["message"]
 
 
 def test_a_second_agent_is_refused(with_agent: Path, here: Here) -> None:

@@ -145,7 +145,7 @@ def test_several_things_are_foretold_one_by_one(
     assert third["error"]["code"] == "not-found"
     assert not (tmp_path / "to").exists()
     shown = here("fetch", *asked, "--dry-run")
-    assert "in all:" in shown.out
+    assert "in total:" in shown.out
     assert "ABC00009" in shown.err
 
 

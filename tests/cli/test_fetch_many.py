@@ -398,14 +398,14 @@ def test_a_line_is_an_item_and_perhaps_its_digest(line: str, item: FetchItem) ->
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("http://host/one.txt abc", "'abc' is no digest"),
-        ("file:///srv/one.txt abc", "'abc' is no digest"),
-        ("abc00002\tzzz", "'zzz' is no digest"),
-        (f"http://host/one.txt {WRONG[1:]}", f"'{WRONG[1:]}' is no digest"),
-        (f"http://host/one.txt {WRONG} {WRONG}", f"'{WRONG}' is no digest"),
-        ("http://host/one two.txt?sig=secret", "'two.txt?***' is no digest"),
+        ("http://host/one.txt abc", "'abc' is not a digest"),
+        ("file:///srv/one.txt abc", "'abc' is not a digest"),
+        ("abc00002\tzzz", "'zzz' is not a digest"),
+        (f"http://host/one.txt {WRONG[1:]}", f"'{WRONG[1:]}' is not a digest"),
+        (f"http://host/one.txt {WRONG} {WRONG}", f"'{WRONG}' is not a digest"),
+        ("http://host/one two.txt?sig=secret", "'two.txt?***' is not a digest"),
         (f"http://host/one.txt md5={WRONG[:32]}", "none of sha-1"),
-        ("http://host/one.txt sha-512=abc", "'sha-512=abc' is no digest"),
+        ("http://host/one.txt sha-512=abc", "'sha-512=abc' is not a digest"),
     ],
 )
 def test_a_line_with_something_else_behind_a_thing_is_refused(

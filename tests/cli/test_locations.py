@@ -84,7 +84,7 @@ def test_an_empty_reply_beside_another_is_told(told: Path, here: Here) -> None:
     empty.write_bytes(reply())
     ended = here("locations", told, empty)
     assert ended.status == 0
-    assert "names no location (0x80040102)" in ended.err
+    assert "does not name any location (0x80040102)" in ended.err
 
 
 def test_variables_without_locations_are_told(tmp_path: Path, here: Here) -> None:

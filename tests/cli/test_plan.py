@@ -81,7 +81,7 @@ def test_what_no_step_explains_is_listed(here: Here, tmp_path: Path) -> None:
     plan = read_plan(here, path, *children)
     assert plan["unexplained"] == [{"package": "ABC00009", "program": "setup"}]
     assert (
-        "the sequence refers to ABC00009 (program setup), and none of its steps names it"
+        "the sequence refers to ABC00009 (program setup), but none of its steps names it"
         in here("plan", path).out
     )
 

@@ -35,12 +35,15 @@ def test_the_agent_has_the_content_of_a_run(site: Path) -> None:
         other.write_bytes((site / "deployment.toml").read_bytes())
         refused = dlcore(*run[:2], "--config", other, *run[4:])
         assert refused.status == 10
-        assert f"uses {site / 'deployment.toml'}; it has the content of this run" in refused.err
+        assert (
+            f"uses {site / 'deployment.toml'}; it would fetch the content of this run"
+            in refused.err
+        )
         assert f"with the deployment file {site / 'deployment.toml'}" in refused.error["message"]
         assert f"Run with --config {site / 'deployment.toml'}" in refused.error["remedy"]
         ended = dlcore(*run)
         assert ended.status == 0, ended
-        assert f"by the agent of {site / 'state'}" in ended.err
+        assert f"the content comes from the agent of {site / 'state'}" in ended.err
         assert ended.document["outcome"] == "succeeded"
         assert ended.document["bytes_fetched"] == 300_000
         assert [*ended.document["endpoints"]] == ["agent"]

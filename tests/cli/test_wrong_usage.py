@@ -32,7 +32,7 @@ WRONG = [
     ("trust inti", 2, "there is no command 'inti' (did you mean init?)"),
     ("config shwo", 2, "there is no command 'shwo' (did you mean show?)"),
     ("list SITE more", 2, "more arguments are given than the command takes: more"),
-    ("fetch ABC00001 --json -o to --from", 2, "--from needs a value behind it"),
+    ("fetch ABC00001 --json -o to --from", 2, "--from needs a value"),
     ("list SITE --earlier=x", 2, "--earlier takes no value"),
     ("serve SITE --port 99999", 2, "--port: 99999 is not from 0 to 65535"),
     ("serve SITE --port x", 2, "--port: 'x' is not a number"),

@@ -103,15 +103,15 @@ def test_an_empty_reply_is_known_as_such() -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://peer:8003/SCCM_BranchCache$/ABC00012", "no virtual folder"),
+        ("http://peer:8003/SCCM_BranchCache$/ABC00012", "neither a virtual folder"),
         (r"\\dp1\SMSPKGD$\ABC00012", "neither http nor https"),
-        ("http://user:s3cr3t@dp1/SMS_DP_SMSPKG$/ABC00012", "holds a user"),
-        ("http://dp1/SMS_DP_SMSPKG$/ABC00012?sig=s3cr3t", "no virtual folder"),
-        ("http://dp1/SMS_DP_SMSPKG$/../ABC00012", "no virtual folder"),
+        ("http://user:s3cr3t@dp1/SMS_DP_SMSPKG$/ABC00012", "contains a user name"),
+        ("http://dp1/SMS_DP_SMSPKG$/ABC00012?sig=s3cr3t", "neither a virtual folder"),
+        ("http://dp1/SMS_DP_SMSPKG$/../ABC00012", "neither a virtual folder"),
         ("http://dp1/SMS_DP_SMSPKG$/nothing", "names no package"),
         ("http://dp1:99999/SMS_DP_SMSPKG$/ABC00012", "no URL"),
         ("http://[dp1/SMS_DP_SMSPKG$/ABC00012", "no URL"),
-        ("http://dp1?/SMS_DP_SMSPKG$/ABC00012", "no URL of a content"),
+        ("http://dp1?/SMS_DP_SMSPKG$/ABC00012", "not the URL of a content"),
         ("http://cmg1/downloadrestservice.svc/getcontentxmlsecure?pid=ABC00012", "https only"),
         ("", "neither http nor https"),
     ],
@@ -128,7 +128,7 @@ def test_a_location_that_leads_elsewhere_is_left_out_and_told(url: str, reason: 
 def test_a_peer_is_no_server() -> None:
     told = read_told(reply(record(f"{FOLDER}/ABC00012", kind="s3cr3t")), "reply")
     assert told.locations == ()
-    assert told.notes == ("reply: location 1 is left out: it is something else than a server",)
+    assert told.notes == ("reply: location 1 is left out: it is not a server",)
 
 
 def test_a_variable_that_names_another_package_is_not_believed() -> None:

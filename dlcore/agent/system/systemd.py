@@ -75,7 +75,7 @@ class Systemd:
                 told.connect(place)
                 told.send(what.encode())
         except OSError as error:
-            _log.warning("systemd did not hear %s: %s", what, error)
+            _log.warning("systemd could not be told %s: %s", what, error)
 
 
 def handed_over(

@@ -34,7 +34,7 @@ _NOT_IN_LINE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|^\s|\s$")
 _SERVICE = """\
 {mark}
 [Unit]
-Description=dlcore agent{of}: has packages on this machine before they are asked for
+Description=dlcore agent{of}: fetches packages to this machine before they are requested
 After=network.target
 # Less than ten starts with RestartSec= take: a full disk or a state directory that is held stays an
 # obstacle for a while, and nobody should have to start the agent by hand then.

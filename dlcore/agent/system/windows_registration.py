@@ -24,7 +24,9 @@ assert sys.platform == "win32"
 
 MARK: Final = "dlcore.cli.windows_service"  # in the command line of each service of dlcore's
 DISPLAY_NAME: Final = "dlcore agent"
-DESCRIPTION: Final = "Has the packages of task sequences on this machine before they are asked for."
+DESCRIPTION: Final = (
+    "Fetches the packages of task sequences to this machine before they are requested."
+)
 RESTART_AFTER_S: Final = (10, 60, 300)  # after a failure; the last one for all further ones
 FORGET_FAILURES_S: Final = 86_400
 REMOVED_WITHIN_S: Final = 10.0  # its process has to end first

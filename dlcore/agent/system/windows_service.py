@@ -199,7 +199,7 @@ if sys.platform == "win32":
 
             def report(status: Any) -> None:
                 if not _advapi.SetServiceStatus(handle, ctypes.byref(status)):
-                    _log.warning("Windows did not hear a state: %d", ctypes.get_last_error())
+                    _log.warning("Windows could not be told a state: %d", ctypes.get_last_error())
 
             self.service = WindowsService(report, self._ask_to_end)
             self.service.starting()

@@ -161,7 +161,7 @@ def basic(user: str, password: str) -> str:
     """
     if ":" in user or _CONTROL.search(user + password):
         raise ConfigError(
-            "the name of a user has a colon, or it or the password a control character",
+            "the user name contains a colon, or it or the password contains a control character",
             remedy="Correct the name; Basic authentication cannot send it.",
         )
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -49,7 +49,7 @@ _REFUSED_REMEDY = (
     " AZURE_STORAGE_ACCOUNT_NAME."
 )
 
-_AUTH_REMEDY = "They are in the environment; a clock that is wrong spoils what they sign."
+_AUTH_REMEDY = "They are in the environment. If the clock is wrong, their signatures are refused."
 
 T = TypeVar("T")
 

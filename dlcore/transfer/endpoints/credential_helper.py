@@ -96,7 +96,7 @@ async def ask_helper(
     found = read_answer(await _run(name, command, _question(url, user), max_s), user, now())
     if found is None:
         raise ConfigError(
-            f"{name} tells no password for this server",
+            f"{name} has no password for this server",
             remedy=f"Store one with it, or see why it does not have one: {_by_hand(command)}",
         )
     return found
@@ -131,7 +131,7 @@ def _question(url: str, user: str) -> bytes:
         lines.append(f"username={user}")
     if any(_CONTROL.search(line) for line in lines):
         raise ConfigError(
-            "what a credential helper would be asked for has a control character",
+            "the question to a credential helper would contain a control character",
             remedy="Correct the user's name in the URL or the settings.",
         )
     return ("\n".join(lines) + "\n\n").encode()
@@ -148,7 +148,9 @@ async def _run(name: str, command: Sequence[str], question: bytes, max_s: float)
         async with asyncio.timeout(max_s):
             answer = await _talk(process, question)
             if len(answer) > MAX_ANSWER_BYTES:
-                raise ConfigError(f"{name} tells more than a login", remedy="Name another helper.")
+                raise ConfigError(
+                    f"{name} answers with more than a login", remedy="Name another helper."
+                )
             status = await process.wait()
     except TimeoutError:
         raise ConfigError(

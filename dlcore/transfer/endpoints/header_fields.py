@@ -95,7 +95,7 @@ class HeaderFields:
         if not _VALUE.fullmatch(value):
             raise self._error(f"the header {shown} has a character that cannot be sent")
         if name.lower() in _OWN:
-            raise self._error(f"the header {shown} is dlcore's own to set")
+            raise self._error(f"the header {shown} is set by dlcore itself")
         if name.lower() in _OF_A_CONNECTION:
             raise self._error(f"the header {shown} belongs to the connection, not to a request")
         return name, value

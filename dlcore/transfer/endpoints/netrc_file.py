@@ -75,6 +75,6 @@ def _read(endpoint: str, file: str) -> dict[str, tuple[str, str, str]]:
         ) from None
     # Not as the context of the parser's error, whose text may be a password.
     raise ConfigError(
-        f"endpoint {endpoint}: netrc_file {file}, line {line}: not as it should be",
+        f"endpoint {endpoint}: netrc_file {file}, line {line}: is malformed",
         remedy="Write each entry as: machine HOST login USER password PASSWORD",
     )

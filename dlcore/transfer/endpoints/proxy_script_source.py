@@ -89,8 +89,8 @@ def _script_at(url: str, ca_file: str, policy: TransferPolicy) -> ProxyScript:
         raise ConfigError(f"the URL of the proxy script {error}", remedy=_FORMS) from None
     if not is_fit:
         raise ConfigError(
-            f"anyone on the way could exchange the proxy script {redact(url)}, and lead all"
-            " requests elsewhere",
+            f"anyone on the way could replace the proxy script {redact(url)}, and redirect all"
+            " requests",
             remedy=_FORMS,
         )
     return ProxyScript(redact(url), lambda: _read_url(url, ca_file, policy))

@@ -97,8 +97,8 @@ def _account_finder(endpoint: str, find: FindLogin | None) -> FindAccount:
         login = await find() if find else None
         if login and login.token:
             raise ConfigError(
-                f"endpoint {endpoint}: the credential helper tells a token, and not the password"
-                " of an account",
+                f"endpoint {endpoint}: the credential helper answers with a token instead of the"
+                " password of an account",
                 remedy="Name a helper that does, or the file of the password with password_file.",
             )
         return AccountPassword(login.user, login.password) if login else None

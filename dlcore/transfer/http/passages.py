@@ -71,8 +71,8 @@ class Passage(NamedTuple):
         if server is None:
             return self.proxy_login
         raise AuthError(
-            f"{request}: server and proxy both want a login for the connection, which without TLS"
-            " is the same one",
+            f"{request}: the server and the proxy both want to log the connection in, and"
+            " without TLS they share it",
             fault=Fault.AUTH,
             endpoint=self.endpoint,
             remedy="Use an https URL, or except the server from the proxy (NO_PROXY).",

@@ -91,7 +91,7 @@ def script_failed(endpoint: str, request: str, source: str, reason: str) -> Tran
         reason: Why, without secrets.
     """
     return TransferError(
-        f"{request}: {source} does not tell the proxy: {reason}",
+        f"{request}: {source} does not name a proxy: {reason}",
         fault=Fault.CONNECT,
         endpoint=endpoint,
         remedy="Correct the script, or name the proxy itself with --proxy or proxy.",

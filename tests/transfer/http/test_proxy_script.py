@@ -279,9 +279,7 @@ async def test_a_script_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TransferError) as caught:
         await read(f"https://{NAME}/o", Keyring(web))
     assert caught.value.fault is Fault.CONNECT
-    assert (
-        f"the script {missing} does not tell the proxy: it cannot be read" in caught.value.message
-    )
+    assert f"the script {missing} does not name a proxy: it cannot be read" in caught.value.message
 
 
 @needs_pac
