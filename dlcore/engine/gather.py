@@ -134,7 +134,7 @@ async def gather(
 
 def _undescribed(client: Client, packages: Sequence[str]) -> dict[str, str]:
     troubles = {package: client.catalogs.stated.trouble(package) for package in packages}
-    return {package: trouble.message for package, trouble in troubles.items() if trouble}
+    return {p: f"{e.message}. {e.remedy}".rstrip() for p, e in troubles.items() if e}
 
 
 async def _programs(library: Library, packages: Sequence[str]) -> dict[str, Mapping[str, str]]:

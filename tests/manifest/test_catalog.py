@@ -23,6 +23,12 @@ def test_a_catalog_is_sorted_by_package_id_and_survives_the_round_trip() -> None
     assert data.startswith(b'{"schema":1,"packages":{"ABC00012":{"version":3,"manifest":"abab')
 
 
+def test_only_an_entry_that_was_described_has_a_content_hash() -> None:
+    catalog = one(content_hash="AB" * 32)
+    assert decode_catalog(encode_catalog(catalog), source="test") == catalog
+    assert b"content_hash" not in encode_catalog(one())
+
+
 @pytest.mark.parametrize(
     ("catalog", "reason"),
     [
@@ -35,6 +41,8 @@ def test_a_catalog_is_sorted_by_package_id_and_survives_the_round_trip() -> None
         (one(manifest="ab" * 32 + "\n"), "lower-case hex"),
         (one(manifest_bytes=0), "manifest_bytes 0"),
         (one(manifest_bytes=1 << 40), "manifest_bytes"),
+        (one(content_hash="ab" * 32), "upper-case hex"),
+        (one(content_hash="AB" * 32 + "\n"), "upper-case hex"),
         (one(content_bytes=-1), "content_bytes -1"),
         (one(content_bytes=(1 << 53) + 1), "content_bytes"),
     ],

@@ -39,6 +39,10 @@ from dlcore.waiting import side_by_side
 MAX_AT_ONCE: Final = 4
 """Packages. Each puts up to 32 questions at the same time."""
 
+_BY_HASH_ALONE: Final = (
+    "Where no content library can be read, `dlcore fetch --content-hash` gets a package by its hash"
+    " alone."
+)
 _log = logging.getLogger(__name__)
 
 Described = tuple[Manifest, bytes]
@@ -167,11 +171,7 @@ class StatedPackages:
                 found = manifest, documents.encode(manifest)
                 self._described[package_id, stated] = found
                 return found
-        # Of all failures, another content is the one that somebody has to do something about.
-        raise next(
-            (each for each in failures if isinstance(each, IntegrityError)),
-            failures[0] if failures else _nobody_to_ask(package_id),
-        )
+        raise _worst(failures) if failures else _nobody_to_ask(package_id)
 
     def _libraries(self) -> Iterator[ContentLibrary]:
         """The content libraries, those of endpoints that may be used first."""
@@ -181,6 +181,15 @@ class StatedPackages:
                 yield endpoint.content_library()
             elif library := as_content_library(endpoint):
                 yield library
+
+
+def _worst(failures: Sequence[DlcoreError]) -> DlcoreError:
+    """What somebody has to do something about: another content, before what cannot be read."""
+    for each in failures:
+        if isinstance(each, IntegrityError):
+            return each
+    failures[0].advise(_BY_HASH_ALONE)
+    return failures[0]
 
 
 def _nobody_to_ask(package_id: str) -> NotFoundError:
