@@ -166,6 +166,7 @@ if TYPE_CHECKING:
     from dlcore.engine.traffic_rules import Pace as Pace
     from dlcore.engine.traffic_rules import Rules as _TrafficRules
     from dlcore.engine.traffic_rules import Urgency as Urgency
+    from dlcore.engine.unpublished import Unpublished as Unpublished
     from dlcore.errors import AgentError as AgentError
     from dlcore.errors import AuthError as AuthError
     from dlcore.errors import ConfigError as ConfigError
@@ -300,6 +301,7 @@ _PUBLIC = {
     "engine.precache_preview": "preview_precache",
     "engine.report": "Report",
     "engine.documents.republished": "Republication",
+    "engine.unpublished": "Unpublished",
     "engine.resume": "Resume",
     "engine.run": "run_sequence",
     "engine.session": "Session",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlcore.cli.output import say, show_table
+from dlcore.engine.listeners.words import describe
 from dlcore.engine.outcomes import StepOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.units import amount
@@ -55,6 +56,8 @@ def show_report(report: Report) -> None:
         ),
     )
     _show_republished(report)
+    for each in report.unpublished:
+        say(f"{describe(each.event())}; content hash {each.content_hash}")
     show_table(
         ("endpoint", "fetched", "mean rate", "most connections", "faults"),
         (

@@ -13,6 +13,7 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.events import RunEnded
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
 from dlcore.engine.state import RunState, StepResult
+from dlcore.engine.unpublished import Unpublished
 from dlcore.schedule import (
     StepLoad,
     lower_bound_of_arrivals_s,
@@ -56,6 +57,7 @@ class Report(msgspec.Struct, frozen=True):
             knows.
         simulated: Whether the steps were simulated: only their content is real.
         restart: What people are to be told before the machine restarts, if the run asks for that.
+        unpublished: Packages that no catalog names, and what vouches for them.
     """
 
     outcome: RunOutcome | None
@@ -81,6 +83,7 @@ class Report(msgspec.Struct, frozen=True):
     simulated: bool = False
     restart: RestartNotice | None = None
     bytes_patched: int = 0
+    unpublished: tuple[Unpublished, ...] = ()
 
 
 def make_report(
@@ -89,6 +92,7 @@ def make_report(
     spared_bytes: int,
     link_bytes_per_s: float = 0.0,
     republished: tuple[Republication, ...] = (),
+    unpublished: tuple[Unpublished, ...] = (),
 ) -> Report:
     """Work out the figures of a run.
 
@@ -99,6 +103,7 @@ def make_report(
             fetched; download-first would have fetched it too.
         link_bytes_per_s: The link's rate; 0.0 to take the measured one.
         republished: Packages that were published again since the run began.
+        unpublished: Packages that no catalog names, and what vouches for them.
     """
     fetched_bytes = sum(run.fetched_bytes.values())
     measured_bytes_per_s = fetched_bytes / run.busy_s if run.busy_s else 0.0
@@ -139,6 +144,7 @@ def make_report(
         endpoints=run.endpoints,
         native_core=native.describe(),
         republished=republished,
+        unpublished=unpublished,
         simulated=run.simulated,
         restart=run.restart.notice if run.restart and outcome is RunOutcome.RESTART else None,
     )

@@ -13,8 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from dlcore.engine.documents.republished import Republished
-from dlcore.engine.events import Event, PackageTruth, RunBegan, RunStep
-from dlcore.engine.fetching.truth import Truth
+from dlcore.engine.events import Event, RunBegan, RunStep
 from dlcore.engine.held_run import HeldRun
 from dlcore.engine.judge import Judge
 from dlcore.engine.keeper import RunKeeper
@@ -33,6 +32,7 @@ from dlcore.engine.step_content import StepContent
 from dlcore.engine.step_jobs import StepJobs
 from dlcore.engine.step_turns import StepTurns
 from dlcore.engine.turn import Turn
+from dlcore.engine.unpublished import unpublished
 from dlcore.engine.work_folders import make_work_folders, work_folder
 from dlcore.errors import ConfigError, StepError, TaskSequenceError
 from dlcore.machine import Machine
@@ -305,6 +305,7 @@ class Session:
             spared_bytes,
             self._link_bytes_per_s,
             self._republished.found,
+            unpublished(packages, self._content.library),
         )
 
     async def aclose(self) -> None:
@@ -362,12 +363,8 @@ class Session:
         run = self._run
         name = self.sequence.name
         self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated, run.run_id))
-        for package_id in packages_in_order(self.sequence):
-            entry = self._content.library.known(package_id)
-            if entry and entry.content_hash:
-                truth = Truth.CONTENT_LIBRARY
-                told = truth.value, truth.known.value, entry.content_hash
-                self._bus.emit(PackageTruth(package_id, *told))
+        for each in unpublished(packages_in_order(self.sequence), self._content.library):
+            self._bus.emit(each.event())
 
     def _tell_end(self, outcome: RunOutcome) -> None:
         self._bus.emit(self._figures.progress())

@@ -347,6 +347,8 @@ def test_a_sequence_runs_by_a_stated_content_hash(here: Here, site: Site, tmp_pa
     assert outcomes["catalog"] == outcomes["content-distributed"] == "passed"
     ran = here("run", tmp_path / "one.xml", *where, "--simulate", "0", "--json")
     assert ran.status == 0, ran.err
+    (own,) = ran.document["unpublished"]
+    assert (own["package"], own["known"]) == (PACKAGE, "before-the-first-byte")
     report = here("report", "--state", tmp_path / "state").out
     assert "verified by the digests of its files in the content library, known before" in report
     assert told in report

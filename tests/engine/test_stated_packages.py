@@ -57,6 +57,12 @@ async def test_a_step_gets_a_package_that_nobody_published(tmp_path: Path) -> No
         report = await ran(stating(url, told), tmp_path / "state", steps)
     assert steps.found == [FILES]
     assert report.outcome == "succeeded"
+    (told_of,) = report.unpublished
+    assert (told_of.package, told_of.truth, told_of.content_hash) == (
+        PACKAGE_ID,
+        "content-library",
+        told,
+    )
     assert report.endpoints["dp1"].bytes_fetched >= sum(map(len, FILES.values()))
 
 
