@@ -91,8 +91,8 @@ ONLY_IN = {
     "aiohttp": {"transfer/http", "emulator", "cli/live_page", "agent"},
     "comtypes": {"hook"},
     "zstandard": {"patches"},
-    "sqlite3": {"store/cache", "publish/known_digests"},
-    "distributed": {"publish/on_dask"},
+    "sqlite3": {"store/cache", "publish/library/known_digests"},
+    "distributed": {"publish/library/on_dask"},
     "aiohttp_socks": {"transfer/http/socks"},
     "python_socks": {"transfer/http/socks"},
     "dukpy": {"transfer/http/pac_process"},
@@ -146,7 +146,14 @@ ENGINE_FLOORS = {
         *("boundaries", "one_byte", "policy", "time_limit", "traffic"),
     },
 }
-FLOORS = {"agent": AGENT_FLOORS, "engine": ENGINE_FLOORS}
+PUBLISH_FLOORS = {
+    "library": {
+        *("admission", "destination", "disk", "documents", "layout", "objects", "opening"),
+        *("policy", "preparing", "prune_mark", "reading", "site", "site_catalog", "source"),
+        "stored",
+    },
+}
+FLOORS = {"agent": AGENT_FLOORS, "engine": ENGINE_FLOORS, "publish": PUBLISH_FLOORS}
 PURE = {
     "schedule",
     "tasksequence",

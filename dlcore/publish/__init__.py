@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dlcore.publish.joining import JoinedShards, join_shards
-from dlcore.publish.library_work import Refusal
+from dlcore.publish.library.all_contents import ContentVersion, PublishedLibrary
+from dlcore.publish.library.joining import JoinedShards, join_shards
+from dlcore.publish.library.one_content import Refusal
+from dlcore.publish.library.publishing import publish_library
+from dlcore.publish.library.shards import Shard, parse_shard
 from dlcore.publish.progress import Progress, Stage
 from dlcore.publish.pruning import Pruned, PrunedVersion, prune
 from dlcore.publish.publishing import Published, publish
-from dlcore.publish.publishing_library import publish_library
 from dlcore.publish.repairing import Repaired, repair
-from dlcore.publish.shards import Shard, parse_shard
 from dlcore.publish.site import SiteFault, SiteReport, verify_site
 from dlcore.publish.stored import Wrong
 from dlcore.publish.versions import PackageVersion, list_site, read_version
-from dlcore.publish.whole_library import ContentVersion, PublishedLibrary
 
 __all__ = [
     "ContentVersion",

@@ -22,7 +22,7 @@ from dlcore.model import DEFAULT_BLOCK_BYTES, Manifest
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.layout import lay_out
-from dlcore.publish.library import list_library
+from dlcore.publish.library.content_files import list_library
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.progress import Progress, Stage, meter
 from dlcore.publish.reading import check_files, digest_objects

@@ -21,9 +21,9 @@ from dlcore.publish import (
     publish_library,
     verify_site,
 )
-from dlcore.publish.entering import IntoPart
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.lost_content import MAX_NAMED
+from dlcore.publish.library.entering import IntoPart
+from dlcore.publish.library.lost_content import MAX_NAMED
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from tests.buckets import BUCKET, s3

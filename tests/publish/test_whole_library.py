@@ -14,16 +14,16 @@ import pytest
 
 from dlcore.errors import ConfigError
 from dlcore.publish import publish, verify_site
-from dlcore.publish.entering import IntoCatalog
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.known_digests import NAME, KnownDigests
-from dlcore.publish.library_contents import list_contents
-from dlcore.publish.library_work import ContentPublisher, Done, Job, LibraryOptions
+from dlcore.publish.library.all_contents import Outcome, WholeLibrary
+from dlcore.publish.library.contents import list_contents
+from dlcore.publish.library.entering import IntoCatalog
+from dlcore.publish.library.known_digests import NAME, KnownDigests
+from dlcore.publish.library.one_content import ContentPublisher, Done, Job, LibraryOptions
+from dlcore.publish.library.shards import ALL
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
-from dlcore.publish.shards import ALL
 from dlcore.publish.site_catalog import UnsignedCatalog
-from dlcore.publish.whole_library import Outcome, WholeLibrary
 from tests.publish.helpers import BLOCK, content, files_below, from_folder, published_tree
 from tests.publish.library import file_of, write_content
 from tests.publish.whole import (

@@ -15,12 +15,12 @@ from dlcore.errors import DlcoreError
 from dlcore.model import CATALOG_KEY, CatalogEntry
 from dlcore.publish.admission import with_entries
 from dlcore.publish.destination import Destination
-from dlcore.publish.library_work import Refusal
+from dlcore.publish.library.one_content import Refusal
+from dlcore.publish.library.shards import Part, Shard, read_part, write_part
+from dlcore.publish.library.withdrawing import withdraw
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.prune_mark import Now, PruneWatch
-from dlcore.publish.shards import Part, Shard, read_part, write_part
 from dlcore.publish.site_catalog import SiteCatalog
-from dlcore.publish.withdrawing import withdraw
 
 Entries = Mapping[str, CatalogEntry]
 Refused = Mapping[str, DlcoreError]

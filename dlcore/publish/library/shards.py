@@ -19,7 +19,7 @@ import msgspec
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.model import CatalogEntry
 from dlcore.publish.destination import Destination
-from dlcore.publish.library_work import Refusal
+from dlcore.publish.library.one_content import Refusal
 
 MAX_SHARDS: Final = 1000
 _WRITTEN = re.compile(r"([0-9]{1,4})/([0-9]{1,4})", re.ASCII)

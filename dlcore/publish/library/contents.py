@@ -15,7 +15,7 @@ from dlcore.errors import DlcoreError, ManifestError, NotFoundError, StorageErro
 from dlcore.manifest import decode_contents_ini
 from dlcore.package_ids import content_version, package_id, published_id
 from dlcore.publish.disk import disk_faults
-from dlcore.publish.library import LibraryContent, described_at, read_ini
+from dlcore.publish.library.content_files import LibraryContent, described_at, read_ini
 
 _SUFFIX = ".ini"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."

@@ -20,7 +20,7 @@ from dlcore.model import CATALOG_KEY, CatalogEntry, manifest_key
 from dlcore.publish.admission import without_entries
 from dlcore.publish.destination import Destination
 from dlcore.publish.documents import read_document
-from dlcore.publish.library_contents import Contents
+from dlcore.publish.library.contents import Contents
 from dlcore.publish.prune_mark import PruneWatch
 from dlcore.publish.reading import map_ahead
 from dlcore.publish.site_catalog import SiteCatalog

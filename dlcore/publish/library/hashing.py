@@ -14,7 +14,7 @@ import msgspec
 from dlcore.manifest import object_name
 from dlcore.model import Manifest, Object
 from dlcore.native import block_digests
-from dlcore.publish.known_digests import KnownDigests, key_of
+from dlcore.publish.library.known_digests import KnownDigests, key_of
 from dlcore.publish.reading import map_ahead, read_span, spans, unlike_its_name
 from dlcore.publish.source import Source, SourceFile
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from dlcore.model import CatalogEntry
-from dlcore.publish.entering import Entering, Entries
-from dlcore.publish.library_contents import Contents
-from dlcore.publish.library_work import Done, Job, Refusal
+from dlcore.publish.library.contents import Contents
+from dlcore.publish.library.entering import Entering, Entries
+from dlcore.publish.library.one_content import Done, Job, Refusal
+from dlcore.publish.library.shards import Shard
 from dlcore.publish.policy import PublishPolicy
-from dlcore.publish.shards import Shard
 
 log = logging.getLogger("dlcore.publish")
 

@@ -1,6 +1,6 @@
 """Publishes a whole content library: opens what is needed for it.
 
-Guarantees: as of `whole_library`.
+Guarantees: as of `all_contents`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from dlcore.extras import require
 from dlcore.long_path import long_path
 from dlcore.model import CATALOG_KEY, DEFAULT_BLOCK_BYTES
 from dlcore.publish.destination import Destination
-from dlcore.publish.entering import IntoCatalog, IntoPart
-from dlcore.publish.known_digests import KnownDigests
-from dlcore.publish.library_contents import list_contents
-from dlcore.publish.library_work import ContentPublisher, LibraryOptions
+from dlcore.publish.library.all_contents import PublishedLibrary, Tell, WholeLibrary
+from dlcore.publish.library.contents import list_contents
+from dlcore.publish.library.entering import IntoCatalog, IntoPart
+from dlcore.publish.library.known_digests import KnownDigests
+from dlcore.publish.library.one_content import ContentPublisher, LibraryOptions
+from dlcore.publish.library.shards import ALL, Shard
+from dlcore.publish.library.withdrawing import check_withdrawal
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.preparing import check_block_bytes, refuse_own_source
 from dlcore.publish.prune_mark import Now, now_utc
 from dlcore.publish.reading import map_ahead
-from dlcore.publish.shards import ALL, Shard
 from dlcore.publish.site_catalog import catalog_of, packages_of, read_trusted
-from dlcore.publish.whole_library import PublishedLibrary, Tell, WholeLibrary
-from dlcore.publish.withdrawing import check_withdrawal
 
 
 def publish_library(
@@ -123,7 +123,7 @@ def publish_library(
     with contextlib.ExitStack() as opened:
         if dask is not None and not dry_run:
             require("dask")
-            from dlcore.publish.on_dask import dask_workers
+            from dlcore.publish.library.on_dask import dask_workers
 
             done = whole.run(opened.enter_context(dask_workers(dask, destination, options)))
         else:

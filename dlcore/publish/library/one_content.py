@@ -33,10 +33,10 @@ from dlcore.model import (
 )
 from dlcore.publish.admission import check_not_older, check_replaceable
 from dlcore.publish.destination import Destination
-from dlcore.publish.known_digests import KnownDigests
 from dlcore.publish.layout import lay_out
-from dlcore.publish.library import LibraryContent, list_content
-from dlcore.publish.library_digests import hashed, keys_of
+from dlcore.publish.library.content_files import LibraryContent, list_content
+from dlcore.publish.library.hashing import hashed, keys_of
+from dlcore.publish.library.known_digests import KnownDigests
 from dlcore.publish.objects import Outcome, distinct_objects, write_objects
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions, described

@@ -18,12 +18,12 @@ from dlcore.errors import ConfigError, DlcoreError, LockedError, NotFoundError
 from dlcore.model import CATALOG_KEY, CatalogEntry
 from dlcore.publish.admission import with_entries
 from dlcore.publish.destination import Destination
-from dlcore.publish.library_work import Refusal
-from dlcore.publish.lost_content import Entered, check_is_there
+from dlcore.publish.library.lost_content import Entered, check_is_there
+from dlcore.publish.library.one_content import Refusal
+from dlcore.publish.library.shards import Part, Shard, read_part
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import PruneWatch, now_utc
-from dlcore.publish.shards import Part, Shard, read_part
 from dlcore.publish.site_catalog import catalog_of, packages_of
 
 log = logging.getLogger("dlcore.publish")

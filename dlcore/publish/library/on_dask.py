@@ -14,11 +14,11 @@ from typing import Final
 from distributed import Client, Future, LocalCluster, as_completed
 
 from dlcore.errors import ConfigError
-from dlcore.publish.known_digests import KnownDigests
-from dlcore.publish.library_work import ContentPublisher, Job, LibraryOptions
+from dlcore.publish.library.all_contents import Doing, Outcome
+from dlcore.publish.library.known_digests import KnownDigests
+from dlcore.publish.library.one_content import ContentPublisher, Job, LibraryOptions
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY
-from dlcore.publish.whole_library import Doing, Outcome
 
 LOCAL: Final = "local"
 """In place of an address: processes of this machine."""

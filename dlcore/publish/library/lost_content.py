@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from dlcore.errors import IntegrityError
 from dlcore.model import CatalogEntry, Manifest, manifest_key, object_key
 from dlcore.publish.destination import Destination
+from dlcore.publish.library.shards import Shard
 from dlcore.publish.reading import map_ahead
-from dlcore.publish.shards import Shard
 from dlcore.publish.site import read_manifest
 from dlcore.publish.stored import Wrong
 
