@@ -22,7 +22,7 @@ from dlcore.publish import (
     verify_site,
 )
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.library.entering import IntoPart
+from dlcore.publish.library.into_part import IntoPart
 from dlcore.publish.library.lost_content import MAX_NAMED
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc

@@ -17,7 +17,7 @@ from dlcore.publish import publish, verify_site
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.library.all_contents import Outcome, WholeLibrary
 from dlcore.publish.library.contents import list_contents
-from dlcore.publish.library.entering import IntoCatalog
+from dlcore.publish.library.into_catalog import IntoCatalog
 from dlcore.publish.library.known_digests import NAME, KnownDigests
 from dlcore.publish.library.one_content import ContentPublisher, Done, Job, LibraryOptions
 from dlcore.publish.library.shards import ALL

@@ -16,7 +16,7 @@ from dlcore.model import CatalogEntry, manifest_key
 from dlcore.publish import Shard, prune, verify_site
 from dlcore.publish.destination import Destination
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.library.entering import IntoCatalog
+from dlcore.publish.library.into_catalog import IntoCatalog
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from dlcore.publish.site_catalog import UnsignedCatalog

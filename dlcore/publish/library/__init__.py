@@ -7,7 +7,7 @@
 `hashing`             their digests; `known_digests`: those that need no reading again
 `one_content`         a content is written to the site, apart from the catalog
 `all_contents`        all of them, some at a time, and what becomes of each
-`entering`            where their entries go: into the catalog, or into the part of a shard
+`entering`            where their entries go: `into_catalog`, or `into_part` of a shard
 `withdrawing`         what the library has no more leaves the catalog
 `shards`, `joining`   several machines, each with a part; `lost_content`: what is looked at before
 `on_dask`             the workers of a Dask scheduler, in place of threads

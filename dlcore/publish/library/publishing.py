@@ -20,7 +20,8 @@ from dlcore.model import CATALOG_KEY, DEFAULT_BLOCK_BYTES
 from dlcore.publish.destination import Destination
 from dlcore.publish.library.all_contents import PublishedLibrary, Tell, WholeLibrary
 from dlcore.publish.library.contents import list_contents
-from dlcore.publish.library.entering import IntoCatalog, IntoPart
+from dlcore.publish.library.into_catalog import IntoCatalog
+from dlcore.publish.library.into_part import IntoPart
 from dlcore.publish.library.known_digests import KnownDigests
 from dlcore.publish.library.one_content import ContentPublisher, LibraryOptions
 from dlcore.publish.library.shards import ALL, Shard
