@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dlcore.deployment import (
     CatalogSettings,
     ClientSettings,
     Deployment,
+    StatedPackage,
     TransferSettings,
     TrustSettings,
 )
@@ -32,8 +34,15 @@ from dlcore.engine.fetching.preview import preview_fetch
 from dlcore.engine.fetching.rules import FetchRules
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.errors import ConfigError, ContentNotFoundError, DlcoreError, ExhaustedError
+from dlcore.errors import (
+    ConfigError,
+    ContentNotFoundError,
+    DlcoreError,
+    ExhaustedError,
+    IntegrityError,
+)
 from dlcore.model import EndpointKind, EndpointSettings
+from dlcore.manifest import FolderDigests, content_hash
 from dlcore.publish import publish
 from dlcore.schedule import Terms
 from dlcore.store import Store
@@ -41,6 +50,7 @@ from tests.engine.fakes import FakeEndpoint, package
 from tests.engine.test_boundaries import BRANCH, HOME, SETTINGS
 from tests.engine.virtual_time import virtually
 from tests.machine.told import ToldMachine
+from tests.publish.library import write_library
 from tests.store.helpers import BLOCK_BYTES
 
 FILES = {"setup.exe": bytes(range(256)) * 40, "read.me": b"read me"}
@@ -318,3 +328,55 @@ async def test_a_file_at_a_url_is_not_fetched_by_a_deployment(
         error = raised
     assert isinstance(error, ConfigError)
     assert "is not a package" in error.message
+
+
+OLD_FILES = {"setup.exe": b"the setup of another version"}
+"""What a content library has of the package, which the site has published otherwise."""
+
+OLD_HASH = content_hash(
+    FolderDigests({name: sha256(data).digest() for name, data in OLD_FILES.items()})
+)
+
+
+def stating(site: Path, folder: Path, told: str, **settings: Any) -> Deployment:
+    """Settings that state a content hash; the content library is the first endpoint."""
+    library = write_library(folder / "SCCMContentLib", OLD_FILES)
+    endpoints = (
+        EndpointSettings(name="dp", kind=EndpointKind.CONTENT_LIBRARY, url=str(library)),
+        EndpointSettings(name="site", kind=EndpointKind.FILE, url=str(site)),
+    )
+    stated = {"ABC00012": StatedPackage(told)}
+    catalog = settings.pop("catalog", CatalogSettings(endpoint="site"))
+    return Deployment(catalog, endpoints, packages=stated, **settings)
+
+
+@pytest.mark.parametrize("catalog", [CatalogSettings(endpoint="site"), CatalogSettings()])
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_content_hash_that_is_stated_counts_before_the_catalog(
+    site: Path, tmp_path: Path, catalog: CatalogSettings, many: bool
+) -> None:
+    deployment = stating(site, tmp_path, OLD_HASH, catalog=catalog)
+    how: Any = {"deployment": deployment, "deliveries": tmp_path / "records"}
+    if many:
+        (result,) = await fetch_many([FetchItem("ABC00012")], to=tmp_path, **how)
+        fetched = result.fetched
+    else:
+        fetched = await fetch("ABC00012", to=tmp_path / "ABC00012", **how)
+    assert fetched
+    assert held(tmp_path / "ABC00012") == OLD_FILES
+    assert (fetched.truth, fetched.stated_hash) == ("content-library", "equal")
+
+
+@pytest.mark.parametrize("catalog", [CatalogSettings(endpoint="site"), CatalogSettings()])
+async def test_what_does_not_have_the_stated_hash_is_not_fetched(
+    site: Path, tmp_path: Path, catalog: CatalogSettings
+) -> None:
+    """Fault: a deployment file states a content hash that nothing at its endpoints has, and a
+    package is fetched by that file. dlcore names both hashes, and fetches nothing.
+    """
+    deployment = stating(site, tmp_path, "0" * 64, catalog=catalog)
+    with pytest.raises(IntegrityError, match="not 0{64}"):
+        await fetch(
+            "ABC00012", to=tmp_path / "to", deployment=deployment, deliveries=tmp_path / "records"
+        )
+    assert not (tmp_path / "to").exists()

@@ -115,6 +115,18 @@ class StatedPackages:
         catalog = documents.decode_catalog(document, source="the catalog with stated packages")
         return ReadCatalog(catalog, document, documents.digest_of(document))
 
+    async def described(self, package_id: str) -> Described | None:
+        """What a package is of which the deployment states the hash; None: it states none of it.
+
+        Raises:
+            DlcoreError: Nothing with the stated hash was found.
+        """
+        stated = self._stated.get(package_id)
+        if stated is None:
+            return None
+        async with self._describing:
+            return await self._describe(package_id, stated)
+
     async def document(self, name: str, entry: CatalogEntry) -> bytes:
         """The manifest document of an entry that was made here, in this process or in another one.
 

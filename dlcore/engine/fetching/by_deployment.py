@@ -115,4 +115,5 @@ def _site_of(deployment: Deployment) -> NamedSite:
         catalog.sha256,
         Path(root) if root else None,
         catalog_endpoint=catalog.endpoint,
+        stated=deployment.packages,
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.digests import Digest
+from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.documents.manifests import load_described
 from dlcore.engine.events import DigestFromServer, Event
 from dlcore.engine.fetching.file_at_url import (
@@ -95,6 +96,7 @@ async def find(
     Raises:
         ConfigError: It cannot be fetched as asked, or can only be meant as an id and is not one.
         NotFoundError: There is no such thing.
+        IntegrityError: Nothing has the content hash that a deployment states.
         TrustError: The signatures do not prove that the catalog is the publisher's latest.
         TransferError: An endpoint had to be asked for it, and that failed.
         ManifestError: What describes it is malformed.
@@ -111,6 +113,14 @@ async def find(
     if is_file(wanted.what):
         return _find_described(wanted)
     wanted_id = package_id(wanted.what)
+    if stated := await site.stated(wanted_id or ""):
+        manifest, document = stated
+        return Found(
+            manifest,
+            document,
+            None,
+            origin=Origin(Truth.CONTENT_LIBRARY, StatedHash.EQUAL),
+        )
     if _is_at_a_library(wanted, site):
         manifest, stated_hash = await site.describe(wanted_id or wanted.what)
         return Found(

@@ -7,14 +7,16 @@ packages are fetched. The catalog is read only if something vouches for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from dlcore.deployment import is_protected
+from dlcore.deployment import StatedPackage, is_protected
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.content_library import DescribedContent, describe
+from dlcore.engine.documents.stated_packages import Described, StatedPackages
 from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.allowed import AllowedEndpoints
@@ -57,6 +59,8 @@ class NamedSite(NamedTuple):
         content_hash: Package content hash that a package must have, hex; empty for any.
         catalog_endpoint: Name of the endpoint that has the catalog, by the settings of a
             deployment; empty for the first one.
+        stated: The packages whose content hash a deployment states, by package id. It counts before
+            the catalog.
     """
 
     endpoints: Sequence[str | EndpointSettings]
@@ -66,6 +70,7 @@ class NamedSite(NamedTuple):
     keeps: bool = True
     content_hash: str = ""
     catalog_endpoint: str = ""
+    stated: Mapping[str, StatedPackage] = MappingProxyType({})
 
     @property
     def is_vouched_for(self) -> bool:
@@ -116,6 +121,7 @@ class Site:
         self._tell = tell
         self._servers = servers or NamedServers(access, named.endpoints)
         self._sources: list[Source] = []
+        self._stated: StatedPackages | None = None
         self._reading: asyncio.Task[Library] | None = None
         self._patch_digests: dict[str, str] | None = None
 
@@ -214,6 +220,21 @@ class Site:
             remedy="Leave --content-hash (content_hash) out, or fetch a package by its id, with"
             " a content-library or a dp as the first endpoint and without a catalog.",
         )
+
+    async def stated(self, package_id: str) -> Described | None:
+        """A package whose content hash a deployment states; None: it states none of it.
+
+        Raises:
+            DlcoreError: Nothing with that hash was found; or as `sources`.
+        """
+        named = self._named
+        if package_id not in named.stated or named.trust_root:  # a root vouches for everything
+            return None
+        if self._stated is None:
+            endpoints = [endpoint for endpoint, _ in self.sources()]
+            asked = endpoints, self._tell, self._policy, self._allowed
+            self._stated = StatedPackages(named.stated, *asked)
+        return await self._stated.described(package_id)
 
     async def describe(self, what: str) -> DescribedContent:
         """What its content libraries state of a package or a content.
