@@ -266,3 +266,38 @@ def test_too_many_files_are_refused_before_they_are_read(library: Path) -> None:
 
     with pytest.raises(ManifestError, match="more than 5"):
         asyncio.run(read())
+
+
+class Winding(ContentLibraryEndpoint):
+    """A library whose folders lead ever deeper: on one way by long names, on the other by short."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__("D", root)
+        self.asked = 0
+
+    async def entries(self, key: str) -> list[tuple[str, bool]]:
+        self.asked += 1
+        if "long" in key:
+            return [("long" * 60, True)]
+        return [("b", True)] if "/b" in key else [("long", True), ("b", True)]
+
+
+def test_folders_that_lead_ever_deeper_are_refused_whichever_is_listed_last(library: Path) -> None:
+    """Fault: a distribution point lists folders that lead ever deeper, beside shorter ones. dlcore
+    refuses it.
+    """
+    endpoint = Winding(library)
+    with pytest.raises(ManifestError, match="ever deeper"):
+        asyncio.run(describe(endpoint, PACKAGE_ID, Asking(lambda _: None)))
+    assert endpoint.asked < 100
+
+
+def test_long_paths_are_refused_before_they_fill_the_memory(library: Path) -> None:
+    """Fault: a distribution point lists paths that do not fit into memory. dlcore refuses it."""
+
+    async def read() -> None:
+        endpoint = ContentLibraryEndpoint("D", library)
+        await describe(endpoint, PACKAGE_ID, Asking(lambda _: None), max_characters=40)
+
+    with pytest.raises(ManifestError, match="more than 40 characters"):
+        asyncio.run(read())

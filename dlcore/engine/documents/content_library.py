@@ -33,6 +33,9 @@ from dlcore.waiting import side_by_side
 MAX_ENTRIES = 1 << 20
 """Files and folders of a content: more than any package has, and less than memory."""
 
+MAX_LISTED_CHARACTERS = 1 << 28
+"""Of all paths together, which are kept in memory."""
+
 MAX_PATH_CHARACTERS = 4096
 """Of a folder; a listing that leads ever deeper ends there."""
 
@@ -120,6 +123,7 @@ async def describe(
     *,
     version: int | None = None,
     max_entries: int = MAX_ENTRIES,
+    max_characters: int = MAX_LISTED_CHARACTERS,
 ) -> DescribedContent:
     """Read what a package, an application's content or an update consists of.
 
@@ -130,6 +134,7 @@ async def describe(
         told_hash: The package content hash that it must have, in hex; empty for any.
         version: Of a package; None for its latest content.
         max_entries: The most files and folders to accept.
+        max_characters: The longest that all their paths together may be.
 
     Returns:
         What it says. A content without a package has the package id ``LOCAL000``.
@@ -140,16 +145,20 @@ async def describe(
         ManifestError: The library's description is malformed.
         TransferError: The library cannot be read.
     """
-    return await _Description(library, asking, max_entries).read(what, told_hash, version)
+    limits = max_entries, max_characters
+    return await _Description(library, asking, *limits).read(what, told_hash, version)
 
 
 class _Description:
     """One library's."""
 
-    def __init__(self, library: ContentLibrary, asking: Asking, max_entries: int) -> None:
+    def __init__(
+        self, library: ContentLibrary, asking: Asking, max_entries: int, max_characters: int
+    ) -> None:
         self._library = library
         self._asking = asking
         self._max_entries = max_entries
+        self._max_characters = max_characters
 
     async def read(self, what: str, told_hash: str, version: int | None = None) -> DescribedContent:
         content, version = await self._content(what, version)
@@ -203,7 +212,7 @@ class _Description:
     async def _tree(self, content: str, source: str) -> _Tree:
         root = _root(content)
         tree = _Tree({}, [])
-        count, at_once = 0, self._library.questions_at_once
+        count, characters, at_once = 0, 0, self._library.questions_at_once
         waiting = deque([""])
         while waiting:
             some = [waiting.popleft() for _ in range(min(len(waiting), at_once))]
@@ -216,9 +225,18 @@ class _Description:
                     f"{source}: it has more than {self._max_entries} files and folders",
                     remedy="Split the package.",
                 )
+            found: list[str] = []
             for folder, own in zip(some, listed, strict=True):
-                waiting.extend(tree.add(folder, own, root))
-            if waiting and len(waiting[-1]) > MAX_PATH_CHARACTERS:
+                characters += sum(len(folder) + len(name) for name, _ in own)
+                if characters > self._max_characters:
+                    raise ManifestError(
+                        f"{source}: its paths have more than {self._max_characters} characters",
+                        remedy="Split the package. If it has fewer files, the server is not to be"
+                        " trusted.",
+                    )
+                found += tree.add(folder, own, root)
+            waiting.extend(found)
+            if any(len(folder) > MAX_PATH_CHARACTERS for folder in found):
                 raise ManifestError(
                     f"{source}: its folders lead ever deeper",
                     remedy="Validate the content on the distribution point.",
