@@ -267,6 +267,22 @@ def test_who_asks_while_digests_are_computed_waits_for_them(tmp_path: Path) -> N
     digests.close()
 
 
+@pytest.mark.parametrize("damaged", [1 << 62, "no bytes", None, 0.5])
+def test_what_is_remembered_in_another_type_is_computed_again(
+    tmp_path: Path, damaged: object
+) -> None:
+    KnownDigests(tmp_path / "memory").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "memory" / NAME)) as database, database:
+        database.execute("DROP TABLE object")
+        database.execute("CREATE TABLE object (files BLOB PRIMARY KEY, digests)")
+        database.execute("INSERT INTO object VALUES (?, ?)", (b"key", damaged))
+    digests = KnownDigests(tmp_path / "memory")
+    expected = b"no bytes" if isinstance(damaged, str) else b"computed"
+    assert digests.of(b"key", lambda: b"computed") == expected
+    assert digests.of(b"key", lambda: b"not asked") == expected
+    digests.close()
+
+
 def test_a_library_may_span_several_drives(whole: Path, site: Path, tmp_path: Path) -> None:
     first, second = copied(whole, tmp_path / "first"), tmp_path / "second"
     for number, folder in enumerate(sorted((first / "FileLib").iterdir())):

@@ -121,7 +121,8 @@ class KnownDigests:
             found = self._try(
                 lambda db: db.execute("SELECT digests FROM object WHERE files = ?", (key,))
             )
-            return bytes(found[0][0]) if found else None
+            digests = found[0][0] if found else None
+            return digests if isinstance(digests, bytes) else None  # a damaged one is a number
 
     def _keep(self, key: bytes, digests: bytes) -> None:
         with self._lock:
@@ -131,7 +132,7 @@ class KnownDigests:
             else:
                 self._try(lambda db: db.execute("INSERT OR REPLACE INTO object VALUES (?, ?)", row))
 
-    def _try(self, ask: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> list[tuple[bytes, ...]]:
+    def _try(self, ask: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> list[tuple[bytes | float | None, ...]]:
         """Ask the file; after a failure it is not asked any more."""
         if self._kept is None:
             return []
@@ -175,6 +176,7 @@ class KnownDigests:
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
+        database.text_factory = bytes  # a damaged row may call its bytes a text
         try:
             # What a power loss takes from it is computed again.
             database.execute("PRAGMA synchronous = OFF")
