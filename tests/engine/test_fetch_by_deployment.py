@@ -41,8 +41,8 @@ from dlcore.errors import (
     ExhaustedError,
     IntegrityError,
 )
-from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.manifest import FolderDigests, content_hash
+from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.publish import publish
 from dlcore.schedule import Terms
 from dlcore.store import Store
@@ -375,7 +375,7 @@ async def test_what_does_not_have_the_stated_hash_is_not_fetched(
     package is fetched by that file. dlcore names both hashes, and fetches nothing.
     """
     deployment = stating(site, tmp_path, "0" * 64, catalog=catalog)
-    with pytest.raises(IntegrityError, match="not 0{64}"):
+    with pytest.raises(IntegrityError, match="0" * 64):
         await fetch(
             "ABC00012", to=tmp_path / "to", deployment=deployment, deliveries=tmp_path / "records"
         )

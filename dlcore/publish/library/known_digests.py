@@ -132,7 +132,9 @@ class KnownDigests:
             else:
                 self._try(lambda db: db.execute("INSERT OR REPLACE INTO object VALUES (?, ?)", row))
 
-    def _try(self, ask: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> list[tuple[bytes | float | None, ...]]:
+    def _try(
+        self, ask: Callable[[sqlite3.Connection], sqlite3.Cursor]
+    ) -> list[tuple[bytes | float | None, ...]]:
         """Ask the file; after a failure it is not asked any more."""
         if self._kept is None:
             return []
