@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from dlcore.deployment import Deployment
+from dlcore import manifest as documents
+from dlcore.deployment import Deployment, StatedPackage
 from dlcore.engine.client import Client
+from dlcore.engine.documents.catalog import ReadCatalog
+from dlcore.engine.documents.stated_packages import StatedPackages
 from dlcore.engine.gather import preflight
 from dlcore.engine.listeners import run_records as records
 from dlcore.engine.listeners.lines import decode_lines
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
-from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, PreflightError
+from dlcore.errors import (
+    DlcoreError,
+    Fault,
+    IntegrityError,
+    NotFoundError,
+    PreflightError,
+    TransferError,
+)
+from dlcore.manifest import FolderDigests, content_hash
+from dlcore.model import Catalog
 from dlcore.publish import publish
 from dlcore.steps.interface import Job, Outcome
 from dlcore.tasksequence import read
 from dlcore.timeline import timeline_of
+from dlcore.transfer import ContentLibraryEndpoint
 from tests.engine.scene import sequence, step
+from tests.engine.virtual_time import virtually
 from tests.library_points import LARGE, TREE, Asked, point, serving_point
 from tests.publish.helpers import write_tree
-from tests.publish.library import PACKAGE_ID, file_of
+from tests.publish.library import PACKAGE_ID, file_of, write_content, write_library
 from tests.stated_packages import stating, write_point
 
 SEQUENCE = read(sequence(step("tools", package=PACKAGE_ID)), source="sequence")
@@ -181,3 +197,60 @@ async def test_a_library_that_cannot_be_read_hides_no_other_package(tmp_path: Pa
         newer = await client.catalogs.newer()
         assert newer is not None
         assert newer.catalog.packages[PACKAGE_ID].content_hash == told
+
+
+NO_CATALOG = ReadCatalog(Catalog(1, {}), b"", "")
+
+
+def hash_of(tree: Mapping[str, bytes]) -> str:
+    return content_hash(FolderDigests({path: sha256(data).digest() for path, data in tree.items()}))
+
+
+async def test_the_library_that_describes_a_package_as_before_is_found(tmp_path: Path) -> None:
+    """Fault: a run goes on, and the first of two distribution points describes a package in another
+    way with the same content hash. dlcore asks the other one.
+    """
+    stated = {PACKAGE_ID: StatedPackage(hash_of({"setup.exe": b"x"}))}
+    other = ContentLibraryEndpoint("a", write_library(tmp_path / "a", {"Setup.exe": b"x"}))
+    same = ContentLibraryEndpoint("b", write_library(tmp_path / "b", {"setup.exe": b"x"}))
+    before = await StatedPackages(stated, [same], lambda _: None).added_to(NO_CATALOG)
+    entry = before.catalog.packages[PACKAGE_ID]
+    document = await StatedPackages(stated, [other, same], lambda _: None).document(
+        PACKAGE_ID, entry
+    )
+    assert documents.digest_of(document) == entry.manifest
+    with pytest.raises(NotFoundError, match="a describes package ABC00012 version 3 in another"):
+        await StatedPackages(stated, [other], lambda _: None).document(PACKAGE_ID, entry)
+
+
+class Silent(ContentLibraryEndpoint):
+    """A content library on a server that never answers."""
+
+    async def entries(self, key: str) -> list[tuple[str, bool]]:
+        await asyncio.sleep(20)
+        raise TransferError("no answer", fault=Fault.STALL, endpoint=self.name)
+
+    async def read_document(self, key: str, limit_bytes: int) -> bytes:
+        await self.entries(key)
+        return b""
+
+
+def test_a_silent_library_is_waited_for_once_and_not_for_each_package(tmp_path: Path) -> None:
+    """Fault: the first of two distribution points does not answer, and many packages are stated.
+    dlcore asks the other one first from then on.
+    """
+    stated: dict[str, StatedPackage] = {}
+    for number in range(12):
+        tree = {"setup.exe": b"%d" % number}
+        write_content(tmp_path / "library", f"ABC{number:05}.3", tree)
+        stated[f"ABC{number:05}"] = StatedPackage(hash_of(tree))
+
+    async def described_s() -> float:
+        silent = Silent("silent", tmp_path)
+        library = ContentLibraryEndpoint("library", tmp_path / "library")
+        began_s = asyncio.get_running_loop().time()
+        packages = StatedPackages(stated, [silent, library], lambda _: None)
+        assert len((await packages.added_to(NO_CATALOG)).catalog.packages) == len(stated)
+        return asyncio.get_running_loop().time() - began_s
+
+    assert virtually(described_s()) < 100

@@ -24,9 +24,10 @@ from dlcore.engine.documents.content_library import describe
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
+from dlcore.engine.download.library import UNREACHABLE
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Event
-from dlcore.errors import DlcoreError, IntegrityError, NotFoundError
+from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, TransferError
 from dlcore.model import Catalog, CatalogEntry, Manifest
 from dlcore.transfer import (
     ContentLibrary,
@@ -75,6 +76,7 @@ class StatedPackages:
         self._allowed = allowed or AllEndpoints()
         self._described: dict[tuple[str, StatedPackage], Described] = {}
         self._troubles: dict[str, DlcoreError] = {}
+        self._silent: set[str] = set()  # libraries that did not answer when they were asked last
         self._describing = asyncio.Lock()
 
     @property
@@ -143,13 +145,7 @@ class StatedPackages:
             if known == package_id and documents.digest_of(document) == entry.manifest:
                 return document
         async with self._describing:
-            _, document = await self._describe(package_id, stated)
-        if documents.digest_of(document) != entry.manifest:
-            raise NotFoundError(
-                f"the content library describes package {package_id} version {entry.version} in"
-                " another way than before, with the same content hash",
-                remedy="Begin anew; names that differ only in case have the same content hash.",
-            )
+            _, document = await self._describe(package_id, stated, entry.manifest)
         return document
 
     async def _entry(self, item: tuple[str, StatedPackage]) -> CatalogEntry | None:
@@ -168,9 +164,18 @@ class StatedPackages:
             stated.content_hash,
         )
 
-    async def _describe(self, package_id: str, stated: StatedPackage) -> Described:
-        """What the first library says that has content with the stated hash."""
-        if known := self._described.get((package_id, stated)):
+    async def _describe(
+        self, package_id: str, stated: StatedPackage, digest: str = ""
+    ) -> Described:
+        """What the first library says that has content with the stated hash.
+
+        Args:
+            package_id: The package.
+            stated: The hash.
+            digest: That of the manifest document which it must be, hex; empty for any.
+        """
+        known = self._described.get((package_id, stated))
+        if known and digest in ("", documents.digest_of(known[1])):
             return known
         failures: list[DlcoreError] = []
         for library in self._libraries():
@@ -179,14 +184,22 @@ class StatedPackages:
                 manifest = (await asked(version=stated.version)).manifest
             except DlcoreError as error:
                 failures.append(error)
-            else:
-                found = manifest, documents.encode(manifest)
+                if isinstance(error, TransferError) and error.fault in UNREACHABLE:
+                    self._silent.add(library.name)
+                continue
+            self._silent.discard(library.name)
+            found = manifest, documents.encode(manifest)
+            if digest in ("", documents.digest_of(found[1])):
                 self._described[package_id, stated] = found
                 return found
+            failures.append(_described_otherwise(library.name, package_id, manifest.version))
         raise _worst(failures) if failures else _nobody_to_ask(package_id)
 
-    def _libraries(self) -> Iterator[ContentLibrary]:
-        """The content libraries, those of endpoints that may be used first."""
+    def _libraries(self) -> Sequence[ContentLibrary]:
+        """The content libraries: those of endpoints that may be used first, silent ones last."""
+        return sorted(self._in_order(), key=lambda library: library.name in self._silent)
+
+    def _in_order(self) -> Iterator[ContentLibrary]:
         ranks = self._allowed.ranks_of(each.name for each in self._endpoints)
         for endpoint in sorted(self._endpoints, key=lambda e: ranks.get(e.name, len(ranks))):
             if isinstance(endpoint, DistributionPointEndpoint):
@@ -202,6 +215,14 @@ def _worst(failures: Sequence[DlcoreError]) -> DlcoreError:
             return each
     failures[0].advise(_BY_HASH_ALONE)
     return failures[0]
+
+
+def _described_otherwise(library: str, package_id: str, version: int) -> NotFoundError:
+    return NotFoundError(
+        f"{library} describes package {package_id} version {version} in another way than before,"
+        " with the same content hash",
+        remedy="Begin anew; names that differ only in case have the same content hash.",
+    )
 
 
 def _nobody_to_ask(package_id: str) -> NotFoundError:
