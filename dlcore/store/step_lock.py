@@ -13,7 +13,6 @@ On Windows no program of a step outlives its run: `dlcore.steps.commands.windows
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import sys
 from pathlib import Path
@@ -26,9 +25,9 @@ from dlcore.disk.private_folder import PrivateFolder
 from dlcore.errors import LockedError
 from dlcore.printable import quoted
 from dlcore.store.lock_owner import OwnerFile
+from dlcore.store.marked_processes import processes_with
 
 MARK_VARIABLE: Final = "DLCORE_STEP"
-_PROC: Final = Path("/proc")
 _MAX_TOLD: Final = 3  # processes in one message
 _MAX_NAME_CHARACTERS: Final = 200
 
@@ -103,7 +102,7 @@ def check_no_step_works(state: Path, folder: PrivateFolder, beside: str) -> None
     """
     path = _path(state, beside)
     owner = OwnerFile(path, folder).read(StepOwner)
-    processes = _processes_with(owner.mark) if owner else []
+    processes = processes_with(MARK_VARIABLE, owner.mark) if owner else []
     if processes or is_held(path, folder):
         raise _works(path, owner, processes)
 
@@ -125,19 +124,3 @@ def _works(path: Path, owner: StepOwner | None, processes: list[int]) -> LockedE
         remedy=f"Wait until it has ended, or end it ({which}). Then run again.",
         holder=holder,
     )
-
-
-def _processes_with(mark: str) -> list[int]:
-    """Living processes of this user that have the mark; none where the system does not tell.
-
-    Source: man 5 proc_pid_environ. A process that has ended and was not waited for has none.
-    """
-    wanted = f"\0{MARK_VARIABLE}={mark}\0".encode()
-    found = []
-    with contextlib.suppress(OSError):
-        for entry in _PROC.iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    if wanted in b"\0" + (entry / "environ").read_bytes():
-                        found.append(int(entry.name))
-    return sorted(found)
