@@ -32,8 +32,7 @@ async def hold(
         state: The directory.
         wait_s: How long to wait while another process holds it.
         retry_s: Seconds between two attempts.
-        is_beside_runs: Whether this process knows what a run of another process has in use, as an
-            agent does. Otherwise no run may go on there, as one does whose agent has died.
+        is_beside_runs: As of `StateLock`.
 
     Raises:
         LockedError: Another process still holds it, or a step of a run that was killed still works
@@ -42,22 +41,9 @@ async def hold(
     """
 
     def opened() -> Store:
-        store = Store.open(state)
-        try:
-            if not is_beside_runs:
-                _check_no_run_goes_on(state)
-        except BaseException:
-            store.close()
-            raise
-        return store
+        return Store.open(state, is_beside_runs=is_beside_runs)
 
     return await _repeated(opened, Store.close, state, wait_s, retry_s)
-
-
-def _check_no_run_goes_on(state: Path) -> None:
-    with guarded("look at the lock of the run", state):
-        if (state / RUN_LOCK).exists():
-            StateLock(rooted(state), 0.0, RUN_LOCK, is_signed=False).release()
 
 
 async def hold_run(

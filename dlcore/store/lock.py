@@ -53,6 +53,8 @@ class StateLock:
         wait_s: How long to wait while another process holds the lock.
         name: Name of the file: `CONTENT_LOCK` or `RUN_LOCK`.
         is_signed: Whether people are told who holds it. If not, nothing is written that was there.
+        is_beside_runs: Whether whoever takes the content knows what a run of another process has in
+            use, as an agent does. Otherwise no run may go on there: its agent may have died.
 
     Attributes:
         folder: The state directory, in which the lock is. `release` closes its handles.
@@ -65,7 +67,13 @@ class StateLock:
     """
 
     def __init__(
-        self, state: Path, wait_s: float, name: str = CONTENT_LOCK, *, is_signed: bool = True
+        self,
+        state: Path,
+        wait_s: float,
+        name: str = CONTENT_LOCK,
+        *,
+        is_signed: bool = True,
+        is_beside_runs: bool = False,
     ) -> None:
         self.folder = PrivateFolder(state)
         self._owner = OwnerFile(state / name, self.folder)
@@ -75,6 +83,8 @@ class StateLock:
             raise _locked(state, name, self._owner.read(Owner)) from error
         try:
             check_no_step_works(state, self.folder, name)
+            if name == CONTENT_LOCK and not is_beside_runs:
+                _check_no_run_goes_on(state)
         except BaseException:
             self.folder.forget()
             self._lock.release()
@@ -102,6 +112,12 @@ class StateLock:
                 since=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )
         )
+
+
+def _check_no_run_goes_on(state: Path) -> None:
+    """Take the lock of the run for a moment: it is held by a run that goes on, or its step is."""
+    if (state / RUN_LOCK).exists():
+        StateLock(state, 0.0, RUN_LOCK, is_signed=False).release()
 
 
 def _locked(state: Path, name: str, owner: Owner | None) -> LockedError:

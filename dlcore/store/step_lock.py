@@ -30,6 +30,7 @@ from dlcore.store.marked_processes import processes_with
 MARK_VARIABLE: Final = "DLCORE_STEP"
 _MAX_TOLD: Final = 3  # processes in one message
 _MAX_NAME_CHARACTERS: Final = 200
+_LOOK_S: Final = 2.0  # far longer than anybody has the lock who only looks whether it is held
 
 
 class StepOwner(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ class StepLock:
         folder = PrivateFolder(state)
         path = _path(state, beside)
         self._owner = OwnerFile(path, folder)
-        self._lock = FileLock(path, 0.0, folder)
+        self._lock = FileLock(path, _LOOK_S, folder)
         since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._owner.write(StepOwner(index, name[:_MAX_NAME_CHARACTERS], since, mark))
 
@@ -94,10 +95,11 @@ def check_no_step_works(state: Path, folder: PrivateFolder, beside: str) -> None
     Args:
         state: The state directory, absolute.
         folder: The same, to be read.
-        beside: Name of the lock. This process holds it, so no step begins meanwhile.
+        beside: Name of the lock. If this process holds it, no step begins meanwhile; else, the one
+            that works now is found.
 
     Raises:
-        LockedError: A step of a run that is gone still works.
+        LockedError: A step of a run still works.
         OSError: It cannot be found out.
     """
     path = _path(state, beside)
@@ -119,7 +121,7 @@ def _works(path: Path, owner: StepOwner | None, processes: list[int]) -> LockedE
     which = f"process {told}" if told else f"'fuser {path}' tells the process"
     holder = f"{step} (process {told})" if told else step
     return LockedError(
-        f"{holder} of an earlier run still works in the state directory: {path.parent}",
+        f"{holder} of a run still works in the state directory: {path.parent}",
         path=path,
         remedy=f"Wait until it has ended, or end it ({which}). Then run again.",
         holder=holder,

@@ -87,12 +87,13 @@ class Store:
         self._patches: PatchSpace | None = None
 
     @classmethod
-    def open(cls, state: Path, *, wait_s: float = 0.0) -> Self:
+    def open(cls, state: Path, *, wait_s: float = 0.0, is_beside_runs: bool = False) -> Self:
         """Lock a state directory; make it (mode 0700) if it does not exist.
 
         Args:
             state: The directory.
             wait_s: How long to wait while another process holds it.
+            is_beside_runs: As `StateLock`.
 
         Raises:
             LockedError: It still does; the message says which.
@@ -104,7 +105,7 @@ class Store:
         with translated_in(anywhere, "open the state directory", state):
             check_way(state)
             make_state_folder(anywhere, state)
-            lock = StateLock(state, wait_s)
+            lock = StateLock(state, wait_s, is_beside_runs=is_beside_runs)
         store = cls(state, Files(lock.folder), lock)
         try:
             store.prepare()

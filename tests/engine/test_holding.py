@@ -22,8 +22,8 @@ async def test_a_cancelled_hold_leaves_no_lock(
     is_open, may_end = threading.Event(), threading.Event()
     really_open = Store.open
 
-    def slow(state: Path, *, wait_s: float = 0.0) -> Store:
-        store = really_open(state, wait_s=wait_s)
+    def slow(state: Path, *, is_beside_runs: bool) -> Store:
+        store = really_open(state, is_beside_runs=is_beside_runs)
         is_open.set()
         assert may_end.wait(60)
         return store

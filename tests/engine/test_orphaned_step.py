@@ -133,6 +133,21 @@ def test_an_agent_is_not_kept_from_content_that_it_has_itself(
     Store.open(tmp_path).close()
     with pytest.raises(KeyError):
         run(published, tmp_path, failing, Elsewhere(published))
-    Store.open(tmp_path).close()
+    Store.open(tmp_path, is_beside_runs=True).close()
     with pytest.raises(LockedError, match="still works"):
         run(published, tmp_path, leaving, Elsewhere(published))
+
+
+def test_nobody_takes_what_a_step_works_in_whose_run_and_agent_have_gone(
+    published: Path, tmp_path: Path, failing: Starting
+) -> None:
+    """Fault: a run beside an agent ends in the midst of a step, and the agent ends as well. No
+    command takes the content before the program of the step has ended.
+    """
+    Store.open(tmp_path).close()
+    with pytest.raises(KeyError):
+        run(published, tmp_path, failing, Elsewhere(published))
+    with pytest.raises(LockedError, match=r"step 0 'os' .*still works"):
+        Store.open(tmp_path)
+    failing.end()
+    Store.open(tmp_path).close()

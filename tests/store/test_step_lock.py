@@ -121,7 +121,7 @@ def test_what_a_step_says_of_itself_may_be_damaged(state: Path, document: bytes)
     lock, of_step = begun(state, RUN_LOCK)
     (state / "run.lock.step.owner").write_bytes(document)
     lock.release()
-    with pytest.raises(LockedError, match="a step of an earlier run still works"):
+    with pytest.raises(LockedError, match="a step of a run still works"):
         take(state, RUN_LOCK)
     of_step.leave()
     take(state, RUN_LOCK)
