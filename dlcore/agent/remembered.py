@@ -10,6 +10,7 @@ import msgspec
 
 from dlcore.agent.interface import MAX_BODY_BYTES, MAX_WANTS, Want
 from dlcore.agent.memory import Memory, MemoryFile
+from dlcore.agent.run_want import NAME as NAME_OF_RUN
 from dlcore.engine.state import Pin
 from dlcore.errors import ConfigError
 from dlcore.waiting import in_thread
@@ -103,7 +104,7 @@ class Remembered:
 
 
 def _check_size(wants: list[Want]) -> None:
-    if len(wants) > MAX_WANTS:
+    if sum(want.name != NAME_OF_RUN for want in wants) > MAX_WANTS:  # there is room for a run
         raise ConfigError(
             f"the agent has {MAX_WANTS} wants, which is the limit",
             remedy="Delete those that are not needed any more.",

@@ -429,6 +429,8 @@ def test_the_background_hurries_when_its_deadline_is_near(published: Path, tmp_p
 
 
 def test_too_many_wants_are_refused(published: Path, tmp_path: Path) -> None:
+    """Fault: an agent has as many wants as it takes. A run can still tell its own."""
+
     async def main() -> None:
         async with served(published, tmp_path / "state") as agent:
             for number in range(256):
@@ -436,6 +438,7 @@ def test_too_many_wants_are_refused(published: Path, tmp_path: Path) -> None:
             with pytest.raises(ConfigError, match="256"):
                 await agent.service.want(Want("one more"))
             await agent.service.want(Want("w0", (OS,)))
+            await agent.service.want(Want("dlcore-run", (OS,)))
 
     virtually(main())
 
