@@ -31,14 +31,20 @@ class OwnerFile:
         self._folder = folder
 
     def write(self, owner: msgspec.Struct) -> None:
-        """Say who holds the lock, if the disk allows it: a full one must not stop a run."""
-        self.remove()  # left by a process that was killed, or planted
+        """Say who holds the lock, if the disk allows it: a full one must not stop a command."""
         with contextlib.suppress(OSError, OwnershipError):
-            fd = self._open(os.O_WRONLY | os.O_EXCL, create=True)
-            try:
-                os.write(fd, msgspec.json.encode(owner))
-            finally:
-                os.close(fd)
+            self.write_all(owner)
+
+    def write_all(self, owner: msgspec.Struct) -> None:
+        """Say who holds the lock, or fail.
+
+        Raises:
+            OwnershipError: There is something of another user's that cannot be removed.
+            OSError: The disk failed, or is full.
+        """
+        self.remove()  # left by a process that was killed, or planted
+        with os.fdopen(self._open(os.O_WRONLY | os.O_EXCL, create=True), "wb") as file:
+            file.write(msgspec.json.encode(owner))
 
     def read(self, kind: type[T]) -> T | None:
         """What the lock's holder has said; None if it cannot be read."""

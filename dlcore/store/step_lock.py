@@ -62,7 +62,8 @@ class StepLock:
     Raises:
         LockedError: Another step holds it. Whoever holds the lock of the run has made sure of that.
         OwnershipError: Another user could alter the state directory.
-        OSError: The lock file cannot be made.
+        OSError: The lock file cannot be made, or the mark not be written: the programs of the step
+            might not be found.
     """
 
     def __init__(self, state: Path, beside: str, index: int, name: str, mark: str) -> None:
@@ -71,7 +72,15 @@ class StepLock:
         self._owner = OwnerFile(path, folder)
         self._lock = FileLock(path, _LOOK_S, folder)
         since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._owner.write(StepOwner(index, name[:_MAX_NAME_CHARACTERS], since, mark))
+        owner = StepOwner(index, name[:_MAX_NAME_CHARACTERS], since, mark)
+        if sys.platform != "linux":  # only there the mark counts
+            self._owner.write(owner)
+            return
+        try:
+            self._owner.write_all(owner)
+        except BaseException:
+            self._lock.release()
+            raise
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -127,6 +127,18 @@ def test_what_a_step_says_of_itself_may_be_damaged(state: Path, document: bytes)
     take(state, RUN_LOCK)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the environment of processes")
+def test_a_step_whose_mark_cannot_be_kept_does_not_begin(state: Path) -> None:
+    """Fault: the disk takes no mark of a step. The step does not begin: nothing would find it."""
+    lock = StateLock(state, 0.0, RUN_LOCK)
+    (state / "run.lock.step.owner").mkdir()
+    with pytest.raises(OSError, match="owner"):
+        StepLock(state, RUN_LOCK, 3, "Install it", MARK)
+    (state / "run.lock.step.owner").rmdir()
+    StepLock(state, RUN_LOCK, 3, "Install it", MARK).end()
+    lock.release()
+
+
 def test_looking_makes_no_file(state: Path) -> None:
     before = sorted(state.iterdir())
     take(state, CONTENT_LOCK)
