@@ -10,6 +10,7 @@ refuses it, the others are not shown the same password, until some server accept
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TypeAlias
 
 from dlcore.transfer.http.security_contexts import AccountPassword
@@ -63,4 +64,5 @@ class ShownAccounts:
 
 
 def _judged(account: AccountPassword, host: str) -> _Judged:
-    return (host if account.user.startswith(_OWN_OF_SERVER) else "", account)
+    server = host if account.user.startswith(_OWN_OF_SERVER) else ""
+    return server, replace(account, user=account.user.upper())  # Windows ignores the case
