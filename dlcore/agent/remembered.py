@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dlcore.agent.interface import MAX_BODY_BYTES, MAX_WANTS, Want
+from dlcore.agent.interface import MAX_BODY_BYTES, MAX_WANTS, SequencePoint, Want
 from dlcore.agent.memory import Memory, MemoryFile
 from dlcore.agent.run_want import NAME as NAME_OF_RUN
 from dlcore.engine.state import Pin
@@ -109,9 +109,14 @@ def _check_size(wants: list[Want]) -> None:
             f"the agent has {MAX_WANTS} wants, which is the limit",
             remedy="Delete those that are not needed any more.",
         )
-    length = sum(len(want.sequence.document) for want in wants if want.sequence)
+    length = sum(_length(want.sequence) for want in wants if want.sequence)
     if length > MAX_BODY_BYTES:
         raise ConfigError(
-            f"the task sequences of all wants together have more than {MAX_BODY_BYTES} characters",
+            "the task sequences and variables of all wants together have more than"
+            f" {MAX_BODY_BYTES} characters",
             remedy="Delete the wants that are not needed any more.",
         )
+
+
+def _length(point: SequencePoint) -> int:
+    return len(point.document) + sum(map(len, point.variables.values()))
