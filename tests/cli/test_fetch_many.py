@@ -341,11 +341,11 @@ def test_many_things_do_not_flood_the_terminal(here: Here, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ((), "nothing is named"),
+        ((), "nothing to fetch is named"),
         (("ABC00001", "ABC00002", "--sha256", WRONG), "--sha256"),
         (("ABC00001", "ABC00002", "--catalog-sha256", "12"), "catalog's SHA-256"),
         (("ABC00001", "ABC00002", "--checksum", f"sha-1={'0' * 40}"), "--checksum"),
-        (("-i", "LIST"), "nothing is named"),
+        (("-i", "LIST"), "nothing to fetch is named"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -193,7 +193,7 @@ async def prepare_many(
     """
     wanted = list(dict.fromkeys(items))
     if not (wanted or checksums):
-        raise ConfigError("nothing is named to be fetched", remedy="Name a package or a URL.")
+        raise ConfigError("nothing to fetch is named", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
     named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
     servers = NamedServers(call.access, named)

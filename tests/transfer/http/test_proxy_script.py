@@ -327,7 +327,7 @@ async def test_a_script_of_the_system_that_does_not_tell_is_done_without(
 async def test_a_script_of_the_system_without_tls_is_not_used_and_told() -> None:
     keyring = Keyring(script_url="http://wpad.example/wpad.dat")
     client = keyring.client("edge")
-    assert "could exchange the proxy script http://wpad.example/wpad.dat" in client.unused_script
+    assert "could replace the proxy script http://wpad.example/wpad.dat" in client.unused_script
     assert (
         Keyring(WebAccess(proxy="http://p"), script_url="http://x").client("e").unused_script == ""
     )
