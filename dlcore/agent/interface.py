@@ -85,7 +85,7 @@ class StatedContent(Struct, frozen=True, forbid_unknown_fields=True):
 StatedContents: TypeAlias = Annotated[dict[PackageId, StatedContent], Meta(max_length=2000)]
 
 
-class Want(Struct, frozen=True, forbid_unknown_fields=True):
+class Want(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a client wants the agent to have. A want outlives the client and a restart of the agent.
 
     Attributes:
