@@ -304,7 +304,7 @@ def test_a_client_sends_nothing_to_the_agent_of_another_user() -> None:
 
         run_as(ADVERSARY, listen)
         state.chmod(0o700)
-        with pytest.raises(AgentError, match=f"user {ADVERSARY} listens"):
+        with pytest.raises(AgentError, match=f"user {ADVERSARY}, who may not"):
             asyncio.run(ask(address_of(state)))
         accepted, _ = listening.accept()
         assert accepted.recv(10) == b""
