@@ -95,6 +95,7 @@ def test_a_corrupt_manifest_is_status_3(here: Here, site: Site, tmp_path: Path) 
 def test_a_package_that_nobody_knows_is_status_4(here: Here, site: Site, tmp_path: Path) -> None:
     source = ("--from", site.published, "-o", tmp_path / "to", "--json")
     refused(here("fetch", "ABC00099", *source), 4, "not-found")
+    refused(here("fetch", "no-such.meta4", *source), 4, "not-found")
     refused(here("fetch", "ABC00001", "--from", tmp_path, *source[2:]), 4, "not-found")
 
 
