@@ -156,14 +156,8 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
             CATALOG + "[client]\nuse_cgm = true\n",
             ["client: use_cgm", "did you mean use_cmg?", "on_internet, use_cmg, allow_cloud_dp"],
         ),
-        (
-            CATALOG + '[client]\nuse_cmg = "yes"\n',
-            ["client.use_cmg: must be true or false, not text", "true, false"],
-        ),
-        (
-            CATALOG + "[client]\nuse_cmg = 1\n",
-            ["client.use_cmg: must be true or false, not a whole number"],
-        ),
+        (CATALOG + '[client]\nuse_cmg = "yes"\n', ["client.use_cmg: must be", "true, false"]),
+        (CATALOG + "[client]\nuse_cmg = 1\n", ["true or false, not a whole number"]),
         (
             CATALOG + '[deployment]\ndownload = "sometimes"\n',
             ["deployment.download", '"when-needed", "before-start", "from-dp"'],
@@ -259,10 +253,7 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         ),
         (CATALOG + HTTP_TABLE + 'client_key = "k"\n', ["client_key, but no client_cert"]),
         (CATALOG + CMG_GOOD + 'user = "a"\n', ["of kind cmg: user is not a known key"]),
-        (
-            CATALOG + HTTP_TABLE + 'credential_command = "git"\n',
-            ["credential_command: must be a list"],
-        ),
+        (CATALOG + HTTP_TABLE + 'credential_command = "git"\n', ["command: must be a list"]),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(text: str | bytes, said: list[str]) -> None:
