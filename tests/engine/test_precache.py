@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from dlcore.engine.client import Client
@@ -83,6 +85,23 @@ def test_it_ends_when_its_time_has_come_and_says_what_is_missing(machine: Machin
     assert 3600 <= found.took_s < 3610
     assert {each.code for each in found.packages} == {"deadline"}
     assert not any(each.is_ready for each in found.packages)
+
+
+def test_what_no_waiting_mends_is_not_asked_for_until_its_time(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """Fault: no endpoint has the content. A pre-cache ends at once, and says so."""
+    root = shutil.copytree(machine.root / "published", tmp_path / "lacking" / "published").parent
+    shutil.rmtree(root / "published" / "objects")
+    machine.root = root
+
+    async def use(client: Client) -> Precached:
+        now_s = asyncio.get_running_loop().time
+        return await precache(client, ALL, by_s=now_s() + 3600, clock=now_s)
+
+    found, _ = within(machine, use)
+    assert found.took_s < 60
+    assert {each.code for each in found.packages} == {"not-found"}
 
 
 def test_when_time_is_short_the_whole_link_is_used(machine: Machine) -> None:
