@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+import tests.seeds  # noqa: F401  # it is taken out of the environment
 from tests.depth import IS_DEEP
 from tests.medium import not_waited_for
 

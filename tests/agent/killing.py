@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import filecmp
 import json
-import os
 import random
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from dlcore.engine.run import run_sequence
 from dlcore.steps.interface import Job, Outcome
 from tests.engine.machine import parsed_of
 from tests.engine.scene import publish_packages, step, upgrade
+from tests.seeds import given_seed
 
 PACKAGES = [f"ABC{number:05}" for number in range(1, 7)]
 OF_RUNS = ["RUN00001", "RUN00002"]
@@ -198,7 +198,7 @@ def _compare(right: Path, found: Path) -> None:
 
 def main() -> None:
     """Run a campaign of its own."""
-    seed = int(os.environ.get("DLCORE_SEED") or random.randrange(2**32))
+    seed = given_seed(random.randrange(2**32))
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 
     def tell(text: str) -> None:

@@ -27,6 +27,7 @@ from dlcore.engine.client import Client
 from dlcore.errors import AgentError, LockedError, StepError
 from tests.agent.killing import OF_RUNS, publish, start_agent
 from tests.engine.scene import sequence, step, upgrade, when
+from tests.seeds import given_seed
 
 STEPS = 3
 MAX_RUNS = 20
@@ -220,7 +221,7 @@ def told(counts: Counter[str]) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Run a campaign of its own."""
-    seed = int(os.environ.get("DLCORE_SEED") or random.randrange(2**32))
+    seed = given_seed(random.randrange(2**32))
     rounds = int(arguments[0]) if arguments else 20
 
     def tell(text: str) -> None:

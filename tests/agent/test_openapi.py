@@ -23,6 +23,7 @@ from dlcore.agent.service import AgentService
 from dlcore.engine.client import Client
 from tests.engine.machine import OS
 from tests.engine.scene import deployment
+from tests.seeds import given_seed
 
 MAX_EXAMPLES = int(os.environ.get("DLCORE_API_EXAMPLES") or 4)  # of each call, right and wrong
 
@@ -91,7 +92,7 @@ def served_over_tcp(root: Path, state: Path) -> Iterator[str]:
 def test_the_agent_keeps_to_its_own_description(published: Path, tmp_path: Path) -> None:
     """Schemathesis sends what the document allows, and what it forbids, and checks each answer."""
     schemathesis = pytest.importorskip("schemathesis")
-    seed = int(os.environ.get("DLCORE_SEED") or random.randrange(2**32))
+    seed = given_seed(random.randrange(2**32))
     sys.stdout.write(f"DLCORE_SEED={seed}\n")  # shown if it fails
     with served_over_tcp(published, tmp_path) as url:
         schema = schemathesis.openapi.from_dict(openapi_document("1.2"))

@@ -14,8 +14,9 @@ import pytest
 
 from dlcore.disk import system
 from dlcore.native import Run, portable
+from tests.seeds import given_seed
 
-SEED = int(os.environ.get("DLCORE_SEED", "20261129"))
+SEED = given_seed(20261129)
 PIECE_BYTES = 512
 PIECES = 400
 

@@ -21,10 +21,11 @@ from dlcore.engine.fetching.fetch import fetch
 from dlcore.publish import publish
 from tests.cli.helpers import COMMAND, PLAIN
 from tests.depth import cases
+from tests.seeds import given_seed
 from tests.store.helpers import read_back
 
 KILLS = int(os.environ.get("DLCORE_KILLS") or cases(6, 10))
-SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
+SEED = given_seed(20261128)
 ID = "ABC00005"
 BLOCK_BYTES = 64 << 10
 BEFORE = ("older", "nothing", "damaged", "empty")

@@ -22,9 +22,10 @@ from dlcore.engine.download.sink import BufferPolicy
 from dlcore.schedule import Policy
 from tests.depth import cases
 from tests.engine.scene import publish_packages, sequence, step, upgrade
+from tests.seeds import given_seed
 
 KILLS = int(os.environ.get("DLCORE_KILLS") or cases(8, 25))
-SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
+SEED = given_seed(20261122)
 LINK_BYTES_PER_S = 16 << 20
 CONNECTIONS = 4
 BLOCK_BYTES = 64 << 10

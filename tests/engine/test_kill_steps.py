@@ -17,9 +17,10 @@ from dlcore.errors import LockedError
 from dlcore.steps.interface import SCRATCH_FOLDER
 from tests.depth import cases
 from tests.engine.scene import publish_packages, sequence, step, upgrade, when
+from tests.seeds import given_seed
 
 KILLS = int(os.environ.get("DLCORE_KILLS") or cases(6, 10))
-SEED = int(os.environ.get("DLCORE_SEED", "20261128"))
+SEED = given_seed(20261128)
 STEPS = 12
 RESTART_EVERY = 4  # steps
 PACKAGE = "ABC00001"

@@ -19,8 +19,9 @@ import tests.fuzz.targets  # noqa: F401  importing them registers the targets
 from tests.depth import cases
 from tests.fuzz.mutation import mutations
 from tests.fuzz.target import CORPUS, TARGETS, Target
+from tests.seeds import given_seed
 
-SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
+SEED = given_seed(20261122)
 TRIALS = int(os.environ.get("DLCORE_TRIALS") or cases(100, 300))
 EACH_TARGET = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 

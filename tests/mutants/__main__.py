@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.mutants.records import Records
 from tests.mutants.sample import Mutant, sample
+from tests.seeds import given_seed
 
 ROOMS = ("store", "engine", "transfer", "manifest")
 TESTS = (*ROOMS, "trust", "cli")  # the last use all rooms together
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of the names of the mutants to run")
     parser.add_argument("--seconds", type=float, default=120, help="of tests for each mutant")
     arguments = parser.parse_args()
-    seed = int(os.environ.get("DLCORE_SEED") or secrets.randbelow(1 << 31))
+    seed = given_seed(secrets.randbelow(1 << 31))
     sys.stdout.write(f"seed {seed}\n")
     ends: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory(prefix="dlcore-mutants-") as folder:

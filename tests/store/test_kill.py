@@ -25,9 +25,10 @@ import pytest
 
 from dlcore.store import Store
 from tests.depth import cases
+from tests.seeds import given_seed
 from tests.store.helpers import fill, make_package, read_back
 
-SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
+SEED = given_seed(20261122)
 KILLS = int(os.environ.get("DLCORE_KILLS") or cases(12, 30))
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # what Windows ends a process with at once
 SIZES = {f"{i:02}.bin": 20_000 * (i % 12) for i in range(48)} | {f"s{i}": 500 for i in range(90)}

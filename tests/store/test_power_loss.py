@@ -12,6 +12,7 @@ import pytest
 
 from dlcore.store import Partial, Store
 from tests.depth import cases
+from tests.seeds import given_seed
 from tests.store.helpers import Package, fill, make_package
 from tests.store.simdisk import PowerCutError, SimDisk
 
@@ -24,7 +25,7 @@ CHANGES = {
     *("make_folder", "open", "write_at", "truncate", "allocate", "sync", "sync_data"),
     *("sync_folder", "sync_filesystem", "move", "remove", "remove_tree", "make_ordinary"),
 }
-SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
+SEED = given_seed(20261122)
 TRIALS = int(os.environ.get("DLCORE_TRIALS") or cases(80, 250))
 LIVES = 4  # times that power is lost in a trial before the run is left in peace
 

@@ -8,13 +8,13 @@ anything was found that must not be.
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.seeds import given_seed
 from tests.torture.campaign import Campaign
 from tests.torture.scenarios import SCENARIOS
 from tests.torture.tally import table
@@ -29,7 +29,7 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append")
     arguments = parser.parse_args()
-    seed = int(os.environ.get("DLCORE_SEED") or secrets.randbelow(1 << 31))
+    seed = given_seed(secrets.randbelow(1 << 31))
     sys.stdout.write(f"seed {seed}\n")
     end_s = time.monotonic() + 60 * arguments.minutes
     with tempfile.TemporaryDirectory(prefix="dlcore-torture-") as folder:

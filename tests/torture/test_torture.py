@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.seeds import given_seed
 from tests.torture.campaign import Campaign
 from tests.torture.scenarios import NEEDS_POSIX, SCENARIOS
 from tests.torture.scene import CANARY, PACKAGES, Scene, differences
 from tests.torture.tally import Tally, table
 
-SEED = int(os.environ.get("DLCORE_SEED", "20261122"))
+SEED = given_seed(20261122)
 TRIALS = int(os.environ.get("DLCORE_TORTURE_TRIALS", "1"))
 
 

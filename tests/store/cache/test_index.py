@@ -13,10 +13,11 @@ import pytest
 
 from dlcore.store import Store
 from dlcore.store.cache import index as index_module
+from tests.seeds import given_seed
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, fill, read_back
 
-SEED = int(os.environ.get("DLCORE_SEED", "20261129"))
+SEED = given_seed(20261129)
 TRIALS = (
     6 if sys.platform == "win32" else 40
 )  # each removes dozens of files, which takes long there

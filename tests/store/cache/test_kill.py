@@ -11,11 +11,12 @@ import pytest
 
 from dlcore.store import CacheLimit, Store
 from tests.depth import cases
+from tests.seeds import given_seed
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, Package, fill, read_back
 from tests.store.test_kill import count_points
 
-SEED = int(os.environ.get("DLCORE_SEED", "20261129"))
+SEED = given_seed(20261129)
 KILLS = int(os.environ.get("DLCORE_KILLS") or cases(12, 30))
 SHARED = {f"drivers/{n}.dll": bytes([n + 1]) * BLOCK_BYTES * 2 for n in range(6)}
 PACKAGES = [
