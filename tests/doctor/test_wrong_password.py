@@ -5,18 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from dlcore.deployment import Check, CheckOutcome
 from dlcore.doctor import examine
 from dlcore.emulator.ntlm_acceptor import NtlmAcceptor
 from dlcore.model import Authentication, EndpointKind, EndpointSettings, WebAccess
 from tests.transfer.access import secret_file
+from tests.transfer.refused_login import refusing_login
 from tests.transfer.windows_auth import WindowsGuard, serving
-
-
-async def document(_: web.Request) -> web.Response:
-    return web.Response(text="document")
 
 
 @pytest.mark.posix_only(
@@ -26,14 +22,7 @@ async def test_doctor_shows_a_wrong_password_once(tmp_path: Path) -> None:
     """Fault: many endpoints have one account with a wrong password. `dlcore doctor` shows it to one
     of them only, so that the account is not locked.
     """
-    accounts = Path(secret_file(tmp_path, "accounts", "CORP:svc-dl:canary-Pa55\n"))
-    login = WebAccess(
-        authentication=Authentication.NEGOTIATE,
-        user="CORP\\svc-dl",
-        password_file=secret_file(tmp_path, "wrong", "canary-wrong\n"),
-    )
-    guard = WindowsGuard(lambda: NtlmAcceptor("Negotiate", accounts))
-    async with serving([web.get("/{key:.*}", document)], guard) as url:
+    async with refusing_login(tmp_path) as (url, guard, login):
         endpoints = [
             EndpointSettings(f"site{number}", EndpointKind.HTTP, f"{url}/{number}", web=login)
             for number in range(3)

@@ -5,17 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from dlcore import Access, FetchItem, fetch_many
-from dlcore.emulator.ntlm_acceptor import NtlmAcceptor
-from dlcore.model import Authentication, WebAccess
-from tests.transfer.access import secret_file
-from tests.transfer.windows_auth import WindowsGuard, serving
-
-
-async def document(_: web.Request) -> web.Response:
-    return web.Response(text="document")
+from tests.transfer.refused_login import refusing_login
 
 
 @pytest.mark.posix_only(
@@ -25,14 +17,7 @@ async def test_a_fetch_of_a_package_and_a_url_shows_a_wrong_password_once(tmp_pa
     """Fault: a package and a file come from a server that refuses the password. dlcore shows it
     once for both.
     """
-    accounts = Path(secret_file(tmp_path, "accounts", "CORP:svc-dl:canary-Pa55\n"))
-    login = WebAccess(
-        authentication=Authentication.NEGOTIATE,
-        user="CORP\\svc-dl",
-        password_file=secret_file(tmp_path, "wrong", "canary-wrong\n"),
-    )
-    guard = WindowsGuard(lambda: NtlmAcceptor("Negotiate", accounts))
-    async with serving([web.get("/{key:.*}", document)], guard) as url:
+    async with refusing_login(tmp_path) as (url, guard, login):
         results = await fetch_many(
             [FetchItem(f"{url}/a.bin", "0" * 64), FetchItem("ABC00001")],
             to=tmp_path / "to",
