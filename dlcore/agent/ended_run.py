@@ -8,7 +8,7 @@ from pathlib import Path
 from dlcore.disk.faults import guarded
 from dlcore.errors import DlcoreError, LockedError
 from dlcore.long_path import rooted
-from dlcore.store.lock import RUN_LOCK, StateLock
+from dlcore.store.lock import check_no_run_goes_on
 
 _log = logging.getLogger(__name__)
 
@@ -16,19 +16,17 @@ _log = logging.getLogger(__name__)
 def no_run_goes_on(state: Path) -> bool:
     """Whether no process runs a task sequence in a state directory.
 
-    The run's lock is taken for a moment, if nobody has it. What cannot be found out counts as a run
-    that goes on: its step may be writing.
+    What cannot be found out counts as a run that goes on: its step may be writing.
 
     Args:
         state: The state directory.
     """
     try:
         with guarded("look at the lock of the run", state):
-            lock = StateLock(rooted(state), 0.0, RUN_LOCK, is_signed=False)
+            check_no_run_goes_on(rooted(state))
     except LockedError:
         return False
     except DlcoreError as error:
         _log.warning("it cannot be found out whether a run goes on: %s", error.message)
         return False
-    lock.release()
     return True

@@ -32,6 +32,8 @@ class FileLock:
         wait_s: How long to wait while another process holds the lock.
         folder: The folder of the lock file, if it must be private: the file is reached by its
             handle. After a wait the folder may be a new one.
+        to_look: Whether it is only looked whether the lock is free. Any number may look at once;
+            meanwhile nobody gets the lock itself.
 
     Raises:
         LockedError: Another process still holds it.
@@ -40,9 +42,16 @@ class FileLock:
         OSError: The lock file cannot be made, or something else is in its place, such as a link.
     """
 
-    def __init__(self, path: Path, wait_s: float, folder: PrivateFolder | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wait_s: float,
+        folder: PrivateFolder | None = None,
+        *,
+        to_look: bool = False,
+    ) -> None:
         until_s = time.monotonic() + wait_s
-        fd = _take(path, folder)
+        fd = _take(path, folder, to_look=to_look)
         while fd is None:
             if time.monotonic() >= until_s:
                 raise LockedError(
@@ -51,7 +60,7 @@ class FileLock:
                     remedy="Wait for it to end, then run again.",
                 )
             time.sleep(POLL_S)
-            fd = _take(path, folder)
+            fd = _take(path, folder, to_look=to_look)
         self._fd: int | None = fd
 
     @property
@@ -81,7 +90,7 @@ class FileLock:
 
 
 def is_held(path: Path, folder: PrivateFolder) -> bool:
-    """Whether some process holds a lock. If nobody does, it is taken for a moment.
+    """Whether some process holds a lock. If nobody does, nobody gets it in this moment.
 
     Args:
         path: The lock file; if it is not there, nobody holds the lock, and it is not made.
@@ -95,12 +104,12 @@ def is_held(path: Path, folder: PrivateFolder) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _try_lock(fd)
+        return not _try_lock(fd, to_look=True)
     finally:
         os.close(fd)
 
 
-def _take(path: Path, folder: PrivateFolder | None) -> int | None:
+def _take(path: Path, folder: PrivateFolder | None, *, to_look: bool) -> int | None:
     """A descriptor that holds the lock; None if another process holds it.
 
     None also if the holder deleted the file in between, as a fetch does with its state: a lock on
@@ -112,7 +121,7 @@ def _take(path: Path, folder: PrivateFolder | None) -> int | None:
     place = folder.place(path) if folder is not None else place_anywhere(path)
     fd = open_file(path, place, create=True)
     try:
-        if _try_lock(fd) and os.fstat(fd).st_nlink:
+        if _try_lock(fd, to_look=to_look) and os.fstat(fd).st_nlink:
             return fd
     except BaseException:
         os.close(fd)
@@ -121,14 +130,17 @@ def _take(path: Path, folder: PrivateFolder | None) -> int | None:
     return None
 
 
-def _try_lock(fd: int) -> bool:
-    """Lock a file against all other descriptors until this one is closed; False if one has it."""
+def _try_lock(fd: int, *, to_look: bool) -> bool:
+    """Lock a file against all other descriptors until this one is closed; False if one has it.
+
+    Those who look share the lock, so that none of them takes another one for its holder.
+    """
     if sys.platform == "win32":
-        return _try_lock_windows(fd)
+        return _try_lock_windows(fd, 0 if to_look else _EXCLUSIVE)
     import fcntl
 
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if to_look else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _HELD_ELSEWHERE:
             return False
@@ -163,7 +175,7 @@ if sys.platform == "win32":
             ("event", ctypes.c_void_p),
         )
 
-    def _try_lock_windows(fd: int) -> bool:
+    def _try_lock_windows(fd: int, exclusive: int) -> bool:
         """Lock a byte far behind the end, because a lock on Windows also keeps readers out.
 
         ``msvcrt.locking`` is not used: the runtime of Wine does not tell a lock that is held from
@@ -176,7 +188,7 @@ if sys.platform == "win32":
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         handle = ctypes.c_void_p(msvcrt.get_osfhandle(fd))
         place = _Place(offset_high=0x4000_0000)
-        if kernel.LockFileEx(handle, _NOW | _EXCLUSIVE, 0, 1, 0, ctypes.byref(place)):
+        if kernel.LockFileEx(handle, _NOW | exclusive, 0, 1, 0, ctypes.byref(place)):
             return True
         code = ctypes.get_last_error()
         if code in {_VIOLATION, _PENDING}:

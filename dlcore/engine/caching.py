@@ -143,7 +143,7 @@ def _held_unchanged(state: Path) -> Iterator[Store]:
     """Hold a state directory that is there; nothing in it is changed."""
     state = rooted(state)
     with guarded("open the state directory", state):
-        lock = StateLock(state, 0.0, is_signed=False)
+        lock = StateLock(state, 0.0, to_look=True)
     with Store(state, Files(lock.folder), lock) as store:
         yield store
 

@@ -68,7 +68,7 @@ async def hold_run(
         with guarded("lock the run", state):
             return StateLock(rooted(state), 0.0, RUN_LOCK)
 
-    # An agent takes the lock for a moment when it looks whether a run goes on: a second attempt.
+    # For a moment an agent looks whether a run goes on, and nobody gets the lock: a second attempt.
     found = await _repeated(lock, StateLock.release, state, max(wait_s, retry_s), retry_s)
     return HeldRun(state, found, has_content=has_content)
 

@@ -52,7 +52,7 @@ class StateLock:
         state: The state directory, absolute; it is made, with mode 0700, if it is missing.
         wait_s: How long to wait while another process holds the lock.
         name: Name of the file: `CONTENT_LOCK` or `RUN_LOCK`.
-        is_signed: Whether people are told who holds it. If not, nothing is written that was there.
+        to_look: As of `FileLock`. Nothing that was there is written, and nobody is told who looks.
         is_beside_runs: Whether whoever takes the content knows what a run of another process has in
             use, as an agent does. Otherwise no run may go on there: its agent may have died.
 
@@ -72,26 +72,26 @@ class StateLock:
         wait_s: float,
         name: str = CONTENT_LOCK,
         *,
-        is_signed: bool = True,
+        to_look: bool = False,
         is_beside_runs: bool = False,
     ) -> None:
         self.folder = PrivateFolder(state)
         self._owner = OwnerFile(state / name, self.folder)
         try:
-            self._lock = FileLock(state / name, wait_s, self.folder)
+            self._lock = FileLock(state / name, wait_s, self.folder, to_look=to_look)
         except LockedError as error:
             raise _locked(state, name, self._owner.read(Owner)) from error
         try:
             check_no_step_works(state, self.folder, name)
             if name == CONTENT_LOCK and not is_beside_runs:
-                _check_no_run_goes_on(state)
+                check_no_run_goes_on(state)
         except BaseException:
             self.folder.forget()
             self._lock.release()
             raise
         self._is_held = True
-        self._is_signed = is_signed
-        if is_signed:
+        self._is_signed = not to_look
+        if self._is_signed:
             self._sign()
 
     def release(self) -> None:
@@ -114,10 +114,19 @@ class StateLock:
         )
 
 
-def _check_no_run_goes_on(state: Path) -> None:
-    """Take the lock of the run for a moment: it is held by a run that goes on, or its step is."""
+def check_no_run_goes_on(state: Path) -> None:
+    """Make sure that no process runs a task sequence in a state directory, and no step works.
+
+    Args:
+        state: The directory, absolute; it may be missing.
+
+    Raises:
+        LockedError: A run goes on, or a step of one that was killed.
+        OwnershipError: Another user could alter the state directory, or owns the lock.
+        OSError: It cannot be found out.
+    """
     if (state / RUN_LOCK).exists():
-        StateLock(state, 0.0, RUN_LOCK, is_signed=False).release()
+        StateLock(state, 0.0, RUN_LOCK, to_look=True).release()
 
 
 def _locked(state: Path, name: str, owner: Owner | None) -> LockedError:

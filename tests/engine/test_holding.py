@@ -39,10 +39,10 @@ async def test_a_cancelled_hold_leaves_no_lock(
 
 
 def test_a_run_begins_although_an_agent_looks_at_its_lock_in_that_moment(tmp_path: Path) -> None:
-    """Fault: an agent looks whether the lock of the run is free, and so takes it. The run waits."""
+    """Fault: an agent looks whether the lock of the run is free, and keeps it. The run waits."""
 
     async def main() -> None:
-        looking = StateLock(tmp_path, 0.0, RUN_LOCK, is_signed=False)
+        looking = StateLock(tmp_path, 0.0, RUN_LOCK, to_look=True)
         asyncio.get_running_loop().call_later(0.1, looking.release)
         lock = await hold_run(tmp_path, 0.0, 0.2)
         with pytest.raises(LockedError):

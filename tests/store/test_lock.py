@@ -13,11 +13,13 @@ import pytest
 from dlcore.disk import lock
 from dlcore.errors import LockedError
 from dlcore.store import Store
+from dlcore.store.lock import RUN_LOCK, StateLock, check_no_run_goes_on
 
 OPEN = """
 import sys, pathlib
 from dlcore.errors import LockedError
 from dlcore.store import Store
+from dlcore.store.lock import RUN_LOCK, StateLock, check_no_run_goes_on
 try:
     with Store.open(pathlib.Path(sys.argv[1]), wait_s=float(sys.argv[2])):
         print("opened", flush=True)
@@ -102,10 +104,10 @@ def test_a_lock_whose_file_was_deleted_while_waiting_is_taken_anew(
 ) -> None:
     try_lock = lock._try_lock
 
-    def after_its_holder_deleted_all(fd: int) -> bool:
+    def after_its_holder_deleted_all(fd: int, *, to_look: bool) -> bool:
         monkeypatch.setattr(lock, "_try_lock", try_lock)
         (tmp_path / "lock").unlink()
-        return try_lock(fd)
+        return try_lock(fd, to_look=to_look)
 
     monkeypatch.setattr(lock, "_try_lock", after_its_holder_deleted_all)
     with Store.open(tmp_path, wait_s=60), pytest.raises(LockedError):
@@ -144,3 +146,18 @@ def test_the_holder_is_told_whatever_lay_in_the_place_of_its_name(
         Store.open(place.parent)
     assert not place.exists()
     assert victim.read_text() == "precious"
+
+
+def test_those_who_look_do_not_take_each_other_for_a_run(tmp_path: Path) -> None:
+    """Fault: an agent looks twice at once whether a run goes on. Neither look sees one."""
+    Store.open(tmp_path).close()
+    StateLock(tmp_path, 0.0, RUN_LOCK).release()
+    looking = StateLock(tmp_path, 0.0, RUN_LOCK, to_look=True)
+    check_no_run_goes_on(tmp_path)
+    with pytest.raises(LockedError):
+        StateLock(tmp_path, 0.0, RUN_LOCK)
+    looking.release()
+    run = StateLock(tmp_path, 0.0, RUN_LOCK)
+    with pytest.raises(LockedError, match="a task sequence is run"):
+        check_no_run_goes_on(tmp_path)
+    run.release()
