@@ -1,16 +1,15 @@
-"""Requests to end the program while it waits: Ctrl+C, Ctrl+Break, closing the console, SIGTERM.
+"""Requests to end the program: Ctrl+C, Ctrl+Break, closing the console, SIGTERM.
 
 The first one cancels what is under way, so that it ends in order. If that hangs, or a second one
-comes, the process is left at once: nothing half-done is visible at any moment.
+comes, the process is left at once: nothing half-done is visible at any moment. They are heeded
+before and after the work as well, so that the log always says how the program has ended.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
@@ -21,63 +20,70 @@ class EndedError(BaseException):
     """Somebody asked the program to end. Not an Exception: nothing else may handle it."""
 
 
-def run_until_ended(
-    work: Callable[[], Coroutine[Any, Any, None]], leave: Callable[[], object], grace_s: float
-) -> None:
-    """Run a coroutine to its end, or until somebody asks to end.
+class EndingRequests:
+    """Requests to end this process, which are heeded inside the ``with`` statement.
+
+    The system gives them to the main thread only; in another one nothing is heeded.
 
     Args:
-        work: Makes the coroutine.
         leave: Ends the process at once. Called from any thread.
         grace_s: Seconds between the first request and the call of ``leave``.
-
-    Raises:
-        EndedError: Somebody asked to end.
     """
-    ended = threading.Event()
-    grace = threading.Timer(grace_s, leave)
-    grace.daemon = True
 
-    async def cancellable() -> None:
-        task = asyncio.ensure_future(work())
-        loop = asyncio.get_running_loop()
+    def __init__(self, leave: Callable[[], object], grace_s: float) -> None:
+        self._leave = leave
+        self._has_come = False
+        self._cancel: Callable[[], object] | None = None
+        self._before: dict[int, Any] = {}
+        self._grace = threading.Timer(grace_s, leave)
+        self._grace.daemon = True
 
-        def requested() -> None:
-            if ended.is_set():
-                leave()
-            else:
-                ended.set()
-                grace.start()
-            loop.call_soon_threadsafe(task.cancel)
+    def __enter__(self) -> EndingRequests:
+        if threading.current_thread() is threading.main_thread():
+            numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+            self._before = {number: signal.signal(number, self._come) for number in numbers}
+        return self
 
-        with _heeding(requested):
-            await task
-
-    try:
-        asyncio.run(cancellable())
-    except asyncio.CancelledError:
-        if not ended.is_set():
-            raise
-    finally:
-        grace.cancel()
-    if ended.is_set():
-        raise EndedError
-
-
-@contextlib.contextmanager
-def _heeding(requested: Callable[[], None]) -> Iterator[None]:
-    """Call a function at each request. Requests come to the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(_: int, __: FrameType | None) -> None:
-        requested()
-
-    numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __exit__(self, *_: object) -> None:
+        self._grace.cancel()
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine to its end, or until somebody asks to end.
+
+        Args:
+            work: Makes the coroutine.
+
+        Raises:
+            EndedError: Somebody asked to end, or had asked already.
+        """
+        import asyncio  # takes long to load; by now the log has its first line
+
+        async def cancellable() -> None:
+            task = asyncio.ensure_future(work())
+            loop = asyncio.get_running_loop()
+            self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+            try:
+                if self._has_come:
+                    self._cancel()
+                await task
+            finally:
+                self._cancel = None
+
+        try:
+            asyncio.run(cancellable())
+        except asyncio.CancelledError:
+            if not self._has_come:
+                raise
+        if self._has_come:
+            raise EndedError
+
+    def _come(self, _: int, __: FrameType | None) -> None:
+        if self._has_come:
+            self._leave()
+            return
+        self._has_come = True
+        self._grace.start()
+        if self._cancel:
+            self._cancel()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from dlcore.cmtrace import Kind
 from dlcore.errors import DlcoreError
 from dlcore.hook.contract import DELIVERED, Call, Failure, failure, parse_call
+from dlcore.hook.ending import EndingRequests
 from dlcore.hook.environment import TaskSequenceEnvironment, open_environment
 from dlcore.hook.log import HookLog
 from dlcore.hook.settings import (
@@ -85,8 +86,13 @@ class Program:
         Returns:
             The exit code, as Windows means it.
         """
+        with EndingRequests(self._hung, self._policy.grace_s) as requests:
+            return self._ended(arguments, requests)
+
+    def _ended(self, arguments: Sequence[str], requests: EndingRequests) -> int:
+        """Serve a call to its end, however it ends."""
         try:
-            self._serve(arguments)
+            self._serve(arguments, requests)
         except DlcoreError as error:
             return self._failed(error.code, f"{error.message.rstrip('.')}. {error.remedy}".rstrip())
         except Exception as error:
@@ -96,7 +102,7 @@ class Program:
         self._note("delivered")
         return DELIVERED
 
-    def _serve(self, arguments: Sequence[str]) -> None:
+    def _serve(self, arguments: Sequence[str], requests: EndingRequests) -> None:
         self._environment = self._open(self._process)
         self._log = HookLog(log_folder(self._environment), self._policy.max_log_bytes)
         self._failure = failure(self._environment)
@@ -111,7 +117,6 @@ class Program:
                 f"{OTHER_CONFIG_VARIABLE} is not read: {CONFIG_VARIABLE} names the deployment file."
             )
         from dlcore.engine.delivery.deliveries import users_deliveries
-        from dlcore.hook.ending import run_until_ended
         from dlcore.hook.serving import Serving
 
         serving = (self._make or Serving)(
@@ -122,7 +127,7 @@ class Program:
             self._log,
             users_deliveries(),
         )
-        run_until_ended(serving.run, self._hung, self._policy.grace_s)
+        requests.run(serving.run)
 
     def _hung(self) -> None:
         """It was asked to end and does not."""

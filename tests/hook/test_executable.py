@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -89,16 +90,21 @@ def test_the_log_says_why_an_agent_did_not_start(scene: HookScene) -> None:
 def test_a_request_to_end_is_told_and_leaves_the_package_to_windows(
     scene: HookScene, number: int
 ) -> None:
-    """The agent has nobody to fetch from, so the program waits."""
+    """The only server with content answers nothing, so the program waits."""
     (scene.root / "published" / "objects").rename(scene.root / "away")
     write_variables(scene)
-    with started(scene, FIRST, scene.destination) as process:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with scene.config.open("a", encoding="utf-8") as config:
+            config.write(f"[[endpoint]]\nname = 'silent'\nkind = 'http'\nurl = '{url}'\n")
+        process = started(scene, FIRST, scene.destination)
         wait_for(scene.logs / "dlcore-smsts.log")
         while "waiting" not in scene.log() and "fetching" not in scene.log():
             time.sleep(0.05)
             assert process.poll() is None, scene.log()
         os.kill(process.pid, number)
-        assert process.wait(30) == 1
+        process.communicate(timeout=30)
+        assert process.returncode == 1
     assert "[ended]" in scene.told()
     assert list(scene.destination.iterdir()) == []
 

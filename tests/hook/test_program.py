@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -298,3 +299,18 @@ def test_no_secret_and_no_ini_file_reaches_the_log(scene: HookScene) -> None:
     assert "INI" not in text.replace("`dlcore-smsts INI PACKAGE-ID DESTINATION`", "")
     assert scene.last_agent is not None
     assert TOKEN not in str(scene.last_agent.wants)
+
+
+def test_a_request_to_end_cannot_keep_the_log_from_its_line(scene: HookScene) -> None:
+    """Fault: the system shuts down while the program says why it fails. It still says so."""
+    scene.variables.set("DLCORE_HOOK_CONFIG", str(scene.root / "missing.toml"))
+    scene.agent = lambda client: AgentError("no agent runs")
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        told.append(text)
+
+    assert scene.program(tell=tell).run([INI, FIRST, str(scene.destination)]) == 1
+    assert "[config]" in scene.told()
+    assert len(told) == 1
