@@ -41,6 +41,9 @@ COMMANDS = {
     "completion": "Let a shell complete commands, options and paths.",
 }
 
+_OBJECTS_BETWEEN_LOOKS: Final = 10_000
+"""New objects after which Python looks for garbage; those of a few megabytes."""
+
 _ASKS_FOR_A_COMMAND: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """How click 8.2 and later end a group of commands of which none is named; its text is the help."""
 
@@ -126,6 +129,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     if arguments is not None:
         sys.exit(status_of(arguments))
+    # What is imported and decoded is no garbage: after each 700 new objects, Python would look.
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
     status = status_of(sys.argv[1:])
     # The process ends, and Python would look for garbage in all that was imported before it does.
     gc.freeze()

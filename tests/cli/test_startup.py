@@ -80,3 +80,10 @@ def test_every_option_is_explained(command: str, here: Here) -> None:
     ended = here(command, "--help")
     assert (ended.status, ended.err) == (0, "")
     assert all(len(line) <= 80 for line in ended.out.splitlines())
+
+
+def test_a_program_that_calls_a_command_keeps_its_own_ways_with_garbage() -> None:
+    program = "import gc\nfrom dlcore.cli import main\nbefore = gc.get_threshold()\n"
+    program += "try:\n main(['--version'])\nexcept SystemExit: pass\n"
+    told = run(f"{program}print(before == gc.get_threshold())")
+    assert told.stdout.splitlines()[-1] == "True"
