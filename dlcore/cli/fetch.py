@@ -15,7 +15,6 @@ from dlcore.cli.asked import Asked, asked_for
 from dlcore.cli.by_agent import check_source, fetched_by_agent
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
-from dlcore.cli.fetch_previews import show_preview, show_previews
 from dlcore.cli.fetch_results import MAX_LISTED, show_fetched, show_results
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async
@@ -44,8 +43,6 @@ from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
-from dlcore.engine.fetching.fetch_many import fetch_many
-from dlcore.engine.fetching.preview import preview_fetch, preview_many
 from dlcore.engine.fetching.selecting import patterns_of
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.bus import EventBus
@@ -294,6 +291,9 @@ def _previewed(
     as_json: bool,
 ) -> int:
     """Show what would be fetched; nothing is."""
+    from dlcore.cli.fetch_previews import show_preview, show_previews
+    from dlcore.engine.fetching.preview import preview_fetch, preview_many
+
     records, patient = Deliveries(users_deliveries()), patience(by.access.timeout_s, None)
     patterns = patterns_of(include, exclude)
     call = Call(by.site, by.access, folder, records, patterns, patient, rules=by.rules)
@@ -329,6 +329,8 @@ def _fetched(
     if asked.one:
         one = partial(_fetch_one, asked.one, to=folder, content_hash=content_hash, **common)
         return partial(show_fetched, run_async(shown_by(one)))
+    from dlcore.engine.fetching.fetch_many import fetch_many  # one thing is fetched without it
+
     many = partial(fetch_many, asked.items, checksums=asked.checksums, to=folder, **common)
     are_many = len(asked.items) > MAX_LISTED or bool(asked.checksums)
     results = run_async(shown_by(many, are_many=are_many))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,10 +17,12 @@ from dlcore.engine.delivery.target import told
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
-from dlcore.engine.fetching.fetch_many import FetchResult
 from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.units import amount, counted
 from dlcore.package_ids import LOCAL_ID
+
+if TYPE_CHECKING:
+    from dlcore.engine.fetching.fetch_many import FetchResult
 
 _TOLD_TRUTHS: Final = {
     Truth.CONTENT_LIBRARY: " by the content library",

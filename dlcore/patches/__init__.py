@@ -7,12 +7,13 @@ Guarantees: a hostile patch neither allocates nor returns more than the length t
 states, which the manifest gives. A document that lists patches obeys all rules of
 ``docs/formats.md``, or is refused.
 
+Which patches are worth making is decided in `choosing`, which only publishers load.
+
 This room alone imports zstandard (the extra ``patches``), and only when a patch is made or applied.
 """
 
 from __future__ import annotations
 
-from dlcore.patches.choosing import Pair, Worth, pairs, worth_keeping
 from dlcore.patches.codec import PatchError, apply, make
 from dlcore.patches.document import (
     MAX_PATCH_LIST_BYTES,
@@ -30,18 +31,14 @@ __all__ = [
     "DEFAULT_POLICY",
     "MAX_PATCH_LIST_BYTES",
     "OldFile",
-    "Pair",
     "Patch",
     "PatchError",
     "PatchList",
     "PatchPolicy",
-    "Worth",
     "apply",
     "decode_patch_list",
     "encode_patch_list",
     "fits",
     "make",
     "name_of",
-    "pairs",
-    "worth_keeping",
 ]

@@ -25,15 +25,13 @@ from dlcore.patches import (
 )
 from dlcore.patches import (
     OldFile,
-    Pair,
     Patch,
     PatchList,
     PatchPolicy,
     encode_patch_list,
     make,
-    pairs,
-    worth_keeping,
 )
+from dlcore.patches.choosing import Pair, pairs, worth_keeping
 from dlcore.publish.destination import Destination
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.objects import distinct_objects

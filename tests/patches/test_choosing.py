@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dlcore.patches import DEFAULT_POLICY, Pair, PatchPolicy, pairs, worth_keeping
+from dlcore.patches import DEFAULT_POLICY, PatchPolicy
+from dlcore.patches.choosing import Pair, pairs, worth_keeping
 from tests.patches.helpers import BLOCK, content, manifest_of
 
 LARGE = content(3 * BLOCK)

@@ -16,7 +16,6 @@ badsectorlabs/sccm-http-looter, which reads a length or ``&lt;dir&gt`` before ea
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from typing import NamedTuple
@@ -92,12 +91,14 @@ def parse_page(document: bytes, root: str) -> list[Entry]:
     Raises:
         ValueError: A link leads out of the package, or the page has none, and is not empty.
     """
+    from html import unescape  # loads a large table
+
     if document.count(b"<") > MAX_TAGS:
         raise ValueError(f"it has more than {MAX_TAGS} tags")
     text = document.decode("utf-8", "replace")
     found = []
     for length, href in _ON_PAGE.findall(text):
-        link = quote_unsafe(_AUTHORITY.sub("", html.unescape(href), count=1))
+        link = quote_unsafe(_AUTHORITY.sub("", unescape(href), count=1))
         found.append(Entry(_relative_path(link, root), link, not length, int(length or 0)))
     if not found and "<a " in text.lower():
         raise ValueError("it is not a page of a distribution point")
