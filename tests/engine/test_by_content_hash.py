@@ -138,6 +138,7 @@ async def test_one_wrong_bit_delivers_nothing(library: Path, told: str) -> None:
     error = await refused(IntegrityError, library, told)
     assert told in error.message
     assert "dp1" in error.message
+    assert "Run again" not in error.remedy, "nothing of it was received earlier"
     assert not state_at(library).exists(), "what is wrong somewhere must not be kept"
     file_of(library, LARGE).write_bytes(LARGE)
     await fetched(library, told)
@@ -214,7 +215,8 @@ async def test_what_was_altered_meanwhile_is_not_believed(library: Path, told: s
     with largest.open("r+b") as file:
         file.write(b"\0" if LARGE[:1] != b"\0" else b"\1")
     asked.breaks_at = None
-    await refused(IntegrityError, library, told)
+    error = await refused(IntegrityError, library, told)
+    assert "Run again first" in error.remedy
     assert not state_at(library).exists()
     await fetched(library, told)
     assert tree_at(library.parent / "to") == TREE

@@ -135,6 +135,7 @@ async def _receive(
     files = {path: file.length_bytes for path, file in points[0].listed.files.items()}
     folders = points[0].listed.folders
     async with unproven_place(call.to, sum(files.values()), call.wait_s) as unproven:
+        is_resumed = not unproven.is_empty
         arriving = Arriving(
             name, points, unproven, site.asking, call.retry, call.cap_bytes_per_s, tell
         )
@@ -142,7 +143,8 @@ async def _receive(
         content = {path: ContentFile(length, digests[path]) for path, length in files.items()}
         if not _has_hash(content, folders, call.told_hash):
             await in_thread(unproven.forget)
-            raise _mismatch(name, content, folders, call.told_hash, points)
+            error = _mismatch(name, content, folders, call.told_hash, points)
+            raise _perhaps_altered_here(error) if is_resumed else error
     manifest = _manifest(name, content, folders)
     arrived = {path: unproven.path_of(path, length) for path, length in files.items()}
     received = dict(arriving.received_bytes)
@@ -206,6 +208,15 @@ def _mismatch(
         f" {len(content)} files is wrong cannot be told: no digests of single files are known",
         remedy="Nothing is kept. Check the hash; validate the content on the distribution point; or"
         " fetch from its content library, which names the file.",
+    )
+
+
+def _perhaps_altered_here(error: IntegrityError) -> IntegrityError:
+    """Say that the distribution point may be right: an earlier call has received a part."""
+    return IntegrityError(
+        f"{error.message}. A part was received by an earlier call, and may have been altered on the"
+        " disk since",
+        remedy=f"Run again first: then all of it is received anew. {error.remedy}",
     )
 
 
