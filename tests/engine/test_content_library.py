@@ -13,8 +13,11 @@ import pytest
 from dlcore.engine.documents.content_library import describe
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.retry import Retry
+from dlcore.engine.events import Event, PackageTruth
+from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.engine.fetching.fetch_many import fetch_many
 from dlcore.errors import (
     ConfigError,
     ContentNotFoundError,
@@ -301,3 +304,18 @@ def test_long_paths_are_refused_before_they_fill_the_memory(library: Path) -> No
 
     with pytest.raises(ManifestError, match="more than 40 characters"):
         asyncio.run(read())
+
+
+def test_of_several_packages_it_is_told_what_vouches_for_each(library: Path) -> None:
+    events: list[Event] = []
+    (result,) = asyncio.run(
+        fetch_many(
+            [FetchItem(PACKAGE_ID)],
+            to=library.parent / "to",
+            endpoints=[f"content-library+{library}"],
+            deliveries=library.parent / "records",
+            on_event=events.append,
+        )
+    )
+    assert result.fetched
+    assert PackageTruth(PACKAGE_ID, "content-library", "before-the-first-byte") in events

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dlcore.deployment import Deployment
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
-from dlcore.engine.events import Event, PackageTruth
+from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
@@ -23,7 +23,6 @@ from dlcore.engine.fetching.new_folders import removed_if_empty
 from dlcore.engine.fetching.preparing import prepare
 from dlcore.engine.fetching.selecting import patterns_of, with_origin
 from dlcore.engine.fetching.site import NamedSite
-from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.time_limit import patience
 from dlcore.model import EndpointSettings
@@ -143,10 +142,8 @@ async def fetch(
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus))
         begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
-        if begun.origin.truth in (Truth.CONTENT_LIBRARY, Truth.CONTENT_HASH):
-            truth = begun.origin.truth
-            told = truth.value, truth.known.value, content_hash.upper()
-            bus.emit(PackageTruth(begun.name, *told))
+        for event in begun.origin.events(begun.name, content_hash):
+            bus.emit(event)
         count.joint = joint = JointDownload(
             {begun.name: begun.sources},
             bus,

@@ -139,6 +139,9 @@ async def fetch_many(
             wanted, placing = await prepare_many(items, checksums, call, bus, stack, short)
         if short:
             short.end()
+        for placed in placing.placed.values():
+            for event in placed.found.origin.events(placed.name):
+                bus.emit(event)
         sources = placing.sources(wanted, stack)
         limits = cap_bytes_per_s, access.timeout_s
         joint = JointDownload(sources, bus, retry, *limits, seeds, placing.patch_digests, rules)

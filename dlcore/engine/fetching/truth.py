@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from dlcore.engine.documents.content_library import StatedHash
+from dlcore.engine.events import PackageTruth
 
 
 class Known(enum.StrEnum):
@@ -59,3 +60,15 @@ class Origin(NamedTuple):
     received: Mapping[str, int] | None = None
     arrived: Mapping[str, Path] = MappingProxyType({})
     called: str = ""
+
+    def events(self, package: str, content_hash: str = "") -> tuple[PackageTruth, ...]:
+        """What is told of a package's truth; nothing if a published document vouches for it.
+
+        Args:
+            package: What the package is called.
+            content_hash: The package content hash that the user stated; empty for none.
+        """
+        if self.truth not in (Truth.CONTENT_LIBRARY, Truth.CONTENT_HASH):
+            return ()
+        told = self.truth.value, self.truth.known.value, content_hash.upper()
+        return (PackageTruth(package, *told),)
