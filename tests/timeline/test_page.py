@@ -257,3 +257,10 @@ def test_a_fetch_that_found_nothing_has_only_the_reason() -> None:
     assert "Why it failed" in shown
     assert "was answered 404" in shown
     assert "What happened when" not in shown
+
+
+def test_the_page_tells_what_packages_were_checked_against() -> None:
+    told = events.PackageTruth(DRIVERS, "content-hash", "at-the-end", "AB" * 32)
+    cells = Page(page_of(made([(99.0, told), *bad_case()]))).texts
+    assert f"content hash, known when all had arrived {'AB' * 32}" in cells
+    assert "manifest" in cells

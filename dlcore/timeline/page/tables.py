@@ -9,6 +9,7 @@ from dlcore.engine.units import amount, duration, moment
 from dlcore.timeline.bandwidth import came_between
 from dlcore.timeline.cost import costs
 from dlcore.timeline.faults import faults_in_words
+from dlcore.timeline.packages import PackageTimes
 from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
 from dlcore.timeline.timeline import Timeline, steps_that_need
@@ -21,6 +22,7 @@ _WORDS: Final = (
     "Failures",
     "Cost",
     "Groups",
+    "Checked against",
 )  # may be long, and are broken
 
 
@@ -43,12 +45,22 @@ def steps(timeline: Timeline) -> Markup:
 
 def packages(timeline: Timeline) -> Markup:
     """All packages."""
-    columns = ("Package", "Outcome", "Length", "Ordered at", "First byte at", "Ended at", "Steps")
+    columns = (
+        "Package",
+        "Outcome",
+        "Length",
+        "Checked against",
+        "Ordered at",
+        "First byte at",
+        "Ended at",
+        "Steps",
+    )
     rows = (
         (
             package.package,
             package.outcome,
             "on disk" if package.content_bytes is None else amount(package.content_bytes),
+            _truth(package),
             _at(timeline, package.ordered_s),
             _at(timeline, package.first_byte_s),
             _at(timeline, package.ended_s),
@@ -147,6 +159,14 @@ def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
 def _style(column: str, cell: str) -> str | None:
     styles = ("words" if column in _WORDS else "", "" if cell else "nothing")
     return " ".join(filter(None, styles)) or None
+
+
+def _truth(package: PackageTimes) -> str:
+    """What a package is checked against; when, if that is not as each block arrives."""
+    told = package.truth.replace("-", " ")
+    if package.truth_known == "at-the-end":
+        told += ", known when all had arrived"
+    return f"{told} {package.content_hash}".rstrip()
 
 
 def _at(timeline: Timeline, at_s: float | None) -> str:
