@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     if arguments is not None:
         sys.exit(status_of(arguments))
-    # What is imported and decoded is no garbage: after each 700 new objects, Python would look.
+    # By default Python looks after every 700, and what a command loads is not garbage.
     gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
     status = status_of(sys.argv[1:])
     # The process ends, and Python would look for garbage in all that was imported before it does.

@@ -16,6 +16,7 @@ from typing import Final
 
 from dlcore import __version__
 from dlcore.hook.contract import ARGUMENTS, system_status
+from dlcore.hook.ending import ignore_requests
 from dlcore.hook.program import Program
 
 USAGE: Final = """\
@@ -36,6 +37,7 @@ sequence in the folder for temporary files. INI is not read. To try it, give any
 
 def main() -> int:
     """Run the program with the arguments of this process; returns its exit status."""
+    ignore_requests()  # `Program` heeds them, until it is known how it ends
     logging.getLogger("dlcore").addHandler(logging.NullHandler())  # the hook has a log of its own
     program = Program(
         __version__,

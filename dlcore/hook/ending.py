@@ -20,6 +20,16 @@ class EndedError(BaseException):
     """Somebody asked the program to end. Not an Exception: nothing else may handle it."""
 
 
+def ignore_requests() -> None:
+    """Ignore requests, but for those that an `EndingRequests` heeds.
+
+    A program calls this first. Python takes a moment to end, and a request that came then would
+    change the exit code of a package that is delivered.
+    """
+    for number in _numbers():
+        signal.signal(number, signal.SIG_IGN)
+
+
 class EndingRequests:
     """Requests to end this process, which are heeded inside the ``with`` statement.
 
@@ -40,8 +50,7 @@ class EndingRequests:
 
     def __enter__(self) -> EndingRequests:
         if threading.current_thread() is threading.main_thread():
-            numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-            self._before = {number: signal.signal(number, self._come) for number in numbers}
+            self._before = {number: signal.signal(number, self._come) for number in _numbers()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,3 +96,7 @@ class EndingRequests:
         self._grace.start()
         if self._cancel:
             self._cancel()
+
+
+def _numbers() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hook.executable import agent_stopped_afterwards, called, started, write_variables
+from tests.hook.executable import CODE, agent_stopped_afterwards, called, started, write_variables
 from tests.hook.scene import FIRST, SECOND, HookScene, tree
 
 
@@ -114,3 +114,12 @@ def test_what_a_download_needs_is_loaded_after_the_first_line_of_the_log() -> No
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = set(told.stdout.split())
     assert not loaded & {"aiohttp", "asyncio", "dlcore.engine.client", "dlcore.store"}
+
+
+@pytest.mark.posix_only(reason="a signal that Python raises ends its process on POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_while_python_ends_does_not_change_the_exit_code(number: int) -> None:
+    """Fault: the system shuts down when the outcome is told. The exit code stays what it was."""
+    late = f"import atexit, signal; atexit.register(signal.raise_signal, {int(number)}); {CODE}"
+    command = [sys.executable, "-c", late, "--version"]
+    assert subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
