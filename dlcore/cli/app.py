@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
-import sys
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -40,9 +38,6 @@ COMMANDS = {
     "config": "Show the options that are set, and where.",
     "completion": "Let a shell complete commands, options and paths.",
 }
-
-_OBJECTS_BETWEEN_LOOKS: Final = 10_000
-"""New objects after which Python looks for garbage; those of a few megabytes."""
 
 _ASKS_FOR_A_COMMAND: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """How click 8.2 and later end a group of commands of which none is named; its text is the help."""
@@ -119,22 +114,6 @@ def group(ctx: click.Context, version: bool, verbosity: int) -> None:
         ctx.exit()
     if ctx.invoked_subcommand is None:
         raise click.UsageError("no command is named", ctx)
-
-
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run a command line and exit with its status.
-
-    Args:
-        arguments: The command and its arguments; None for those of the process.
-    """
-    if arguments is not None:
-        sys.exit(status_of(arguments))
-    # By default Python looks after every 700, and what a command loads is not garbage.
-    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
-    status = status_of(sys.argv[1:])
-    # The process ends, and Python would look for garbage in all that was imported before it does.
-    gc.freeze()
-    sys.exit(status)
 
 
 def status_of(arguments: list[str]) -> int:
