@@ -75,7 +75,7 @@ def take_turns(
     before: Callable[[], None] = lambda: None,
     after: Callable[[str], None] = lambda way: None,
 ) -> dict[str, Costs]:
-    """Run every command once a round.
+    """Run every command once a round, in the opposite order in every other round.
 
     Args:
         ways: Commands by name.
@@ -85,7 +85,7 @@ def take_turns(
     """
     costs = {name: Costs(tuple(command), []) for name, command in ways.items()}
     for number in range(1, rounds + 1):
-        for name, command in ways.items():
+        for name, command in list(ways.items())[:: 1 if number % 2 else -1]:
             before()
             cost = measure(command)
             after(name)
