@@ -47,7 +47,7 @@ def _compare(folder: Path, mib: int, rounds: int) -> Outcome:
     skipped: list[str] = []
     with ExitStack() as stack:
         url = stack.enter_context(running(content.root))
-        tls_url, authority = _serve_tls(folder, content, stack)
+        tls_url, authority = serve_tls(folder, content, stack)
         ways = {
             **_dlcore("dlcore", url, content, output),
             **_aria2(url, content, output, skipped),
@@ -179,7 +179,8 @@ def _roofline(folder: Path, url: str, content: Published, output: Path, skipped:
     return {f"roofline, {how}": ["sh", "-c", f"{made} {how}"] for how in ("buffered", "direct")}
 
 
-def _serve_tls(folder: Path, content: Published, stack: ExitStack) -> tuple[str, Path]:
+def serve_tls(folder: Path, content: Published, stack: ExitStack) -> tuple[str, Path]:
+    """Serve it with TLS until the stack is closed: the address, and whom to trust for it."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     certificate = authority.issue_cert("localhost")

@@ -17,9 +17,7 @@ WAY = f"dlcore plan, {GROUPS * STEPS_EACH} steps"
 
 def run(folder: Path, rounds: int) -> list[Outcome]:
     """Measure; the first round does not count."""
-    path = folder / "long-sequence.xml"
-    path.write_text(sequence(*map(_group, range(GROUPS))), encoding="utf-8")
-    ways = {WAY: [DLCORE, "plan", str(path), "--json"]}
+    ways = {WAY: [DLCORE, "plan", str(write(folder)), "--json"]}
     take_turns(ways, 1)
     costs = take_turns(ways, rounds)
     walls_ms = [wall_s * 1e3 for wall_s in costs[WAY].all("wall_s")]
@@ -30,6 +28,13 @@ def run(folder: Path, rounds: int) -> list[Outcome]:
         peak(f"peak, {WAY}", costs[WAY], at_most=100),
     ]
     return [Outcome("long-sequence", 0, costs, figures, [])]
+
+
+def write(folder: Path) -> Path:
+    """Write the task sequence."""
+    path = folder / "long-sequence.xml"
+    path.write_text(sequence(*map(_group, range(GROUPS))), encoding="utf-8")
+    return path
 
 
 def _group(number: int) -> str:

@@ -65,7 +65,7 @@ def _commands(rounds: int) -> Outcome:
 
 def _fetches(folder: Path, rounds: int) -> Outcome:
     one = random_object(folder, 1)
-    published = _many_files(folder)
+    published = many_files(folder)
     (manifest,) = (published / "manifests").iterdir()
     outputs = folder / "fetched"
     shutil.rmtree(outputs, ignore_errors=True)
@@ -103,7 +103,7 @@ def _fetch(manifest: Path, url: str, outputs: Path) -> list[str]:
     return [DLCORE, "fetch", str(manifest), "--from", url, "-o", str(outputs / "now"), "-q"]
 
 
-def _many_files(folder: Path) -> Path:
+def many_files(folder: Path) -> Path:
     """A package of small files, published: found by the next run."""
     published = folder / f"small-{SMALL_FILES}"
     if not published.exists():
