@@ -231,18 +231,24 @@ class BlockMap:
         """The rest of a block, of which a request brought the start, is fetched in parts.
 
         Returns:
-            Whether that is so. Not if the block is not the request's alone, or must come from one
-            endpoint.
+            Whether that is so: `keeps_start`.
         """
-        (block,) = self._numbers(blocks)
-        must_be_whole = block in self._served_bad or self._whole_objects.needs_one_server(
-            blocks.object
-        )
-        if self._owners.get(block) != (number,) or must_be_whole:
+        if not self.keeps_start(number, blocks):
             return False
+        (block,) = self._numbers(blocks)
         del self._owners[block]
         self._begin_split(blocks, endpoint, arrived_bytes)
         return True
+
+    def keeps_start(self, number: RequestNumber, blocks: BlockRange) -> bool:
+        """Whether the start of a block stays that a request brought.
+
+        Not if the block is not the request's alone, or must come from one endpoint.
+        """
+        (block,) = self._numbers(blocks)
+        needs_one_server = self._whole_objects.needs_one_server(blocks.object)
+        is_alone = self._owners.get(block) == (number,)
+        return is_alone and not (needs_one_server or block in self._served_bad)
 
     def hand_over(self, old: RequestNumber, new: RequestNumber, blocks: BlockRange) -> None:
         """Blocks that one request was to fetch are another's from now on."""

@@ -92,10 +92,11 @@ class Endgame:
                 found = without_race(item)
             if found is None or not self._has_memory(found, free_bytes):
                 continue
-            if found.means is Means.CANCEL:
-                self._cancel(found)
-            else:
+            if found.means not in {Means.CANCEL, Means.SPLIT}:
                 return self._begin(endpoint, found, now_s)
+            self._cancel(found)
+            if found.means is Means.SPLIT:
+                break  # the idle connections have work now
         self._checked_s[key] = now_s
         return None
 
@@ -145,7 +146,7 @@ class Endgame:
         return eta_s == FOREVER_S or eta_s > needed_s + self._policy.min_gain_s
 
     def _has_memory(self, found: Rescue, free_bytes: int) -> bool:
-        if found.means in {Means.DIVIDE, Means.CANCEL}:
+        if found.means in {Means.DIVIDE, Means.CANCEL, Means.SPLIT}:
             return True
         return found.item.block_map.buffer_bytes(found.blocks.object) <= free_bytes
 
@@ -244,4 +245,5 @@ class Endgame:
         idle = endpoint.idle_connections
         round_trips = 1 if idle else 2
         rate_bytes_per_s = endpoint.connection_bytes_per_s or 0.0
-        return Helper(rate_bytes_per_s, round_trips * endpoint.round_trip_s, max(1, idle))
+        latency_s = round_trips * endpoint.round_trip_s
+        return Helper(rate_bytes_per_s, latency_s, max(1, idle), endpoint.name)

@@ -2,8 +2,9 @@
 
 Taking over blocks that a request has not begun wastes nothing. Neither does dividing the rest of a
 part among the idle connections, because what arrived of it stays in its place. If only one block
-is left of a request, an idle connection fetches that block too, and the first delivery counts.
-What the loser received is wasted, so races have a budget. Where a race is not possible or not
+is left of a request, and several connections are idle, the request ends, and they fetch the rest of
+its block in parts. One idle connection fetches that block too, and the first delivery counts. What
+the loser received is wasted, so races have a budget. Where a race is not possible or not
 affordable, an idle connection replaces a request of which nothing has arrived. Any other one, and
 one that has stalled, is cancelled: what arrived of its block stays, and the rest is fetched in
 parts.
@@ -33,6 +34,7 @@ class Means(enum.Enum):
     RACE = enum.auto()  # another request fetches its last block too
     REPLACE = enum.auto()  # it ends, and another request fetches its last block
     CANCEL = enum.auto()  # it ends, and its block is fetched again
+    SPLIT = enum.auto()  # it ends, and other requests fetch the rest of its block
 
 
 class Helper(NamedTuple):
@@ -42,11 +44,13 @@ class Helper(NamedTuple):
         rate_bytes_per_s: Rate of each; 0.0 if it is not known.
         latency_s: Seconds until a first byte.
         connections: How many there are; at least 1.
+        endpoint: Name of the endpoint to which they are open.
     """
 
     rate_bytes_per_s: float
     latency_s: float
     connections: int = 1
+    endpoint: str = ""
 
     def needs_s(self, count_bytes: int) -> float:
         """Seconds to fetch that many bytes."""
@@ -145,7 +149,7 @@ def rescue(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -
         return _divide(policy, item, forecast, helper)
     if item.left.last - item.left.first > 1:
         return _take_over(policy, item, forecast, helper)
-    return _race(policy, item, forecast, helper)
+    return _split(policy, item, forecast, helper) or _race(policy, item, forecast, helper)
 
 
 def without_race(item: InFlight) -> Rescue | None:
@@ -187,6 +191,26 @@ def _divide(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) 
     if forecast.eta_s < FOREVER_S and forecast.eta_s <= policy.part_factor * needed_s:
         return None
     return Rescue(item, Means.DIVIDE, item.left, part_bytes=part_bytes)
+
+
+def _split(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -> Rescue | None:
+    """Have the rest of a block that has begun to arrive fetched by several idle connections.
+
+    They must be open to the same endpoint, since all parts of a block come from one.
+    """
+    block_map, blocks = item.block_map, item.left
+    start, end = block_map.manifest.range_span(blocks)
+    has_begun = item.left_bytes < end - start
+    is_same = helper.endpoint == item.request.endpoint
+    if not (has_begun and is_same and helper.connections > 1):
+        return None
+    part_bytes = max(policy.min_request_bytes, -(-item.left_bytes // helper.connections))
+    needed_s = helper.needs_s(min(part_bytes, item.left_bytes))
+    if forecast.eta_s == FOREVER_S or forecast.eta_s <= policy.part_factor * needed_s:
+        return None
+    if not block_map.keeps_start(item.request.number, blocks):
+        return None
+    return Rescue(item, Means.SPLIT, blocks)
 
 
 def _race(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -> Rescue | None:

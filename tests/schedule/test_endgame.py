@@ -221,6 +221,52 @@ def test_a_part_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewhere
     assert scene.scheduler.wasted_bytes == 0
 
 
+def two_slow_ones() -> tuple[Scene, list[Request], int]:
+    """Everything is there but the rest of two blocks, of which this much has arrived.
+
+    Six connections are idle, and the next request was asked for once.
+    """
+    scene = Scene({"p": 40}, {"e": 0})
+    slow, others = [scene.ask(), scene.ask()], [scene.ask() for _ in range(6)]
+    for other in others:
+        scene.deliver(other, 0.05)
+    arrived_bytes = 0
+    while request := scene.next_request():
+        scene.deliver(request, 0.05)
+        for each in slow:
+            scene.arrive(each, 10_000)
+        arrived_bytes += 10_000
+    return scene, slow, arrived_bytes
+
+
+def test_the_rest_of_a_slow_block_is_fetched_by_all_who_are_idle() -> None:
+    """Fault: the last connections of a fetch carry next to nothing. dlcore has idle connections
+    fetch what is left of their blocks, part by part.
+    """
+    scene, slow, arrived_bytes = two_slow_ones()
+    assert all(request.blocks.last - request.blocks.first == 1 for request in slow)
+    (number,) = scene.cancelled()
+    split = next(request for request in slow if request.number == number)
+    assert scene.keeps_start(split, split.blocks.first, arrived_bytes)
+    scene.cancel(split)
+    at, parts = arrived_bytes, 0
+    while request := scene.next_request():
+        assert request.part
+        assert (request.blocks, request.part.start) == (split.blocks, at)
+        at, parts = request.part.end, parts + 1
+        scene.deliver(request)
+    assert (at, parts > 4) == (MIB, True)
+    assert scene.scheduler.wasted_bytes == 0
+
+
+def test_of_two_slow_blocks_one_after_the_other_is_divided() -> None:
+    """The connections that were idle have work then, and the other block may end sooner anyway."""
+    scene, _, _ = two_slow_ones()
+    assert len(scene.cancelled()) == 1
+    assert scene.has_none()
+    assert scene.cancelled() == []
+
+
 def at_its_last_block() -> tuple[Scene, Request, BlockRange]:
     """A range of which the last block begins to arrive; everything else is there."""
     scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
