@@ -1,4 +1,8 @@
-"""A target that is a folder of its own: the package and nothing else."""
+"""A target that is a folder of its own: the package and nothing else.
+
+Guarantees: only what `look` has seen is replaced. Whoever puts something into the folder, or alters
+it there, while the package arrives, has it there still; then the delivery is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from pathlib import Path
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.generation import generation_at
-from dlcore.disk.links import is_file
+from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.ownership import is_of_another
 from dlcore.disk.rights import rights_of_new_folder
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
@@ -27,6 +31,9 @@ from dlcore.model import Manifest
 from dlcore.store import Bad, Reason, verify_tree
 
 _log = logging.getLogger(__name__)
+
+_Identity = tuple[int, int, int, int]
+"""Inode, mode, length, time of modification."""
 
 
 class OwnFolder:
@@ -58,6 +65,7 @@ class OwnFolder:
         self._deliveries = deliveries
         self._keeps_all = keeps_all
         self._disk = disk or Disk()
+        self._seen: dict[str, _Identity] = {}
 
     # What is there
 
@@ -65,7 +73,8 @@ class OwnFolder:
         """Hash what is in the folder; what another user owns is to be replaced, though right."""
         with guarded(f"look at {self.path}", self.path):
             self._check_kind(manifest)
-            is_there = self.path.exists() and any(self.path.iterdir())
+            self._seen = self._identities(self.path)
+            is_there = bool(self._seen)
             bad = verify_tree(self.path, manifest) if is_there else []
             if is_there and not bad and not self._is_of_another():
                 return Look(Standing.RIGHT)
@@ -98,10 +107,11 @@ class OwnFolder:
         if strange:
             raise strangers(self.path, manifest, strange)
         if delivered is None and is_unrelated(manifest, bad) and self._has_bytes():
+            others = dict.fromkeys(item.path for item in bad if item.reason != Reason.MISSING)
             raise ConfigError(
                 f"{self.path} holds nothing of package {manifest.package_id} version"
                 f" {manifest.version}, only other files of the same names, and dlcore did not put"
-                f" them there: {told(dict.fromkeys(item.path for item in bad))}",
+                f" them there: {told(others)}",
                 remedy="Move them away, or name a folder that does not exist or is empty.",
             )
 
@@ -131,6 +141,27 @@ class OwnFolder:
                 remedy="Name a folder that does not exist or is empty.",
             )
 
+    def _check_unchanged(self, folder: Path, manifest: Manifest) -> None:
+        """Refuse to replace a folder that is not as it was when it was looked at."""
+        is_other = not is_folder(folder.lstat())
+        now = {} if is_other else self._identities(folder)
+        changed = sorted({path for path, _ in self._seen.items() ^ now.items()})
+        if is_other or changed:
+            raise ConfigError(
+                f"{self.path} was altered while package {manifest.package_id} arrived, and was not"
+                f" replaced: {told(changed) or 'it is not a folder any more'}",
+                remedy="Move away what is yours, and run again.",
+            )
+
+    def _identities(self, folder: Path) -> dict[str, _Identity]:
+        """What tells whether anything below a folder is another thing now, or was written to."""
+        if self._disk.status(folder) is None:
+            return {}
+        return {
+            path: (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
+            for path, status in self._disk.tree_entries(folder)
+        }
+
     def _is_strange(self, item: Bad, delivered: Delivered | None) -> bool:
         if item.reason not in (Reason.UNEXPECTED, Reason.NOT_A_FILE):
             return False
@@ -154,6 +185,8 @@ class OwnFolder:
     def deliver(self, content: Path, manifest: Manifest) -> None:
         """Exchange the folder for the content folder, in one step where the system has it."""
         with guarded(f"put the package at {self.path}", self.path.parent):
+            if self._disk.status(self.path) is not None:
+                self._check_unchanged(self.path, manifest)
             rights = rights_of_new_folder(self.path, self.state)
             self._disk.hand_over(content, manifest, rights)
             delivered = Delivered.at(content, manifest)
@@ -161,18 +194,28 @@ class OwnFolder:
             if self._disk.status(self.path) is None:
                 self._disk.move_to_free_name(content, self.path)
             elif self._disk.exchange(content, self.path):
-                self._disk.sync_folder(self.path.parent)
-                self._disk.move_to_free_name(content, self._replaced)
+                self._keep_exchanged(content, manifest)
             else:
-                self._deliver_in_two_steps(content)
+                self._deliver_in_two_steps(content, manifest)
             self._disk.sync_folder(self.path.parent)
 
-    def _deliver_in_two_steps(self, content: Path) -> None:
+    def _keep_exchanged(self, content: Path, manifest: Manifest) -> None:
+        """Give what was replaced its name, or undo the exchange if it is not what was seen."""
+        try:
+            self._check_unchanged(content, manifest)
+        except ConfigError:
+            self._disk.exchange(content, self.path)
+            raise
+        self._disk.sync_folder(self.path.parent)
+        self._disk.move_to_free_name(content, self._replaced)
+
+    def _deliver_in_two_steps(self, content: Path, manifest: Manifest) -> None:
         self._disk.move_to_free_name(self.path, self._replaced)
         try:
+            self._check_unchanged(self._replaced, manifest)
             self._disk.sync_folder(self.state)
             self._disk.move_to_free_name(content, self.path)
-        except OSError:
+        except (OSError, ConfigError):
             self._disk.move_to_free_name(self._replaced, self.path)
             raise
 
@@ -225,8 +268,11 @@ class OwnFolder:
     def _strange_in_replaced(self, manifest: Manifest) -> list[str]:
         """Names in the replaced folder that were not there when it was looked at."""
         known = [Delivered.of(manifest, 0), *self._deliveries.all(self.path)]
-        if self._disk.status(self._replaced) is None:
+        status = self._disk.status(self._replaced)
+        if status is None:
             return []
+        if not is_folder(status):
+            return [self._replaced.name]
         return [
             path
             for path, status in self._disk.tree_entries(self._replaced)
