@@ -18,6 +18,7 @@ from dlcore.schedule.inflight import InFlightTable
 from dlcore.schedule.picker import Picker, Shortage
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.request_size import request_bytes
+from dlcore.schedule.split_block import SplitBlock
 from dlcore.schedule.types import Event, Request, SplitBlockDropped
 
 
@@ -123,10 +124,20 @@ class Dispatcher:
         """Blocks that no endpoint can continue give up the memory that nothing else will free."""
         if self._in_flight.items:
             return
+        self.drop_split_blocks(
+            lambda package, split: not self._eligibility.is_held(package, split.blocks.object)
+        )
+
+    def drop_split_blocks(self, is_lost: Callable[[str, SplitBlock], bool]) -> None:
+        """Split blocks are missing again, with what has arrived of them.
+
+        Args:
+            is_lost: Whether the block of a package is.
+        """
         for block_map in tuple(self._demand.with_split_blocks):
             package = block_map.package
             for split in tuple(block_map.split_blocks):
-                if not self._eligibility.is_held(package, split.blocks.object):
+                if is_lost(package, split):
                     block_map.abandon(split)
                     self._tell(SplitBlockDropped(package, split.blocks))
 

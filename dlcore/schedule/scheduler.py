@@ -196,7 +196,7 @@ class DeadlineScheduler(Scheduler):
 
     def lacks_ranges(self, endpoint: str) -> Events:
         """Ask an endpoint for whole objects only."""
-        self._endpoints[endpoint].lacks_ranges()
+        self._lacks_ranges(self._endpoints[endpoint])
         return self._take_events()
 
     def retry(self, package: str) -> Events:
@@ -368,7 +368,7 @@ class DeadlineScheduler(Scheduler):
             elif fault is Fault.NO_RANGES and item.request.from_beginning:
                 fault = Fault.REFUSED  # there is no other way to ask
             elif fault is Fault.NO_RANGES:
-                item.endpoint.lacks_ranges()
+                self._lacks_ranges(item.endpoint)
             elif fault is Fault.CHANGED:
                 item.block_map.whole_objects.changed(item.request.blocks.object)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
@@ -396,8 +396,17 @@ class DeadlineScheduler(Scheduler):
         item = self._in_flight.end(number)
         if item:
             self._budget.ended(number, item.surplus_bytes)
+            if item.request.part and not item.endpoint.sends_ranges:
+                self._lacks_ranges(item.endpoint)
             self._equal_blocks.review(item.block_map, item.request.blocks)
         return item
+
+    def _lacks_ranges(self, endpoint: Endpoint) -> None:
+        """Have an endpoint's split blocks fetched whole: each part would be a stream of its own."""
+        endpoint.lacks_ranges()
+        self._dispatcher.drop_split_blocks(
+            lambda _, split: split.endpoint == endpoint.name and split.is_at_rest
+        )
 
     def _praise(self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange) -> None:
         """Count good blocks; of an object with one digest it turns out later whether they are."""

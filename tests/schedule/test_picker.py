@@ -15,7 +15,7 @@ from dlcore.schedule import (
     SplitBlockDropped,
 )
 from tests.schedule.packages import shape
-from tests.schedule.scene import MIB, Scene
+from tests.schedule.scene import MIB, WIDE, Scene
 
 
 def test_the_costly_endpoint_has_no_work_while_the_cheap_one_holds_the_object() -> None:
@@ -199,6 +199,32 @@ def test_an_endpoint_without_ranges_sends_one_stream_of_an_object_and_others_bes
     scene.end(second, Fault.NO_RANGES)
     assert scene.changes() == [("plain", EndpointChange.WHOLE_OBJECTS_ONLY)], "told once"
     assert [scene.ask("plain").blocks.first, scene.has_none("plain")] == [0, True]
+
+
+def test_parts_of_blocks_are_not_asked_of_an_endpoint_without_ranges() -> None:
+    """Fault: a server that has sent ranges sends whole objects all at once. dlcore asks for all
+    that is missing in one stream, and not for each part of a block.
+    """
+    scene = Scene({"p": 2}, {"plain": 0}, Policy(concurrency=WIDE))
+    parts = []
+    while request := scene.next_request("plain"):
+        parts.append(request)
+    arrived, refused, *others = parts
+    assert arrived.part
+    assert len(others) > 4
+    scene.deliver(arrived)
+    scene.end(refused, Fault.NO_RANGES)
+    for request in others:
+        assert scene.has_none("plain"), "another stream of the object is in flight"
+        scene.end(request, Fault.NO_RANGES)
+    stream = scene.ask("plain")
+    assert (stream.blocks, stream.part, stream.from_beginning) == (
+        BlockRange.of(0, 0, 2),
+        None,
+        True,
+    )
+    scene.deliver(stream)
+    assert scene.is_complete("p")
 
 
 def test_an_endpoint_that_sends_neither_parts_nor_the_whole_is_dropped() -> None:
