@@ -1,7 +1,8 @@
 """The log of the hook: ``dlcore-smsts.log``, for CMTrace, among the logs of the task sequence.
 
-Guarantees: a log that cannot be written stops no download. A link in its place is not followed:
-everybody may write to the folder for temporary files. When it is too long it is renamed to
+Guarantees: a log that cannot be written stops no download. Everybody may write to the folder for
+temporary files: a link in the log's place is not followed, and nothing but a regular file is
+written to or waited for, such as a pipe that nobody reads. When it is too long it is renamed to
 ``dlcore-smsts.lo_``, as ConfigMgr does with its own, and another one begins.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 import tempfile
 import threading
@@ -22,6 +24,7 @@ from dlcore.disk.links import refuse_link
 
 NAME: Final = "dlcore-smsts"
 _FLAGS = os.O_APPEND | os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS |= getattr(os, "O_NONBLOCK", 0)  # a pipe that nobody reads would hold the hook for ever
 _FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -65,12 +68,14 @@ class HookLog:
         refuse_link(path)
         fd = os.open(path, _FLAGS, 0o644)
         try:
-            if os.fstat(fd).st_nlink == 1:  # else somebody has given another file this name
+            status = os.fstat(fd)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                 os.write(fd, data)
                 return
         finally:
             os.close(fd)
-        raise OSError(errno.EMLINK, os.strerror(errno.EMLINK), str(path))
+        # Somebody has put a pipe here, or has given another file this name.
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(path))
 
 
 def _temporary() -> Path:

@@ -1,11 +1,18 @@
 """Variables of a task sequence where Windows' own engine is not: in memory, or in a file.
 
 For tests, and for the emulated engine, which shares the file with the processes that it starts.
+
+Guarantees: a pipe in the place of the file is not waited for, and nothing that somebody has put
+beside the file is written to, even in a folder where everyone may write.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,10 +69,8 @@ class VariablesInFile:
         variables = self._read()
         variables.set(name, value)
         text = json.dumps({each: variables.get(each) for each in variables.names()}, indent=1)
-        temporary = self._path.with_name(f"{self._path.name}.new")
         try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self._path)
+            self._replace(text)
         except OSError as error:
             raise self._unavailable(error.strerror or type(error).__name__) from None
 
@@ -73,9 +78,23 @@ class VariablesInFile:
         """The names of all variables."""
         return self._read().names()
 
+    def _replace(self, text: str) -> None:
+        fd, name = tempfile.mkstemp(prefix=f"{self._path.name}.", dir=self._path.parent)
+        try:
+            with open(fd, "w", encoding="utf-8") as file:  # noqa: PTH123  # no path has this
+                file.write(text)
+            Path(name).replace(self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+
     def _read(self) -> VariablesInMemory:
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            with open(self._path, encoding="utf-8", opener=_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise self._unavailable("it is not a regular file")
+                found = json.loads(file.read())
         except FileNotFoundError:
             return VariablesInMemory()
         except OSError as error:
@@ -90,3 +109,8 @@ class VariablesInFile:
         return EnvironmentUnavailableError(
             f"{self._path}: the variables of the task sequence cannot be used: {reason}"
         )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; of a pipe, does not wait until somebody writes to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

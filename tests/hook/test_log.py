@@ -74,3 +74,24 @@ def test_a_link_in_the_place_of_the_log_is_not_followed(
     HookLog(tmp_path, 1000).write("text")
     assert (tmp_path / "victim").read_text() == "of another program"
     assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_pipe_in_the_place_of_the_log_is_neither_waited_for_nor_written_to(
+    tmp_path: Path, is_read: bool
+) -> None:
+    """Fault: somebody has put a pipe into the log's folder, where the log would be. dlcore writes
+    to the log among the temporary files.
+    """
+    pipe = tmp_path / "dlcore-smsts.log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK) if is_read else None
+    try:
+        HookLog(tmp_path, 1000).write("text")
+        if reader is not None:
+            assert os.read(reader, 1000) == b""
+    finally:
+        if reader is not None:
+            os.close(reader)
+    assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,26 @@ def test_a_file_that_is_damaged_is_told(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(EnvironmentUnavailableError, match=r"variables\.json: .*cannot be used"):
         VariablesInFile(path).get("x")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "variables.json")
+    with pytest.raises(EnvironmentUnavailableError, match="not a regular file"):
+        VariablesInFile(tmp_path / "variables.json").get("x")
+
+
+def test_what_lies_beside_the_file_is_not_written_to(tmp_path: Path) -> None:
+    """Fault: somebody has put a link beside the file of the emulated engine's variables, where a
+    new one might be written. dlcore gives each new one a name that nobody can foresee.
+    """
+    (tmp_path / "victim").write_text("of another program")
+    (tmp_path / "variables.json.new").hardlink_to(tmp_path / "victim")
+    variables = VariablesInFile(tmp_path / "variables.json")
+    variables.set("a", "b")
+    assert variables.get("a") == "b"
+    assert (tmp_path / "victim").read_text() == "of another program"
+    assert len([*tmp_path.glob("variables.json*")]) == 2
 
 
 def test_without_a_task_sequence_the_process_variables_are_taken(tmp_path: Path) -> None:
