@@ -84,6 +84,15 @@ def why_no_folder_on_windows(text: str) -> str:
     return ""
 
 
+def is_device(path: Path) -> bool:
+    r"""Whether Windows takes a path for that of a device, as ``NUL`` or ``\\.\pipe\name``.
+
+    Elsewhere the file system tells, so it is False.
+    """
+    is_windows = sys.platform == "win32"
+    return is_windows and (is_device_name(path.name) or path.drive.startswith(_DEVICE))
+
+
 def is_device_name(name: str) -> bool:
     """Whether Windows takes a name for that of a device, in whatever folder."""
     return bool(_DEVICE_NAME.match(name))

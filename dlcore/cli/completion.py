@@ -14,6 +14,8 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import as_argument
 from dlcore.disk.faults import guarded
+from dlcore.disk.named_files import not_planted
+from dlcore.disk.ownership import followed
 from dlcore.disk.system import make_folders
 from dlcore.errors import ConfigError
 
@@ -134,5 +136,6 @@ def place_of(shell: Shell, environment: Mapping[str, str]) -> Path:
 
 def _write(path: Path, script: str) -> None:
     with guarded("write the completion", path):
-        make_folders(path.parent)
-        path.write_text(script, encoding="utf-8", newline="\n")
+        make_folders(followed(path.parent))
+        with open(path, "w", encoding="utf-8", newline="\n", opener=not_planted) as file:
+            file.write(script)

@@ -14,6 +14,7 @@ import click
 from dlcore.cli.logs import is_verbose
 from dlcore.cli.output import tell
 from dlcore.cli.paths import FILE
+from dlcore.disk.named_files import not_planted
 from dlcore.engine.listeners.lines import StampedEvent, encode_line
 from dlcore.engine.listeners.writer import Write
 from dlcore.errors import ConfigError
@@ -65,6 +66,7 @@ def opened_events(events_format: str | None, events_file: Path | None) -> Iterat
 
     Raises:
         ConfigError: The file cannot be written.
+        OwnershipError: Another user has planted it.
     """
     if not events_format:
         yield None
@@ -77,7 +79,7 @@ def opened_events(events_format: str | None, events_file: Path | None) -> Iterat
 
 def _file(path: Path) -> BinaryIO:
     try:
-        return path.open("ab", buffering=0)
+        return open(path, "ab", buffering=0, opener=not_planted)
     except OSError as error:
         raise ConfigError(
             f"--events-file: {path} cannot be written: {error.strerror}",

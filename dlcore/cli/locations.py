@@ -12,6 +12,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, tell
 from dlcore.cli.paths import EXISTING_FILE, FILE
 from dlcore.disk.faults import guarded
+from dlcore.disk.named_files import not_planted
 from dlcore.errors import ConfigError, NotFoundError, StorageError
 from dlcore.long_path import long_path
 from dlcore.printable import quoted
@@ -135,7 +136,7 @@ def _write(output: Path, text: str) -> None:
     try:
         with (
             guarded("write the deployment file", output),
-            long_path(output).open("x", encoding="utf-8", newline="\n") as opened,
+            open(output, "x", encoding="utf-8", newline="\n", opener=not_planted) as opened,
         ):
             opened.write(text)
     except StorageError as error:

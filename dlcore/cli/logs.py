@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from dlcore.cli.event_log import Reporter, reporter
 from dlcore.cli.output import OutputClosed, tell
 from dlcore.cli.paths import FILE
 from dlcore.cmtrace import Kind
+from dlcore.disk.named_files import not_planted
 from dlcore.errors import ConfigError, LockedError
 from dlcore.long_path import plain_text
 from dlcore.printable import printable
@@ -115,6 +117,7 @@ def opened(verbosity: int, log_file: Path | None, log_format: LogFormat) -> Iter
 
     Raises:
         ConfigError: The file cannot be written.
+        OwnershipError: Another user has planted it.
     """
     handlers: list[logging.Handler] = []
     detail = logging.DEBUG if verbosity > 1 or (verbosity and log_file) else logging.INFO
@@ -207,9 +210,12 @@ class _LogFile(logging.FileHandler):
     """A file that may become unwritable: that is told once, and the command goes on."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._path = path
         self._has_failed = False
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+
+    def _open(self) -> TextIOWrapper:
+        return open(self._path, "a", encoding=self.encoding, errors=self.errors, opener=not_planted)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # its name in logging
         error = sys.exc_info()[1]

@@ -13,6 +13,7 @@ from dlcore.cli.paths import FILE, check_no_folder
 from dlcore.cli.state import state_option
 from dlcore.cli.timeline_tables import show_timeline
 from dlcore.disk.faults import storage_error
+from dlcore.disk.named_files import not_planted
 from dlcore.engine.listeners.lines import EventLines, decode_lines
 from dlcore.engine.listeners.run_records import numbers, read
 from dlcore.engine.units import duration
@@ -110,7 +111,8 @@ def _outcome(timeline: Timeline) -> str:
 
 def _write(page: Path, document: str) -> None:
     try:
-        page.write_text(document, encoding="utf-8", newline="\n")
+        with open(page, "w", encoding="utf-8", newline="\n", opener=not_planted) as file:
+            file.write(document)
     except OSError as error:
         raise StorageError(
             f"--html: {page} cannot be written: {error.strerror}",

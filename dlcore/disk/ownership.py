@@ -231,6 +231,33 @@ def _check_followed(place: Path, status: os.stat_result) -> None:
         raise _link(place, f"is a link of {control.owner} in a folder where everyone may write")
 
 
+def check_not_planted(path: Path, status: os.stat_result) -> None:
+    """Refuse a file to write to that another user has put into a folder where everyone may write.
+
+    What belongs to the owner of the folder or to the administrator is accepted. A file of this user
+    is refused there if it has another name too, which another user may have given it.
+
+    Args:
+        path: The file, or a pipe or device; not a link.
+        status: What ``lstat`` or ``fstat`` says about it.
+
+    Raises:
+        OwnershipError: It is refused. Nothing was changed.
+        OSError: Its folder cannot be looked at.
+    """
+    folder = control_of(path.parent, path.parent.lstat())
+    if not folder.is_shared():
+        return
+    control = control_of(path, status)
+    place = "in a folder where everyone may write"
+    if control.is_of_another and control.owner != folder.owner:
+        remedy = "Name another file, or remove this one."
+        raise _refusal(path, f"is owned by {control.owner}, {place}", remedy)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        remedy = "Name another file, or remove this name of it."
+        raise _refusal(path, f"is a file with several names, {place}", remedy)
+
+
 def _is_root() -> bool:
     """Whether this user may write everywhere. Windows has no such user that is used every day."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
