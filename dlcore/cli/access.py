@@ -171,7 +171,7 @@ def _access(
             authentication=Authentication(authentication),
             proxy_authentication=Authentication(proxy_authentication),
             netrc_file=netrc_file or (users_netrc_file() if uses_netrc else ""),
-            credential_command=_words(credential_command),
+            credential_command=command_words(credential_command),
             client_key_passphrase_env=_variable(PASSPHRASE_ENV, passphrase_file),
             proxy_password_env=_variable(PROXY_PASSWORD_ENV, proxy_password_file),
             **web,
@@ -184,7 +184,12 @@ def _variable(name: str, file: str) -> str:
     return name if not file and name in os.environ else ""
 
 
-def _words(command: str) -> tuple[str, ...]:
+def command_words(command: str) -> tuple[str, ...]:
+    """The program and the arguments of ``--credential-command``.
+
+    Raises:
+        click.UsageError: A quotation mark is missing. The message does not repeat the command.
+    """
     try:
         words = shlex.split(command, posix=sys.platform != "win32")
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import click
@@ -84,8 +84,9 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
     """Show which value each option of COMMAND has if the command line does not set it.
 
     Without COMMAND, show those of all commands that are set by a variable or by the file.
-    Credentials are shown as ***, and so are the values of headers. A value that its command would
-    refuse is listed with the place where it was set; then the exit status is 2.
+    Credentials are shown as ***, and so are the values of headers, the arguments of
+    credential-command, and a value that its command would refuse, unless it is a path. Such a value
+    is also listed with the place where it was set; then the exit status is 2.
     """
     commands = found_commands(ctx.find_root())
     chosen = [each for each in commands if not words or each.words[: len(words)] == words]
@@ -97,10 +98,11 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
             remedy="'dlcore --help' lists the commands.",
         )
     file = _checked_file(commands)
-    settings = [setting for each in chosen for setting in _settings(each, os.environ, file)]
+    wrong = [each for one in chosen for each in _wrong(one, os.environ, file)]
+    refused = {(each.command, each.option) for each in wrong}
+    settings = [each for one in chosen for each in _settings(one, os.environ, file, refused)]
     if not words:
         settings = [setting for setting in settings if setting.origin != DEFAULT]
-    wrong = [each for one in chosen for each in _wrong(one, os.environ, file)]
     path = option_file.place_of(os.environ)
     idle = _idle(commands, os.environ)
     status = ConfigError.exit_status if wrong else 0
@@ -146,16 +148,29 @@ def _checked_file(commands: tuple[Found, ...]) -> OptionFile | None:
 
 
 def _settings(
-    found: Found, environment: Mapping[str, str], file: OptionFile | None
+    found: Found,
+    environment: Mapping[str, str],
+    file: OptionFile | None,
+    refused: Collection[tuple[str, str]],
 ) -> Iterator[Setting]:
+    """The options of a command.
+
+    Args:
+        found: The command.
+        environment: The variables.
+        file: The configuration file.
+        refused: Commands and options whose values are refused: a secret in the wrong place may be.
+    """
     given = given_values(found.words, found.command.params, environment, file)
     name = " ".join(found.words)
     for option in configurable(found.command.params):
         each = given.get(option.name or "")
         value = each.value if each else option.get_default(found.context)
         is_unset = value is None or (each is None and isinstance(value, enum.Enum))  # click's mark
-        shown = None if is_unset else _for_programs(name_of(option), value)
-        yield Setting(name, name_of(option), shown, each.origin if each else DEFAULT)
+        is_hidden = (name, name_of(option)) in refused and not isinstance(option.type, click.Path)
+        shown = _HIDDEN if is_hidden else _for_programs(name_of(option), value)
+        origin = each.origin if each else DEFAULT
+        yield Setting(name, name_of(option), None if is_unset else shown, origin)
 
 
 def _wrong(
@@ -192,11 +207,23 @@ def _for_programs(option: str, value: Any) -> Any:
     if option == "header" and not text.startswith("@"):  # that names a file
         name, colon, _ = text.partition(":")
         return f"{name}: {_HIDDEN}" if colon else _HIDDEN
+    if option == "credential-command":
+        return _without_arguments(text)
     if option != "proxy" and "://" not in text:
         return text
     from dlcore.transfer import redact
 
     return redact(text)
+
+
+def _without_arguments(command: str) -> str:
+    from dlcore.cli.access import command_words
+
+    try:
+        program, *arguments = command_words(command) or ("",)
+    except click.UsageError:
+        return _HIDDEN
+    return f"{program} {_HIDDEN}" if arguments else program
 
 
 def _shown(value: Any) -> str:

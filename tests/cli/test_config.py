@@ -232,6 +232,23 @@ def test_no_credential_is_shown(here: Here, config: Path, monkeypatch: pytest.Mo
     assert "Authorization: ***" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [("helper --password canary", "helper ***"), ("helper", "helper"), ("'helper canary", "***")],
+)
+def test_no_argument_of_a_credential_helper_is_shown(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch, command: str, shown: str
+) -> None:
+    """Fault K4: an argument of a credential helper holds a credential. dlcore shows only the name
+    of the program.
+    """
+    monkeypatch.setenv("DLCORE_FETCH_CREDENTIAL_COMMAND", command)
+    ended = here("config", "show", "fetch", "--json")
+    rows = {each["option"]: each["value"] for each in ended.document["options"]}
+    assert rows["credential-command"] == shown
+    assert "canary" not in ended.out + here("config", "show").out
+
+
 @pytest.mark.parametrize("option", ["connections", "max-size", "limit-rate", "log-format"])
 @pytest.mark.parametrize("is_variable", [True, False])
 def test_no_refusal_repeats_a_value(
@@ -304,9 +321,11 @@ def test_a_value_that_its_command_would_refuse_is_told_with_its_origin(
     assert wrong["connections"]["origin"] == f"{config}:2"
     assert wrong["connections"]["message"] == "--connections: the value is not from 1 to 256"
     assert wrong["limit-rate"]["origin"] == "DLCORE_FETCH_LIMIT_RATE"
-    assert "secret-word" not in wrong["limit-rate"]["message"]
-    told = here("config", "show").err
-    assert f"error (config): {config}:2: fetch: --connections: the value is not from" in told
+    told = here("config", "show")
+    assert f"error (config): {config}:2: fetch: --connections: the value is not from" in told.err
+    assert "secret-word" not in ended.out + ended.err + told.out + told.err
+    rows = {each["option"]: each for each in ended.document["options"]}
+    assert (rows["limit-rate"]["value"], rows["connections"]["value"]) == ("***", "***")
 
 
 def test_an_overview_of_good_values_succeeds(here: Here, config: Path) -> None:
