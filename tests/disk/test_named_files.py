@@ -64,7 +64,7 @@ def test_a_pipe_that_the_user_names_is_written_to(tmp_path: Path) -> None:
         os.close(reader)
 
 
-@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="open files have no paths here")
+@pytest.mark.posix_only(reason="open files have no paths on Windows")
 def test_an_open_file_of_the_process_is_written_to(tmp_path: Path) -> None:
     """As standard error is, which may be a pipe or a file that was removed."""
     reader, writer = os.pipe()
