@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from dlcore.spelling import hint
 
 DEFAULT = "default"
 _HIDDEN = "***"
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _SECRET_ENDINGS = tuple(f"-{word}" for word in SECRETS)
 
 
@@ -207,6 +209,8 @@ def _for_programs(option: str, value: Any) -> Any:
     if option == "header" and not text.startswith("@"):  # that names a file
         name, colon, _ = text.partition(":")
         return f"{name}: {_HIDDEN}" if colon else _HIDDEN
+    if option.endswith("sha256") and text and not _SHA256.fullmatch(text):  # its command refuses it
+        return _HIDDEN
     if option == "credential-command":
         return _without_arguments(text)
     if option != "proxy" and "://" not in text:

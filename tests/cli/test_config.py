@@ -249,6 +249,15 @@ def test_no_argument_of_a_credential_helper_is_shown(
     assert "canary" not in ended.out + here("config", "show").out
 
 
+@pytest.mark.parametrize(("value", "shown"), [("canary", "***"), ("a" * 64, "a" * 64)])
+def test_what_cannot_be_a_sha256_is_not_shown(
+    here: Here, config: Path, monkeypatch: pytest.MonkeyPatch, value: str, shown: str
+) -> None:
+    monkeypatch.setenv("DLCORE_FETCH_SHA256", value)
+    options = here("config", "show", "fetch", "--json").document["options"]
+    assert {each["option"]: each["value"] for each in options}["sha256"] == shown
+
+
 @pytest.mark.parametrize("option", ["connections", "max-size", "limit-rate", "log-format"])
 @pytest.mark.parametrize("is_variable", [True, False])
 def test_no_refusal_repeats_a_value(
