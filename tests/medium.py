@@ -32,7 +32,7 @@ def not_waited_for() -> Iterator[None]:
 
             patch.setattr(windows_files, "flush", _instead_of(windows_files.flush))
         else:
-            patch.setattr(system, "_call", _call_but_syncfs)
+            patch.setattr(system, "_call", _call_but_syncs)
         yield
 
 
@@ -59,8 +59,8 @@ def _instead_of(sync: Callable[[int], None]) -> Callable[[int], None]:
     return check
 
 
-def _call_but_syncfs(name: str, *arguments: Any) -> None:
-    if name != "syncfs" or _real:
+def _call_but_syncs(name: str, *arguments: Any) -> None:
+    if name not in {"syncfs", "sync_file_range"} or _real:
         _call(name, *arguments)
     else:
         os.fstat(arguments[0])

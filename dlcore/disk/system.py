@@ -4,7 +4,7 @@ Linux is the reference. On macOS ``fsync`` does not reach the medium; ``F_FULLFS
 has other functions for most of it (`windows_files`, `sparse_files`), no folder sync, and refuses to
 rename or delete what another program holds (`held_files`). Errors pass through as ``OSError``.
 
-Source: man 2 fsync, syncfs, lseek, fallocate (Linux); man 2 fcntl (macOS).
+Source: man 2 fsync, syncfs, sync_file_range, lseek, fallocate (Linux); man 2 fcntl (macOS).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 if sys.platform == "win32":
     from dlcore.disk import held_files, sparse_files, windows_files
 
+_WRITE_AND_WAIT = 1 | 2 | 4  # SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE, _WAIT_AFTER
 NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 IS_RESERVING = sys.platform == "linux"
 """Whether `allocate` takes the disk space at once; else each write takes its own."""
@@ -107,6 +108,34 @@ def sync(
         sync_all: The system's call for everything.
     """
     (sync_data if data_only else sync_all)(fd)
+
+
+def write_back(fd: int) -> None:
+    """Have the next store through any mapping of a file change the file's times.
+
+    A store into a shared mapping changes them only if its page was clean. On Linux a page that is
+    written back is clean, and write-protected in every mapping. That does not make the file
+    durable, and waits for no other file. Windows does not need it: see `change_time`.
+
+    Args:
+        fd: The open file; to read is enough.
+
+    Source: man 2 mmap: "st_mtime [...] will be updated after a write to the mapped region, and
+    before a subsequent msync(2)"; man 2 sync_file_range (Linux).
+    """
+    if sys.platform == "win32":
+        return
+    if sys.platform == "linux":
+        import ctypes
+
+        try:
+            _call("sync_file_range", fd, ctypes.c_int64(0), ctypes.c_int64(0), _WRITE_AND_WAIT)
+        except OSError as error:
+            if error.errno not in NOT_SUPPORTED:
+                raise
+        else:
+            return
+    os.fsync(fd)
 
 
 def sync_filesystem(fd: int) -> bool:

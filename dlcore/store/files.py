@@ -49,11 +49,13 @@ class Files:
         is_reserving: Whether `allocate` takes the disk space at once.
         is_sparse: Whether `allocate` leaves a mark that `make_ordinary` takes away.
         syncs_at_once: Whether `sync_filesystem` does something.
+        needs_write_back: Whether a store through a mapping may not show before `write_back`.
     """
 
     is_reserving = system.IS_RESERVING
     is_sparse = system.IS_SPARSE
     syncs_at_once = sys.platform == "linux"
+    needs_write_back = sys.platform != "win32"
 
     def __init__(
         self, root: PrivateFolder | None = None, *, direct_flag: int | None = _DIRECT_FLAG
@@ -204,6 +206,10 @@ class Files:
     def sync_filesystem(self, fd: int) -> bool:
         """Make everything durable by one call; False where there is no such call."""
         return system.sync_filesystem(fd)
+
+    def write_back(self, fd: int) -> None:
+        """Have the next store through any mapping of a file show in its status."""
+        system.write_back(fd)
 
     def has_data(self, fd: int, offset: int, length_bytes: int) -> bool:
         """Whether anything was ever written there; True if unknown."""

@@ -80,9 +80,9 @@ class FinishedPackages:
         found = finished_versions(self._files, self._folder, package_id)
         return [self._folder / key / CONTENT for key in found if not key.endswith(left_out)]
 
-    def note(self, key: str, found: Inventory) -> None:
+    def note(self, key: str, manifest: Manifest, found: Inventory) -> None:
         """A package that this process verified was finished: believe it until it is changed."""
-        self._proofs.note(key, found.identities)
+        self._proofs.note_finished(key, self._folder / key / CONTENT, manifest, found)
 
     def forget(self, key: str) -> None:
         """Believe nothing of a package, because it is removed."""

@@ -5,6 +5,10 @@ files (`inventory`), which takes under a second for 100,000 files. What differs 
 SHA-256 on all cores; of a package that an earlier process finished, that is everything. Identities
 are kept in memory only, so there is no file that could be forged. They are taken before the hashing
 and compared after it, so a change in between is noticed.
+
+A program that has mapped a file may store into a page that is already dirty: no time changes. So
+each file's pages are written back after its identity was taken and before its bytes are read. From
+then on every store shows (`dlcore.disk.system.write_back`).
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from dlcore.errors import StorageError, UnexpectedContentError
 from dlcore.model import BlockRange, Manifest
 from dlcore.native import verify_blocks
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.descriptors import MAX_OPEN
 from dlcore.store.files import Files
 from dlcore.store.inventory import Inventory
 from dlcore.store.reading import BlockReader
@@ -40,9 +45,22 @@ class Proofs:
         self._files = files
         self._identities: dict[str, list[bytes | None]] = {}
 
-    def note(self, key: str, identities: list[bytes | None]) -> None:
-        """Believe a package's files as long as these identities stay."""
-        self._identities[key] = identities
+    def note_finished(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> None:
+        """Believe a package whose blocks this process verified, as long as its identities stay.
+
+        Args:
+            key: Its name in the store.
+            folder: Its content, complete and synced. What the store wrote itself is written back;
+                pages that another program has mapped and made dirty since then are, by this call.
+            manifest: What it is.
+            found: What was found there since the last write.
+        """
+        try:
+            self._write_back(folder, manifest)
+        except OSError:  # nothing is believed then: the next proof hashes all of it, or reports
+            self.forget(key)
+        else:
+            self._identities[key] = found.identities
 
     def forget(self, key: str) -> None:
         """Believe nothing of a package."""
@@ -71,7 +89,7 @@ class Proofs:
                 number for number in suspects if not found.is_as_before(self._files, folder, number)
             ]
             if not suspects:
-                self.note(key, found.identities)
+                self._identities[key] = found.identities
                 return True
             if not all(found.renew(self._files, folder, number) for number in suspects):
                 return False
@@ -86,6 +104,20 @@ class Proofs:
             for number, (file, now, before) in enumerate(rows)
             if now is None or now != before or self._files.hides_writes(path_of(folder, file.path))
         ]
+
+    def _write_back(self, folder: Path, manifest: Manifest) -> None:
+        """Write all pages of a package back: of many files by one call, if the system has it."""
+        if not self._files.needs_write_back:
+            return
+        if len(manifest.files) > MAX_OPEN and (watch := self._files.watch(folder)) is not None:
+            try:
+                if self._files.sync_filesystem(watch):
+                    return
+            finally:
+                self._files.close(watch)
+        for file in manifest.files:
+            if not file.is_empty:
+                self._files.close(open_written_back(self._files, path_of(folder, file.path)))
 
     def _match(self, folder: Path, manifest: Manifest, suspects: Iterable[int]) -> bool:
         """Whether all blocks that these files have a part in match their SHA-256."""
@@ -104,7 +136,10 @@ class _Hashing:
         self._wrong = threading.Event()
         paths = [path_of(folder, file.path) for file in manifest.files]
         self.reader = BlockReader(
-            files, manifest, paths.__getitem__, lambda number: files.open_to_read(paths[number])
+            files,
+            manifest,
+            paths.__getitem__,
+            lambda number: open_written_back(files, paths[number]),
         )
 
     def run(self, suspects: Iterable[int]) -> bool:
@@ -161,6 +196,21 @@ class _Hashing:
                 raise
             self._wrong.set()
             return None
+
+
+def open_written_back(files: Files, path: Path) -> int:
+    """Open a file to read; a store into it from now on shows in its identity.
+
+    Raises:
+        OSError: It is not there, or its pages cannot be written.
+    """
+    fd = files.open_to_read(path)
+    try:
+        files.write_back(fd)
+    except BaseException:
+        files.close(fd)
+        raise
+    return fd
 
 
 def refuse_foreign(found: Inventory, folder: Path, package_id: str) -> None:

@@ -441,7 +441,7 @@ class Store:
         return found
 
     def _note_finished(self, key: str, manifest: Manifest, found: Inventory) -> None:
-        self._finished.note(key, found)
+        self._finished.note(key, manifest, found)
         forget_left_patches(self._files, self._state / PATCHES, manifest.package_id)
         if self._cache and key not in self._kept_apart:
             self._cache.share(key, manifest)

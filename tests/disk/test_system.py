@@ -78,6 +78,15 @@ def test_syncing_a_file_system_asks_the_kernel(sync: Callable[[int], bool], pipe
     assert refused.value.errno == errno.EBADF
 
 
+@linux_only
+@pytest.mark.parametrize("write_back", [system.write_back, Files().write_back])
+@pytest.mark.usefixtures("real_syncs")
+def test_writing_a_file_back_asks_the_kernel(write_back: Callable[[int], None], pipe: int) -> None:
+    with pytest.raises(OSError) as refused:
+        write_back(pipe)
+    assert refused.value.errno == errno.ESPIPE
+
+
 @pytest.mark.parametrize(("data_only", "expected"), [(True, ["data"]), (False, ["all"])])
 def test_only_a_sync_of_data_may_leave_metadata_out(data_only: bool, expected: list[str]) -> None:
     calls: list[str] = []

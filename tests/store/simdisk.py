@@ -285,6 +285,9 @@ class SimDisk(Files):
             inode.clean()
         return True
 
+    def write_back(self, fd: int) -> None:
+        """No file is mapped; and it promises nothing of what survives."""
+
     def lose_dirty_bytes(self) -> None:
         """What a failed sync does: all is clean now, nothing of it was written."""
         for inode in inodes(self.root):
