@@ -10,6 +10,9 @@ import re
 import sys
 from pathlib import Path
 
+IN_MEMORY = ("tmpfs", "ramfs")
+"""Linux' file systems without a disk. They do not tell which pages of a file are dirty."""
+
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 _MAX_CHARACTERS = 1024

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dlcore.disk import system
+from dlcore.disk.file_system import IN_MEMORY, kind_of
 from dlcore.disk.links import is_folder, refuse_link
 from dlcore.disk.ownership import check_owner
 from dlcore.disk.private_folder import (
@@ -87,6 +88,10 @@ class Files:
             except FileNotFoundError:  # taken away after its status was looked at
                 return True
         return False
+
+    def is_in_memory(self, folder: Path) -> bool:
+        """Whether nothing in a folder is ever written back, so `write_back` does nothing there."""
+        return self.needs_write_back and kind_of(folder.resolve()) in IN_MEMORY
 
     def check_owner(self, path: Path, status: os.stat_result) -> None:
         """Refuse a link, and what belongs to another user: `dlcore.disk.ownership.check_owner`."""

@@ -98,6 +98,8 @@ class Proofs:
     def _suspects(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> list[int]:
         """The files whose identity does not tell that they are as this process verified them."""
         known = self._identities.get(key) or [None] * len(found.identities)
+        if self._files.is_in_memory(folder):  # a mapped page stays dirty, and no store shows
+            return [*range(len(known))]
         rows = zip(manifest.files, found.identities, known, strict=True)
         return [
             number

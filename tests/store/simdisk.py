@@ -149,6 +149,9 @@ class SimDisk(Files):
     def hides_writes(self, path: Path) -> bool:
         return False
 
+    def is_in_memory(self, folder: Path) -> bool:
+        return False
+
     def check_owner(self, path: Path, status: os.stat_result) -> None:
         """Everything is this user's."""
 

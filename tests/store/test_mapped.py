@@ -9,6 +9,7 @@ import contextlib
 import errno
 import mmap
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package
 
 pytestmark = pytest.mark.posix_only(reason="Windows tells which files are open to write")
 
+MEMORY = Path("/dev/shm")
 NAME = "long.bin"
 FEW = make_package()
 MANY = make_package({NAME: BLOCK_BYTES} | {f"{number}.txt": 1 for number in range(MAX_OPEN)})
@@ -32,7 +34,7 @@ EACH_PACKAGE = pytest.mark.parametrize("package", [FEW, MANY], ids=["few files",
 @pytest.fixture
 def disk_folder(tmp_path: Path) -> Iterator[Path]:
     """A folder on a real disk, which is waited for."""
-    if kind_of(tmp_path.resolve()) in {"tmpfs", "ramfs"}:
+    if Files().is_in_memory(tmp_path):
         pytest.skip("the temporary folder is in memory, where nothing is ever written back")
     with waited_for():
         yield tmp_path
@@ -115,6 +117,17 @@ def test_a_store_into_a_page_that_was_dirty_when_its_package_was_finished(
         assert prove(store, package) == content, "nothing is wrong yet"
         program.store_another_byte()
         assert prove(store, package) is None
+
+
+@pytest.mark.skipif(kind_of(MEMORY) != "tmpfs", reason="this system has no such folder in memory")
+def test_what_lies_in_memory_is_hashed_for_each_proof() -> None:
+    """Fault: a program stores into a mapped file on tmpfs. The next proof hashes it anyway."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as state, opened(Path(state)) as store:
+        program = Mapping(finish(store, FEW) / NAME)
+        program.store_what_is_there()
+        assert prove(store, FEW), "nothing is wrong yet"
+        program.store_another_byte()
+        assert prove(store, FEW) is None
 
 
 def test_pages_that_cannot_be_written_back_when_a_package_is_finished(tmp_path: Path) -> None:
