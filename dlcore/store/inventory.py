@@ -1,9 +1,10 @@
 """What a content folder holds, compared with its manifest by names, kinds and lengths.
 
 Each file's *identity* is taken on the way: its inode, length and times. While it stays the same,
-nobody has changed the file, if its dirty pages were written back since (`proof`). The times of a file advance in steps of the system's clock. So an
-identity counts only if the file's last change is older than one step (`Inventory.settle`);
-otherwise a change right behind it might not show.
+nobody has changed the file, provided that its dirty pages were written back since it was taken
+(`proof`). The times of a file advance in steps of the system's clock. So an identity counts only if
+the file's last change is older than one step (`Inventory.settle`); otherwise a change right behind
+it might not show.
 
 Links are not followed. Nothing is changed.
 """
