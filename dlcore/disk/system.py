@@ -110,7 +110,17 @@ def sync(
     (sync_data if data_only else sync_all)(fd)
 
 
-def write_back(fd: int) -> None:
+def _write_pages(fd: int) -> bool:
+    """Write a file's dirty pages, and nothing else; False where there is no such call."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    _call("sync_file_range", fd, ctypes.c_int64(0), ctypes.c_int64(0), _WRITE_AND_WAIT)
+    return True
+
+
+def write_back(fd: int, *, write_pages: Callable[[int], bool] = _write_pages) -> None:
     """Have the next store through any mapping of a file change the file's times.
 
     A store into a shared mapping changes them only if its page was clean. On Linux a page that is
@@ -119,22 +129,19 @@ def write_back(fd: int) -> None:
 
     Args:
         fd: The open file; to read is enough.
+        write_pages: The system's call for that; without one the file is synced.
 
     Source: man 2 mmap: "st_mtime [...] will be updated after a write to the mapped region, and
     before a subsequent msync(2)"; man 2 sync_file_range (Linux).
     """
     if sys.platform == "win32":
         return
-    if sys.platform == "linux":
-        import ctypes
-
-        try:
-            _call("sync_file_range", fd, ctypes.c_int64(0), ctypes.c_int64(0), _WRITE_AND_WAIT)
-        except OSError as error:
-            if error.errno not in NOT_SUPPORTED:
-                raise
-        else:
+    try:
+        if write_pages(fd):
             return
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
     os.fsync(fd)
 
 

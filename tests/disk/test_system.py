@@ -87,6 +87,21 @@ def test_writing_a_file_back_asks_the_kernel(write_back: Callable[[int], None], 
     assert refused.value.errno == errno.ESPIPE
 
 
+def refuse(fd: int) -> bool:
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
+@linux_only
+@pytest.mark.parametrize("write_pages", [lambda _: False, refuse], ids=["no call", "refused"])
+@pytest.mark.usefixtures("real_syncs")
+def test_a_file_is_synced_where_pages_cannot_be_written_by_themselves(
+    write_pages: Callable[[int], bool], pipe: int
+) -> None:
+    with pytest.raises(OSError) as refused:
+        system.write_back(pipe, write_pages=write_pages)
+    assert refused.value.errno == errno.EINVAL
+
+
 @pytest.mark.parametrize(("data_only", "expected"), [(True, ["data"]), (False, ["all"])])
 def test_only_a_sync_of_data_may_leave_metadata_out(data_only: bool, expected: list[str]) -> None:
     calls: list[str] = []
