@@ -397,9 +397,9 @@ def test_a_process_ends_though_an_import_hangs(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_command_can_say_why_it_ends_before_it_is_imported() -> None:
     program = (
-        "import sys\nfrom dlcore.cli import app\n"
+        "import sys\nfrom dlcore.cli import app, main\n"
         "def imported(name):\n print('dlcore.cli.endings' in sys.modules, 'msgspec' in sys.modules)"
-        "\n raise SystemExit\napp.importlib.import_module = imported\napp.main(['list', '.'])"
+        "\n raise SystemExit\napp.importlib.import_module = imported\nmain(['list', '.'])"
     )
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
