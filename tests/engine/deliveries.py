@@ -14,7 +14,7 @@ from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Disk, Look, Target
 from dlcore.store import Store
 from tests.store import helpers
-from tests.store.helpers import BLOCK_BYTES, fill
+from tests.store.helpers import BLOCK_BYTES, finish
 
 V1 = helpers.make_package(
     {"setup.exe": 3 * BLOCK_BYTES, "old/only.txt": 10, "shared.bin": 2 * BLOCK_BYTES}, version=1
@@ -104,13 +104,6 @@ class Memory:
     async def fill(self, store: Store, look: Look) -> None:
         self.fills += 1
         finish(store, self._package)
-
-
-def finish(store: Store, package: helpers.Package) -> Path:
-    """Complete a package in a store."""
-    with_blocks = store.begin(package.manifest, package.document)
-    fill(with_blocks, package)
-    return with_blocks.finish()
 
 
 def put(package: helpers.Package, folder: Path, records: Path, disk: Disk | None = None) -> Look:

@@ -22,13 +22,12 @@ from tests.engine.deliveries import (
     V2,
     Memory,
     bring,
-    finish,
     neighbours,
     put,
     write,
 )
 from tests.others import is_private, let_nobody_else, let_others_change, let_others_read
-from tests.store.helpers import BLOCK_BYTES, Package, make_package, read_back
+from tests.store.helpers import BLOCK_BYTES, Package, finish, make_package, read_back
 
 
 @pytest.fixture

@@ -24,11 +24,10 @@ from tests.engine.deliveries import (
     bring,
     dies_at,
     fails_at,
-    finish,
     neighbours,
     put,
 )
-from tests.store.helpers import read_back
+from tests.store.helpers import finish, read_back
 
 
 @pytest.fixture

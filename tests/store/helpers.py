@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +14,8 @@ import pytest
 
 from dlcore.model import BlockInPackage, BlockRange, File, Manifest, Object
 from dlcore.native import block_digests
-from dlcore.store import Partial
+from dlcore.store import Partial, Store
+from dlcore.store.files import Files
 
 LINK = pytest.param("link", marks=pytest.mark.wine_cannot(reason="makes no symbolic links"))
 PIPE = pytest.param("fifo", marks=pytest.mark.posix_only(reason="folders hold no pipes"))
@@ -119,6 +122,24 @@ def fill(partial: Partial, package: Package, numbers: list[int] | None = None) -
     wanted = [n for n, held in enumerate(partial.have) if not held] if numbers is None else numbers
     for number in wanted:
         assert partial.write_run(*package.block(number)) == ()
+
+
+def finish(store: Store, package: Package) -> Path:
+    """Complete a package in a store."""
+    partial = store.begin(package.manifest, package.document)
+    fill(partial, package)
+    return partial.finish()
+
+
+@contextmanager
+def opened(state: Path, files: Files | None = None) -> Iterator[Store]:
+    """A store without a lock: another one is another process."""
+    store = Store(state, files or Files())
+    store.prepare()
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def read_back(content: Path) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ Such a store changes no time of the file. The next proof must find it all the sa
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import mmap
 import os
@@ -20,7 +19,7 @@ from dlcore.store import Store
 from dlcore.store.descriptors import MAX_OPEN
 from dlcore.store.files import Files
 from tests.medium import waited_for
-from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package
+from tests.store.helpers import BLOCK_BYTES, Package, fill, finish, make_package, opened
 
 pytestmark = pytest.mark.posix_only(reason="Windows tells which files are open to write")
 
@@ -64,23 +63,6 @@ class Refusing(Files):
         if self.is_refusing:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         super().write_back(fd)
-
-
-@contextlib.contextmanager
-def opened(state: Path, files: Files | None = None) -> Iterator[Store]:
-    """A store without a lock: another one is another process."""
-    store = Store(state, files or Files())
-    store.prepare()
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def finish(store: Store, package: Package) -> Path:
-    partial = store.begin(package.manifest, package.document)
-    fill(partial, package)
-    return partial.finish()
 
 
 def prove(store: Store, package: Package) -> Path | None:

@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,17 @@ import pytest
 from dlcore.errors import StorageError, UnexpectedContentError
 from dlcore.store import Store
 from dlcore.store.files import Files
-from tests.store.helpers import BLOCK_BYTES, LINK, PIPE, Package, fill, make_package, read_back
+from tests.store import helpers
+from tests.store.helpers import (
+    BLOCK_BYTES,
+    LINK,
+    PIPE,
+    Package,
+    fill,
+    make_package,
+    opened,
+    read_back,
+)
 
 PACKAGE = make_package()
 WHOLE = make_package(whole=True)
@@ -43,21 +52,8 @@ class Watched(Files):
         return count
 
 
-@contextmanager
-def opened(state: Path, files: Files | None = None) -> Iterator[Store]:
-    """A store without a lock: another one is another process."""
-    store = Store(state, files or Files())
-    store.prepare()
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def finish(store: Store, package: Package = PACKAGE) -> Path:
-    partial = store.begin(package.manifest, package.document)
-    fill(partial, package)
-    return partial.finish()
+    return helpers.finish(store, package)
 
 
 def prove(store: Store, package: Package = PACKAGE, *, lend: bool = False) -> Path | None:
