@@ -65,8 +65,9 @@ def _fuzz_guided(atheris: ModuleType, target: Target, duration_s: float, seed: i
 
 
 def _fuzz_at_random(target: Target, duration_s: float, seed: int) -> None:
-    end_s = time.monotonic() + duration_s
+    end_s, inputs = time.monotonic() + duration_s, 0
     for data in mutations(list(target.seeds().values()), Random(seed)):
+        inputs += 1
         try:
             target.accepts(data)
         except Exception:
@@ -76,6 +77,7 @@ def _fuzz_at_random(target: Target, duration_s: float, seed: int) -> None:
             raise
         if time.monotonic() > end_s:
             break
+    sys.stdout.write(f"number_of_executed_units: {inputs}\n")  # as libFuzzer says it
 
 
 if __name__ == "__main__":
