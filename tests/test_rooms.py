@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,7 @@ PUBLISH_FLOORS = {
         *("admission", "destination", "disk", "documents", "layout", "objects", "opening"),
         *("policy", "preparing", "prune_mark", "reading", "site", "site_catalog", "source"),
         "stored",
+        "trusted_catalog",
     },
 }
 FLOORS = {"agent": AGENT_FLOORS, "engine": ENGINE_FLOORS, "publish": PUBLISH_FLOORS}
@@ -236,6 +239,35 @@ def test_inner_rooms_stand_on_each_other(room: str, inner: str) -> None:
             if is_module_of(name, f"dlcore.{room}"):
                 target = name.split(".")[2]
                 assert target == inner or target in FLOORS[room][inner], f"{path}: {name}"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def files_imported_by(path: Path, files: Mapping[str, Path]) -> set[Path]:
+    """The files of the package that a file needs when it runs: not those for its types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found: set[Path | None] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names]
+            found.update(files.get(name) or files.get(module) for name in names)
+    return {other for other in found if other and other.name != "__init__.py"}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    files = {module_of(path): path for path in SOURCES}
+    needs = {path: files_imported_by(path, files) for path in SOURCES}
+    with_circles = TopologicalSorter(needs)
+    try:
+        with_circles.prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(module_of(path) for path in error.args[1]))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

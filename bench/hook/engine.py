@@ -20,7 +20,7 @@ from typing import NamedTuple
 from bench.hook.built_in import BuiltIn, DownloadError
 from bench.hook.package_hash import package_hash
 from dlcore.hook.contract import DELIVERED
-from dlcore.hook.environment import STAND_IN_VARIABLE
+from dlcore.hook.opening import STAND_IN_VARIABLE
 from dlcore.hook.stand_in import VariablesInFile
 from dlcore.tasksequence import Group, Node, Step, TaskSequence, is_download, needs, read
 from dlcore.tasksequence.step_types import RESTART

@@ -20,8 +20,9 @@ from dlcore.cmtrace import Kind
 from dlcore.errors import DlcoreError
 from dlcore.hook.contract import DELIVERED, Call, Failure, failure, parse_call
 from dlcore.hook.ending import EndingRequests
-from dlcore.hook.environment import TaskSequenceEnvironment, open_environment
+from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.log import HookLog
+from dlcore.hook.opening import open_environment
 from dlcore.hook.settings import (
     CONFIG_VARIABLE,
     OTHER_CONFIG_VARIABLE,

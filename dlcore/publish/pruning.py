@@ -37,8 +37,8 @@ from dlcore.publish.patch_lists import read_patch_list
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import Marking, Now, now_utc
 from dlcore.publish.site import read_manifest
-from dlcore.publish.site_catalog import read_trusted
 from dlcore.publish.stored import Wrong
+from dlcore.publish.trusted_catalog import read_trusted
 
 log = logging.getLogger("dlcore.publish")
 

@@ -40,7 +40,8 @@ from dlcore.publish.preparing import (
 )
 from dlcore.publish.progress import Advance, Progress, Stage, meter
 from dlcore.publish.prune_mark import Now, PruneWatch, now_utc
-from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog, catalog_of
+from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog
+from dlcore.publish.trusted_catalog import catalog_of
 
 log = logging.getLogger("dlcore.publish")
 

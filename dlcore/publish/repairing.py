@@ -34,8 +34,8 @@ from dlcore.publish.preparing import PublishOptions, check_options, digested, li
 from dlcore.publish.progress import Progress, Stage, meter
 from dlcore.publish.reading import verified_spans
 from dlcore.publish.site import read_manifest
-from dlcore.publish.site_catalog import read_trusted
 from dlcore.publish.source import Source, SourceFile
+from dlcore.publish.trusted_catalog import read_trusted
 from dlcore.spelling import IDS, hint
 
 log = logging.getLogger("dlcore.publish")

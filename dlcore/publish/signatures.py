@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from dlcore.publish.destination import Site
-from dlcore.publish.site import read_document
+from dlcore.publish.documents import read_document
 from dlcore.trust import Memory, Verification
 
 

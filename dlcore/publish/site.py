@@ -28,7 +28,7 @@ from dlcore.model import (
 )
 from dlcore.patches import MAX_PATCH_LIST_BYTES
 from dlcore.publish.destination import Site
-from dlcore.publish.documents import read_document as read_document
+from dlcore.publish.documents import read_document
 from dlcore.publish.objects import distinct_objects, read_objects
 from dlcore.publish.opening import open_site
 from dlcore.publish.patch_lists import UnusableList, read_patch_list

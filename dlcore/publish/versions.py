@@ -16,8 +16,9 @@ from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundEr
 from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_of
 from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key
 from dlcore.publish.destination import Site
+from dlcore.publish.documents import read_document
 from dlcore.publish.opening import open_site
-from dlcore.publish.site import read_catalog, read_document
+from dlcore.publish.site import read_catalog
 from dlcore.spelling import IDS, hint
 
 _log = logging.getLogger(__name__)

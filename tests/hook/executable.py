@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dlcore.hook.environment import STAND_IN_VARIABLE
+from dlcore.hook.opening import STAND_IN_VARIABLE
 from tests.hook.scene import INI, HookScene
 
 CODE = "import sys; from dlcore.cli.smsts import main; sys.exit(main())"

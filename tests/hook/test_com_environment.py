@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.hook.environment import EnvironmentUnavailableError, open_environment
+from dlcore.hook.environment import EnvironmentUnavailableError
+from dlcore.hook.opening import open_environment
 from tests.conftest import is_wine
 from tests.hook.executable import CODE, agent_stopped_afterwards, write_variables
 from tests.hook.scene import FIRST, INI, HookScene, tree

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.hook.environment import (
-    STAND_IN_VARIABLE,
-    EnvironmentUnavailableError,
-    TaskSequenceEnvironment,
-    open_environment,
-)
+from dlcore.hook.environment import EnvironmentUnavailableError, TaskSequenceEnvironment
+from dlcore.hook.opening import STAND_IN_VARIABLE, open_environment
 from dlcore.hook.stand_in import VariablesInFile, VariablesInMemory
 
 

@@ -24,7 +24,8 @@ from dlcore.publish.library.shards import Part, Shard, read_part
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import PruneWatch, now_utc
-from dlcore.publish.site_catalog import catalog_of, packages_of
+from dlcore.publish.site_catalog import packages_of
+from dlcore.publish.trusted_catalog import catalog_of
 
 log = logging.getLogger("dlcore.publish")
 

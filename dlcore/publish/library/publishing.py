@@ -31,7 +31,8 @@ from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.preparing import check_block_bytes, refuse_own_source
 from dlcore.publish.prune_mark import Now, now_utc
 from dlcore.publish.reading import map_ahead
-from dlcore.publish.site_catalog import catalog_of, packages_of, read_trusted
+from dlcore.publish.site_catalog import packages_of
+from dlcore.publish.trusted_catalog import catalog_of, read_trusted
 
 
 def publish_library(
