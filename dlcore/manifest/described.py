@@ -6,7 +6,7 @@ import msgspec
 
 from dlcore.manifest.document import decode
 from dlcore.manifest.metalink import Urls, decode_metalink
-from dlcore.manifest.phf import decode_phf
+from dlcore.manifest.phf import decode_phf, is_phf
 from dlcore.model import Manifest
 
 
@@ -38,6 +38,6 @@ def read_any(data: bytes, *, source: str, package_id: str, path: str = "content"
     start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"<"):
         return Described(*decode_metalink(data, source=source, package_id=package_id))
-    if b'"HashOfHashes"' in data:
+    if is_phf(data):
         return Described(decode_phf(data, source=source, package_id=package_id, path=path))
     return Described(decode(data, source=source))

@@ -31,6 +31,21 @@ class _PieceHashes(msgspec.Struct, frozen=True, rename="pascal"):
     pieces: tuple[bytes, ...]
 
 
+class _Members(msgspec.Struct, frozen=True, rename="pascal"):
+    hash_of_hashes: msgspec.Raw
+
+
+def is_phf(data: bytes) -> bool:
+    """Whether a document has the member that every piece hash file has."""
+    if b'"HashOfHashes"' not in data:  # which spares most documents a reading of their own
+        return False
+    try:
+        msgspec.json.decode(data, type=_Members)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def decode_phf(data: bytes, *, source: str, package_id: str, path: str) -> Manifest:
     """Read a piece hash file as the manifest of a package with one file.
 

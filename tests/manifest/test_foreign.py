@@ -10,7 +10,7 @@ import pytest
 from dlcore.errors import ManifestError
 from dlcore.manifest import decode, digest_of, encode, metalink, object_name, read_any
 from dlcore.manifest.described import Described
-from dlcore.model import Manifest
+from dlcore.model import File, Manifest
 from dlcore.package_ids import LOCAL_ID
 from tests.manifest.documents import EICAR_DIGEST, METALINK, PHF_FIVE, PHF_ONE
 from tests.manifest.helpers import example
@@ -38,6 +38,13 @@ def test_digest_of_a_document_is_sha_256_in_hex() -> None:
 
 def test_a_native_manifest_is_recognised() -> None:
     assert read(encode(example())) == Described(example())
+
+
+def test_a_native_manifest_may_have_a_file_named_as_a_member_of_piece_hash_files() -> None:
+    """Fault: a package has a file named "HashOfHashes". Its manifest is read as a native one."""
+    files = (File("HashOfHashes", 0), *example().files)
+    manifest = msgspec.structs.replace(example(), files=files)
+    assert read(encode(manifest)).manifest == manifest
 
 
 def test_a_piece_hash_file_becomes_a_package_of_one_file() -> None:
