@@ -5,7 +5,7 @@ command line; each message names the thing and the place, each ``remedy`` what t
 No secret is ever part of a message: URLs are redacted before they get here. A remedy names options
 of the command line; the argument of a function has the option's name, with underscores.
 
-Imports nothing of dlcore. Exit statuses follow the table in ``docs/exit-codes.md``; new ones
+Exit statuses follow the table in ``docs/exit-codes.md``; new ones
 may be added, so a caller treats an unknown one as a failure.
 """
 

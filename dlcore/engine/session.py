@@ -176,7 +176,8 @@ class Session:
         do not come out. A step that failed and may be retried comes out again. A failure is
         followed by the next step if the step continues on error, or by the step behind the
         innermost group that does. The run's state is on disk after each step, so another process
-        goes on where this one was.
+        goes on where this one was. Ask `content` or `job` before you run a step: only they wait for
+        its packages, prove them, and write down that the step has begun.
 
         The iteration ends, with `outcome` set, behind the last step, or when a step asked for a
         restart of the machine. If an earlier process died when the run had ended, and before its

@@ -1,6 +1,7 @@
 """What a step gets when its turn has come: its content, and with that its job.
 
-Guarantees: nothing of a step has effects before its content was proven and its start is on disk.
+Guarantees: `folders` and `job` return after the step's content was proven and its start is on disk.
+So whoever runs a step without asking for either has none of that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Every constant of the room, with its reason; tests inject others."""
+"""The constants of choosing requests, with their reasons; tests inject others.
+
+Those of the concurrency limit are in `limit_policy`, those of background mode in
+`background_policy`.
+"""
 
 from __future__ import annotations
 

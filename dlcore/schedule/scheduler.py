@@ -23,7 +23,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | in flight | next_request, late, not to be raced | the new request's | RequestCancelled |
 | in flight | next_request, stalled | missing when it has ended | RequestCancelled |
 | in flight | start_arrived | split | StartKept |
-| in flight | finished, failed, cancelled | missing | |
+| in flight, not verified | finished, failed, cancelled | missing | |
 | split | arrived | split, or to be verified | SplitBlockFilled |
 | split | next_request, late | its part divided anew | RequestCancelled |
 | split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
@@ -40,7 +40,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | half-open | finished | closed | EndpointChanged: resumed |
 | any | failed | dropped | EndpointChanged: dropped |
 | any | rejected, object_rejected | quarantined | EndpointChanged: quarantined |
-| quarantined | rejected, object_rejected | dropped for good | EndpointChanged: dropped |
+| quarantined | rejected, hardly anything was right | dropped for good | EndpointChanged: dropped |
 | any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
 | silent | received | as before | EndpointChanged: resumed |
 | dropped | retry | closed | EndpointChanged: resumed |
@@ -49,7 +49,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | any | lacks_ranges, failed | sends whole objects only | EndpointChanged: the same |
 | Package, none of its requests in flight: | | | |
 | wanted | verified, finished, found, want | complete | PackageComplete |
-| wanted | failed, rejected, located, allow | exhausted | PackageExhausted |
+| wanted | finished, failed, cancelled, located, allow | exhausted | PackageExhausted |
 | exhausted | retry, allow | wanted | |
 """
 

@@ -224,7 +224,7 @@ class ThroughputSamples:
             limit: The number that was to be in flight.
 
         Returns:
-            Whether it gave a sample. Then `begin_interval` is to be called.
+            Whether it gave a sample. In any case `begin_interval` comes next.
         """
         interval = self._meter.cut()
         if interval.round_trips:

@@ -1,6 +1,7 @@
 """Which blocks of a partial package are on disk, and which of them the journal does not claim yet.
 
-Thread-safe: one lock guards both, so a block that is forgotten is never claimed afterwards.
+Thread-safe: what changes both holds one lock, so a block that is forgotten is never claimed
+afterwards. `have` is read without it: each block is one byte, and only this class changes it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ class HeldBlocks:
     def __init__(self, manifest: Manifest) -> None:
         self.have = bytearray(manifest.first_blocks[-1])
         self._manifest = manifest
-        self._lock = threading.Lock()  # guards _pending
+        self._lock = threading.Lock()  # changes of `have` and `_pending` go together
         self._pending: list[Claim] = []  # written, and not yet claimed
+
+    def resume(self, held: bytes | bytearray) -> None:
+        """What was found on disk when the package was opened: one byte for each block."""
+        with self._lock:
+            self.have[:] = held
 
     def record(self, claims: list[Claim]) -> None:
         """Blocks were written; they are to be claimed after the next sync."""

@@ -105,7 +105,7 @@ class Partial:
             claims = claims or journal.Claims.none(len(self.have))
             found = find_blocks(self.manifest, self._tree, claims)
             self._start_journal(found.claims)
-            self.have[:] = found.claims.held
+            self._blocks.resume(found.claims.held)
             self._blocks.record(found.unclaimed)
             self._resume_whole_objects()
         self.rechecked_bytes = found.rechecked_bytes

@@ -222,7 +222,7 @@ class Store:
     def prove(
         self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
     ) -> Path | None:
-        """Prove that a finished package is as its manifest says: the only way to its content.
+        """Prove that a finished package is as its manifest says, before anybody uses its content.
 
         What this process verified and nobody changed since is only looked at; all else is read
         and hashed, which may take long: call it from a thread. A package that is damaged goes back

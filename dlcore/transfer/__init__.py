@@ -2,8 +2,8 @@
 
 This room is the only network client of dlcore. It has two inner rooms:
 
-* ``http``: the HTTP client, from a URL to the checked bytes of a response. It is the only importer
-  of aiohttp and knows nothing of packages or endpoints.
+* ``http``: the HTTP client, from a URL to the checked bytes of a response. It is the only one
+  made of aiohttp's client, and knows nothing of packages or endpoints.
 * ``endpoints``: one module for each kind of endpoint, built on ``http`` (or on a file system).
 
 `interface` says what every endpoint guarantees, `sink` where the bytes go, `policy` which times

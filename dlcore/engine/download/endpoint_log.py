@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class EndpointLog:
-    """Keeps it, counts it, and tells listeners.
+    """Logs what becomes of endpoints, counts faults, and tells listeners.
 
     Args:
         meter: Counts the faults.

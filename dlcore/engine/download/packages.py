@@ -1,8 +1,9 @@
 """The life of packages: from the search for their objects to the rename that completes them.
 
-Guarantees: a package's path is given out only after its last rename is on disk, and only if its
-content was proven; a failure of the local disk fails every package (nothing can go on without it),
-a failure of endpoints fails only the packages that no endpoint is left for.
+Guarantees: a package's path is given out only after its last rename is on disk. It was verified
+block by block then; `prove` looks again before somebody uses it. A failure of the local disk fails
+every package (nothing can go on without it), a failure of endpoints fails only the packages that
+no endpoint is left for.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class Packages:
 
     def set_retry(self, retry: Retry) -> None:
         """Change what happens when no endpoint is left for a package."""
-        self._retrying.retry = retry
+        self._retrying.set_retry(retry)
 
     # Answers
 

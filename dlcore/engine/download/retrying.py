@@ -41,9 +41,6 @@ class Retrying:
         allowed: Says whether more endpoints may be used later.
         search: Asks every endpoint for a package.
         is_finished: Whether the package with an id is complete.
-
-    Attributes:
-        retry: How often to ask again, and when.
     """
 
     def __init__(
@@ -57,7 +54,7 @@ class Retrying:
         search: Callable[[PackageDownload], Awaitable[None]],
         is_finished: Callable[[str], bool],
     ) -> None:
-        self.retry = Retry()
+        self._retry = Retry()
         self._scheduler = scheduler
         self._endpoints = endpoints
         self._bus = bus
@@ -69,6 +66,10 @@ class Retrying:
         self._now_s = asyncio.get_running_loop().time
         self._apply: Callable[[Events], None] = lambda _: None
         self._forget_buffers: Callable[[str], None] = lambda _: None
+
+    def set_retry(self, retry: Retry) -> None:
+        """Change how often an endpoint is asked again, and when."""
+        self._retry = retry
 
     def connect(
         self, apply: Callable[[Events], None], forget_buffers: Callable[[str], None]
@@ -90,7 +91,7 @@ class Retrying:
             is_away=self._allowed.has_others(),
         )
         attempt, failing_s = package.begin_attempt(self._now_s())
-        wait_s = self.retry.wait_s(attempt, failing_s, self._random())
+        wait_s = self._retry.wait_s(attempt, failing_s, self._random())
         if wait_s is not None and self._can_help(package, error):
             self._tell_retry(package, attempt, wait_s, failing_s)
             self._tasks.spawn(self._try_again(package, wait_s))
@@ -132,8 +133,8 @@ class Retrying:
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float
     ) -> None:
         logger.warning("package %s: no endpoint is left for it", package.package_id)
-        name, left_s = package_of(package.package_id), self.retry.left_s(failing_s)
-        self._bus.emit(DownloadRetried(name, attempt, self.retry.count, wait_s, left_s))
+        name, left_s = package_of(package.package_id), self._retry.left_s(failing_s)
+        self._bus.emit(DownloadRetried(name, attempt, self._retry.count, wait_s, left_s))
 
     async def _try_again(self, package: PackageDownload, wait_s: float) -> None:
         await asyncio.sleep(wait_s)

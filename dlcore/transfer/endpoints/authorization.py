@@ -2,7 +2,7 @@
 
 Guarantees: the fields go along only where a request goes to that server's own origin; `http` drops
 them where a redirect leads elsewhere. A login that is rejected (401) is read, or asked for, anew,
-once. Nothing that holds a secret travels without TLS, except to this machine.
+once. None of it travels without TLS, except to this machine.
 
 Source: RFC 7617, "The 'Basic' HTTP Authentication Scheme".
 """

@@ -34,7 +34,7 @@ from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _POINTS = {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
-_MAY_USE_PLAIN_HTTP = {*_POINTS, EndpointKind.HTTP}  # without a credential
+_MAY_USE_PLAIN_HTTP = {*_POINTS, EndpointKind.HTTP}  # where no secret is sent
 _SHOWN_LOGINS = {*_POINTS, EndpointKind.HTTP}
 
 

@@ -1,7 +1,8 @@
 """A web server with the published layout below a base URL, or objects at URLs of their own.
 
 Guarantees: those of `dlcore.transfer.interface`. A server without byte ranges serves, too. Plain
-http is allowed: blocks are verified against the manifest, and no credential is sent over it.
+http is allowed: blocks are verified against the manifest, and no credential is sent over it, apart
+from Windows authentication where the settings say `logs_in_without_tls`.
 """
 
 from __future__ import annotations
