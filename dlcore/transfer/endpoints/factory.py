@@ -34,8 +34,8 @@ from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _POINTS = {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
-_MAY_USE_PLAIN_HTTP = {*_POINTS, EndpointKind.HTTP}  # where no secret is sent
-_SHOWN_LOGINS = {*_POINTS, EndpointKind.HTTP}
+# They need no secret; if they are given one, it is sent over TLS only.
+_OPEN_TO_ALL = {*_POINTS, EndpointKind.HTTP}
 
 
 def open_endpoint(
@@ -150,7 +150,7 @@ def try_credentials(settings: EndpointSettings) -> str:
         what, file, env = "sas", settings.sas_file, settings.sas_env
     elif settings.kind in _POINTS and (settings.token_file or settings.token_env):
         what, file, env = "token", settings.token_file, settings.token_env
-    elif settings.kind in _SHOWN_LOGINS:
+    elif settings.kind in _OPEN_TO_ALL:
         what, file, env = "password", settings.web.password_file, settings.web.password_env
     else:
         return ""
@@ -237,7 +237,7 @@ def _refuse_login(settings: EndpointSettings) -> None:
         "authentication": web.authentication is not Authentication.BASIC,
     }
     unused = [name for name, value in named.items() if value]
-    if unused and settings.kind not in _SHOWN_LOGINS:
+    if unused and settings.kind not in _OPEN_TO_ALL:
         raise ConfigError(
             f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
             f" kind {settings.kind}",
@@ -269,7 +269,7 @@ def _base_url(settings: EndpointSettings) -> str:
             remedy="Give the base URL; put a shared access signature into a file, named by sas_file"
             " (on the command line --sas-file), or into an environment variable.",
         )
-    if settings.kind not in _MAY_USE_PLAIN_HTTP and not is_protected(url):
+    if settings.kind not in _OPEN_TO_ALL and not is_protected(url):
         raise ConfigError(
             f"endpoint {settings.name}: a {settings.kind} is reached by https only",
             remedy=f"Change {redact(settings.url)} to https.",
