@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from dlcore.engine.events import AgentReturned as AgentReturned
     from dlcore.engine.events import BlockRejected as BlockRejected
     from dlcore.engine.events import BoundaryChanged as BoundaryChanged
+    from dlcore.engine.events import CulpritFound as CulpritFound
     from dlcore.engine.events import DigestFromServer as DigestFromServer
     from dlcore.engine.events import DownloadRetried as DownloadRetried
     from dlcore.engine.events import EndpointAwaited as EndpointAwaited
@@ -281,8 +282,8 @@ _PUBLIC = {
     "engine.client": "Client",
     "engine.download.downloads": "Retry",
     "engine.events": (
-        "AgentReturned BlockRejected BoundaryChanged DigestFromServer DownloadRetried "
-        "EndpointAwaited EndpointBusy "
+        "AgentReturned BlockRejected BoundaryChanged CulpritFound DigestFromServer "
+        "DownloadRetried EndpointAwaited EndpointBusy "
         "EndpointDropped EndpointNote EndpointProgress EndpointRenewed Event FetchEnded "
         "PackageFailed PackagePatched PackageProgress PackageReady PackageRepublished "
         "PackageStarted Progress RangeFailed RestartRequested RunBegan RunEnded RunSimulated "

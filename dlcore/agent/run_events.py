@@ -16,6 +16,7 @@ from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import (
     BlockRejected,
     BoundaryChanged,
+    CulpritFound,
     DownloadRetried,
     Event,
     PackageFailed,
@@ -31,6 +32,7 @@ from dlcore.errors import AgentError, DlcoreError
 
 _OF_PACKAGES: Final = (
     BlockRejected,
+    CulpritFound,
     DownloadRetried,
     PackageFailed,
     PackagePatched,

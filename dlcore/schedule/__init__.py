@@ -16,6 +16,10 @@ from dlcore.schedule.makespan import StepLoad as StepLoad
 from dlcore.schedule.makespan import lower_bound_of_arrivals_s as lower_bound_of_arrivals_s
 from dlcore.schedule.makespan import lower_bound_s as lower_bound_s
 from dlcore.schedule.makespan import without_overlap_s as without_overlap_s
+from dlcore.schedule.mixed_blocks import ChecksumOf as ChecksumOf
+from dlcore.schedule.mixed_blocks import Culprit as Culprit
+from dlcore.schedule.mixed_blocks import MixedBlocks as MixedBlocks
+from dlcore.schedule.mixed_blocks import RejectedBlock as RejectedBlock
 from dlcore.schedule.policy import Policy as Policy
 from dlcore.schedule.scheduler import DeadlineScheduler as DeadlineScheduler
 from dlcore.schedule.types import Answer as Answer
@@ -28,6 +32,7 @@ from dlcore.schedule.types import Events as Events
 from dlcore.schedule.types import ObjectRejected as ObjectRejected
 from dlcore.schedule.types import PackageComplete as PackageComplete
 from dlcore.schedule.types import PackageExhausted as PackageExhausted
+from dlcore.schedule.types import Portion as Portion
 from dlcore.schedule.types import Request as Request
 from dlcore.schedule.types import RequestCancelled as RequestCancelled
 from dlcore.schedule.types import RequestNumber as RequestNumber
@@ -43,16 +48,21 @@ __all__ = [
     "BackgroundPolicy",
     "BackgroundWindow",
     "BlockRejected",
+    "ChecksumOf",
     "CopyBlocks",
+    "Culprit",
     "DeadlineScheduler",
     "EndpointChange",
     "EndpointChanged",
     "Event",
     "Events",
+    "MixedBlocks",
     "ObjectRejected",
     "PackageComplete",
     "PackageExhausted",
     "Policy",
+    "Portion",
+    "RejectedBlock",
     "Request",
     "RequestCancelled",
     "RequestNumber",

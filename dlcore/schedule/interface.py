@@ -191,6 +191,25 @@ class Scheduler(Protocol):
         """
         ...
 
+    def culprit_found(
+        self, package: str, index: ObjectIndex, endpoint: str, now_s: float
+    ) -> Events:
+        """It is known by now that an endpoint sent some of a rejected block wrong.
+
+        Nobody was blamed for the block when it was rejected, because several endpoints had sent it
+        (`MixedBlocks`). No request need be in flight.
+
+        Args:
+            package: Key of the block's package.
+            index: The block's object.
+            endpoint: The endpoint that is blamed.
+            now_s: The time.
+
+        Returns:
+            What follows for that endpoint.
+        """
+        ...
+
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
         """The object of a request has only one digest, and does not match it.
 

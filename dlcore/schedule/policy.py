@@ -133,6 +133,9 @@ class Policy(msgspec.Struct, frozen=True):
     # files of a list whose digests are out of date must not cost the others their endpoint, even
     # if they stand at its beginning: twice as many as are fetched at once.
     max_wrong_objects: int = 32
+    # Blocks that came from several endpoints and did not match, until it is known who is to blame.
+    # They are fetched again first, so hardly more of them wait than there are connections.
+    max_mixed_blocks: int = 64
     # Requests that may try an endpoint after one broken connection. They are enough to tell a
     # single failure from the end of an endpoint.
     trials_after_one_failure: int = 4

@@ -39,8 +39,8 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | open | next_request, back-off over | half-open | EndpointChanged: half-open |
 | half-open | finished | closed | EndpointChanged: resumed |
 | any | failed | dropped | EndpointChanged: dropped |
-| any | rejected, object_rejected | quarantined | EndpointChanged: quarantined |
-| quarantined | rejected, hardly anything was right | dropped for good | EndpointChanged: dropped |
+| any | rejected, object_rejected, culprit_found | quarantined | EndpointChanged: quarantined |
+| quarantined | the same, hardly anything was right | dropped for good | EndpointChanged: dropped |
 | any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
 | silent | received | as before | EndpointChanged: resumed |
 | dropped | retry | closed | EndpointChanged: resumed |
@@ -78,7 +78,7 @@ from dlcore.schedule.types import (
     Event,
     Events,
     ObjectRejected,
-    Request,
+    Portion,
     RequestNumber,
     SplitBlockDropped,
     SplitBlockFilled,
@@ -317,15 +317,24 @@ class DeadlineScheduler(Scheduler):
         if item is None:
             return self._take_events()
         item.rejected()
-        request, culprit = item.request, None
+        request, culprit, portions = item.request, None, tuple[Portion, ...]()
         if request.part is None:
             culprit = request.endpoint
             item.block_map.rejected(number, request.blocks.object, block, culprit)
         elif split := item.split_block:
             culprit = item.block_map.split_rejected(split)
-        event = BlockRejected(request.package, request.blocks.object, block, culprit)
-        self._events.append(event)
-        self._blame(culprit, item.request, now_s)
+            portions = () if culprit else split.portions
+        index = request.blocks.object
+        self._events.append(BlockRejected(request.package, index, block, culprit, portions))
+        self._blame(culprit, request.package, index, now_s)
+        return self._take_events()
+
+    def culprit_found(
+        self, package: str, index: ObjectIndex, endpoint: str, now_s: float
+    ) -> Events:
+        """Blame an endpoint for its portion of a block, as for a whole one."""
+        self._now_s = now_s
+        self._blame(endpoint, package, index, now_s)
         return self._take_events()
 
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
@@ -342,7 +351,7 @@ class DeadlineScheduler(Scheduler):
             self._endpoints[culprit].lost(item.request.package, index)
         self._demand.review(item.block_map)
         self._events.append(ObjectRejected(item.request.package, index, culprit))
-        self._blame(culprit, item.request, now_s)
+        self._blame(culprit, item.request.package, index, now_s)
         return self._take_events()
 
     def finished(self, number: RequestNumber, now_s: float) -> Events:
@@ -414,10 +423,10 @@ class DeadlineScheduler(Scheduler):
             (server,) = servers
             self._endpoints[server].served_right(blocks.last - blocks.first)
 
-    def _blame(self, culprit: str | None, request: Request, now_s: float) -> None:
+    def _blame(self, culprit: str | None, package: str, index: ObjectIndex, now_s: float) -> None:
         if culprit:
             endpoint = self._endpoints[culprit]
-            endpoint.served_bad_block(request.package, request.blocks.object, now_s)
+            endpoint.served_bad_block(package, index, now_s)
             self._outcomes.review_without(endpoint)
             self._equal_blocks.review_all()
 

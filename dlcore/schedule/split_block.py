@@ -1,17 +1,19 @@
 """A block that several requests fetch together, part by part, into one shared buffer.
 
-The parts of a block come from one endpoint while that endpoint is in use, so that it is clear who
-is to blame. What arrived of a part that is late or broke off stays; its rest is divided among
-other requests, or asked for again.
+The parts of a block come from one endpoint while that endpoint is in use, so that it is clear at
+once who is to blame. Else the block knows which portion came from whom (`mixed_blocks`). What
+arrived of a part that is late or broke off stays; its rest is divided among other requests, or
+asked for again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 
 from dlcore.model import BlockInPackage, BlockRange
-from dlcore.schedule.types import RequestNumber, Span
+from dlcore.schedule.types import Portion, RequestNumber, Span
 
 
 class SplitBlock:
@@ -41,7 +43,8 @@ class SplitBlock:
         self._unasked = [Span(arrived_bytes, length_bytes)]  # the next one is the last
         self._in_flight: dict[Span, RequestNumber] = {}
         self._takeovers: Counter[Span] = Counter()
-        self._served_by = {endpoint} if arrived_bytes else set[str]()
+        start = Portion(Span(0, arrived_bytes), endpoint)
+        self._kept = [start] if arrived_bytes else list[Portion]()
         self._filled_by: RequestNumber | None = None
 
     @property
@@ -52,7 +55,14 @@ class SplitBlock:
     @property
     def served_by(self) -> frozenset[str]:
         """The endpoints whose bytes are in the buffer."""
-        return frozenset(self._served_by)
+        return frozenset(portion.endpoint for portion in self._kept)
+
+    @property
+    def portions(self) -> tuple[Portion, ...]:
+        """Who sent which bytes of a whole block, in order; no two neighbours are one endpoint's."""
+        runs = groupby(sorted(self._kept), key=attrgetter("endpoint"))
+        spans = [(endpoint, [portion.span for portion in run]) for endpoint, run in runs]
+        return tuple(Portion(Span(s[0].start, s[-1].end), endpoint) for endpoint, s in spans)
 
     @property
     def filled_by(self) -> RequestNumber | None:
@@ -148,7 +158,7 @@ class SplitBlock:
         del self._in_flight[part]
         if arrived_bytes:
             self._arrived_bytes += arrived_bytes
-            self._served_by.add(endpoint)
+            self._kept.append(Portion(Span(part.start, part.start + arrived_bytes), endpoint))
         return Span(part.start + arrived_bytes, part.end)
 
 

@@ -45,6 +45,13 @@ class Span(NamedTuple):
         return self.end - self.start
 
 
+class Portion(NamedTuple):
+    """Bytes of one block that came from one endpoint, whichever of its requests brought them."""
+
+    span: Span
+    endpoint: str
+
+
 class Request(msgspec.Struct, frozen=True):
     """What one connection is asked for.
 
@@ -161,12 +168,14 @@ class BlockRejected(msgspec.Struct, frozen=True):
         object: The block's object.
         block: The block's number in the object.
         endpoint: The endpoint that is blamed; None if the bytes came from several.
+        portions: Who sent which bytes of it, if several did; else empty.
     """
 
     package: str
     object: ObjectIndex
     block: BlockInObject
     endpoint: str | None
+    portions: tuple[Portion, ...] = ()
 
 
 class ObjectRejected(msgspec.Struct, frozen=True):

@@ -250,6 +250,13 @@ class RunSpans:
                     "dlcore.endpoint": endpoint,
                     "dlcore.block": block,
                 }
+            case events.CulpritFound(package, _, block, endpoint):
+                name = "culprit found"
+                attributes = {
+                    "error.type": Fault.CORRUPT.value,
+                    "dlcore.endpoint": endpoint,
+                    "dlcore.block": block,
+                }
             case events.DownloadRetried(package, attempt, _, delay_s):
                 name = "download retried"
                 attributes = {"dlcore.attempt": attempt, "dlcore.delay_s": delay_s}

@@ -119,6 +119,9 @@ class EndpointsSoFar:
             case events.BlockRejected(package, _, block, endpoint) if endpoint:
                 text = f"block {block} of an object of {package} does not match its digest"
                 self._fail(endpoint, Fault.CORRUPT.value, text, now_s)
+            case events.CulpritFound(package, _, block, endpoint):
+                text = f"a part of block {block} of an object of {package} did not match its digest"
+                self._fail(endpoint, Fault.CORRUPT.value, text, now_s)
             case events.EndpointNote(endpoint, what, reason):
                 if what in (EndpointChange.DROPPED, EndpointChange.QUARANTINED):
                     self._mark(endpoint, Mark(now_s, what, reason))

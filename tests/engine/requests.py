@@ -11,6 +11,7 @@ from typing import Any
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.engine.download.culprits import Culprits
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.fetcher import RequestFetcher
@@ -26,6 +27,7 @@ from dlcore.schedule import (
     CopyBlocks,
     Events,
     PackageExhausted,
+    Policy,
     Request,
     RequestNumber,
     Span,
@@ -131,7 +133,8 @@ class Scene:
         log = EndpointLog(Meter(), self.bus)
         packages = {"ABC00001": self.package}
         decisions = Decisions(packages, log, NoListener(), self.bus)
-        reporter = Reporter(self.scheduler, decisions, log, random.Random(1))
+        culprits = Culprits(Policy().max_mixed_blocks)
+        reporter = Reporter(self.scheduler, decisions, log, culprits, random.Random(1))
         self.caps = BandwidthCaps()
         self.fetcher = RequestFetcher(Meter(), reporter, self.pool, self.verifier, self.caps)
         self.endpoints = {

@@ -98,6 +98,11 @@ class IdleScheduler(Scheduler):
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
         return ()
 
+    def culprit_found(
+        self, package: str, index: ObjectIndex, endpoint: str, now_s: float
+    ) -> Events:
+        return ()
+
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
         return ()
 
@@ -192,6 +197,11 @@ class ForwardingScheduler(Scheduler):
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
         return self.inner.rejected(number, block, now_s)
+
+    def culprit_found(
+        self, package: str, index: ObjectIndex, endpoint: str, now_s: float
+    ) -> Events:
+        return self.inner.culprit_found(package, index, endpoint, now_s)
 
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
         return self.inner.object_rejected(number, now_s)

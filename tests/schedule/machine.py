@@ -29,7 +29,7 @@ from dlcore.schedule import (
     Terms,
 )
 from tests.schedule.block_model import BLOCK_BYTES, Block, BlockModel
-from tests.schedule.model_request import ModelRequest, overlap
+from tests.schedule.model_request import ModelRequest, in_portions, overlap
 from tests.schedule.packages import shape
 
 PLENTY_BYTES = 1 << 40
@@ -53,6 +53,7 @@ class SchedulerMachine(BlockModel):
         self.verified = set()
         self.arrived = {}  # parts in the buffers of split blocks
         self.bad = set()
+        self.suspects: set[tuple[str, BlockInPackage, str]] = set()
         self.manifests = {}
         self.held = {}
         self.unlocated: set[tuple[str, str]] = set()
@@ -257,7 +258,8 @@ class SchedulerMachine(BlockModel):
     def _verdict(self, flight: ModelRequest, number: BlockInPackage, *, good: bool) -> None:
         request, place = flight.request, (flight.request.package, number)
         index, block = flight.manifest.locate_block(number)
-        servers = set(self.arrived.pop(place, {}).values()) or {request.endpoint}
+        arrived = self.arrived.pop(place, {})
+        servers = set(arrived.values()) or {request.endpoint}
         if good:
             blocks = BlockRange.of(index, block, block + 1)
             self.verified.add(place)
@@ -265,8 +267,22 @@ class SchedulerMachine(BlockModel):
         elif place not in self.verified:
             events = self._note(self.scheduler.rejected(request.number, block, self.now_s))
             culprit = request.endpoint if len(servers) == 1 else None
-            assert events[0] == BlockRejected(request.package, index, block, culprit)
+            portions = () if culprit else in_portions(arrived)
+            assert events[0] == BlockRejected(request.package, index, block, culprit, portions)
             self.bad.add(place)
+            self.suspects |= {(*place, portion.endpoint) for portion in portions}
+
+    @precondition(lambda self: self.suspects)
+    @rule(data=st.data())
+    def find_culprit(self, data: st.DataObject) -> None:
+        """Of a block that several endpoints sent wrong, one of them is to blame."""
+        package, number, endpoint = found = data.draw(st.sampled_from(sorted(self.suspects)))
+        self.suspects.discard(found)
+        index, _ = self.manifests[package].locate_block(number)
+        self.last_rejected = package, index
+        if endpoint in self.quarantined:
+            self.held[package, endpoint].discard(index)
+        self._note(self.scheduler.culprit_found(package, index, endpoint, self.now_s))
 
     def _close(self, number: RequestNumber, fault: Fault | None) -> None:
         flight = self.flights[number]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dlcore.model import BlockInPackage, Manifest
-from dlcore.schedule import Request, Span
+from dlcore.schedule import Portion, Request, Span
 
 
 class ModelRequest:
@@ -47,3 +49,13 @@ class ModelRequest:
 def overlap(one: tuple[int, Span], other: tuple[int, Span]) -> bool:
     """Whether two claims are of the same bytes."""
     return one[0] == other[0] and one[1].start < other[1].end and other[1].start < one[1].end
+
+
+def in_portions(arrived: Mapping[Span, str]) -> tuple[Portion, ...]:
+    """What arrived of a block, by the endpoints that sent it; neighbours of one are together."""
+    portions: list[Portion] = []
+    for span, endpoint in sorted(arrived.items()):
+        if portions and portions[-1].endpoint == endpoint:
+            span = Span(portions.pop().span.start, span.end)
+        portions.append(Portion(span, endpoint))
+    return tuple(portions)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -14,6 +16,7 @@ from tests.schedule.packages import run_machine
 from tests.schedule.scene import MIB, WIDE, Scene
 
 LENGTH_BYTES = 1000
+ENDPOINTS = st.sampled_from("ef")
 
 
 def split_block() -> SplitBlock:
@@ -27,7 +30,7 @@ class SplitBlockMachine(RuleBasedStateMachine):
         super().__init__()
         self.block = split_block()
         self.in_flight: dict[RequestNumber, Span] = {}
-        self.arrived = bytearray(LENGTH_BYTES)
+        self.arrived = bytearray(LENGTH_BYTES)  # the letter of the endpoint that sent each byte
         self.number = RequestNumber(0)
 
     def _next(self) -> RequestNumber:
@@ -45,39 +48,39 @@ class SplitBlockMachine(RuleBasedStateMachine):
         self.in_flight[number] = part
 
     @precondition(lambda self: self.in_flight)
-    @rule(data=st.data())
-    def arrive(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), endpoint=ENDPOINTS)
+    def arrive(self, data: st.DataObject, endpoint: str) -> None:
         number = data.draw(st.sampled_from(sorted(self.in_flight)))
         part = self.in_flight[number]
-        assert self.block.arrived(part, number, "e")
-        self.arrived[part.start : part.end] = b"\1" * (part.end - part.start)
+        assert self.block.arrived(part, number, endpoint)
+        self.arrived[part.start : part.end] = endpoint.encode() * part.length_bytes
         del self.in_flight[number]
-        assert not self.block.arrived(part, number, "e"), "it counts once"
+        assert not self.block.arrived(part, number, endpoint), "it counts once"
 
     @precondition(lambda self: self.in_flight)
-    @rule(data=st.data())
-    def fail(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), endpoint=ENDPOINTS)
+    def fail(self, data: st.DataObject, endpoint: str) -> None:
         number = data.draw(st.sampled_from(sorted(self.in_flight)))
         part = self.in_flight.pop(number)
         arrived_bytes = data.draw(st.integers(0, part.end - part.start))
-        self.block.broke_off(part, number, arrived_bytes, "e")
+        self.block.broke_off(part, number, arrived_bytes, endpoint)
         if arrived_bytes < part.end - part.start:
             kept = Span(part.start, part.start + arrived_bytes)
-            self.arrived[kept.start : kept.end] = b"\1" * arrived_bytes
+            self.arrived[kept.start : kept.end] = endpoint.encode() * arrived_bytes
 
     @precondition(lambda self: self.in_flight)
-    @rule(data=st.data())
-    def take_over(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), endpoint=ENDPOINTS)
+    def take_over(self, data: st.DataObject, endpoint: str) -> None:
         number = data.draw(st.sampled_from(sorted(self.in_flight)))
         part = self.in_flight[number]
         arrived_bytes = data.draw(st.integers(0, part.end - part.start - 1))
         new, max_bytes = self._next(), data.draw(st.integers(1, LENGTH_BYTES))
-        rest = self.block.take_over(part, arrived_bytes, "e", new, max_bytes)
-        assert not self.block.arrived(part, number, "e"), "it is another request's"
+        rest = self.block.take_over(part, arrived_bytes, endpoint, new, max_bytes)
+        assert not self.block.arrived(part, number, endpoint), "it is another request's"
         assert rest.start == part.start + arrived_bytes
         assert rest.start < rest.end <= min(part.end, rest.start + max_bytes)
         del self.in_flight[number]
-        self.arrived[part.start : rest.start] = b"\1" * arrived_bytes
+        self.arrived[part.start : rest.start] = endpoint.encode() * arrived_bytes
         self.in_flight[new] = rest
 
     @precondition(lambda self: self.block.is_whole)
@@ -91,6 +94,16 @@ class SplitBlockMachine(RuleBasedStateMachine):
         assert self.block.is_whole == all(self.arrived)
         assert self.block.in_flight == frozenset(self.in_flight)
         assert self.block.is_at_rest == (not self.in_flight and not self.block.is_whole)
+        assert self.block.served_by == set(self.arrived.replace(b"\0", b"").decode())
+
+    @precondition(lambda self: self.block.is_whole)
+    @invariant()
+    def it_is_known_who_sent_each_byte(self) -> None:
+        portions = self.block.portions
+        told = b"".join(p.endpoint.encode() * p.span.length_bytes for p in portions)
+        assert told == self.arrived
+        assert all(a.span.end == b.span.start for a, b in pairwise(portions))
+        assert all(a.endpoint != b.endpoint for a, b in pairwise(portions)), "as few as possible"
 
     def teardown(self) -> None:
         while self.block.has_unasked:

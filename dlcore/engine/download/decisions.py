@@ -10,10 +10,11 @@ from dlcore import schedule
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
-from dlcore.engine.events import BlockRejected, RangeFailed
+from dlcore.engine.events import BlockRejected, CulpritFound, RangeFailed
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault, TransferError
-from dlcore.schedule import RequestNumber
+from dlcore.model import BlockInObject, ObjectIndex
+from dlcore.schedule import Culprit, RequestNumber
 
 SHOWN_DIGITS: Final = 16  # of the digest that was expected, which whoever reads it has at hand
 
@@ -43,7 +44,7 @@ class Decisions:
         packages: Key -> package.
         endpoints: Keeps what is decided about endpoints.
         listener: Hears what packages come to.
-        bus: Hears of rejected blocks.
+        bus: Hears of rejected blocks, and who is to blame.
     """
 
     def __init__(
@@ -104,6 +105,17 @@ class Decisions:
                     pass  # these are answers to `Reporter`, which asked
                 case schedule.SplitBlockDropped():
                     pass  # `Connections` frees its buffer
+
+    def culprit_found(
+        self, package: PackageDownload, index: ObjectIndex, block: BlockInObject, culprit: Culprit
+    ) -> None:
+        """Tell who sent some of a block wrong that several endpoints had sent."""
+        what = f"block {block} of {package.called(index)}"
+        logger.warning("what %s sent of %s did not match", culprit.endpoint, what)
+        self._endpoints.wrong_portion(culprit)
+        name = package.manifest.objects[index].name
+        self._bus.emit(CulpritFound(package.package_id, name, block, culprit.endpoint))
+        self._endpoints.failed(package, culprit.endpoint, _mismatch(what, culprit.endpoint))
 
     def _block_rejected(self, event: schedule.BlockRejected) -> None:
         package = self._packages[event.package]

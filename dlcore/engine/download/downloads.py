@@ -20,6 +20,7 @@ from dlcore.engine.download.background import BackgroundMode, Bounds, Windows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.connections import Connections
+from dlcore.engine.download.culprits import Culprits
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.fetcher import RequestFetcher
@@ -113,7 +114,8 @@ class Downloads:
         )
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
-        reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, rng)
+        culprits = Culprits(policy.max_mixed_blocks)
+        reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, culprits, rng)
         self._pool = pool = BufferPool(memory_bytes)
         fetcher = RequestFetcher(
             *(self.meter, reporter, pool, self._verifier, self._caps),

@@ -11,7 +11,7 @@ from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.events import EndpointDropped, EndpointNote, RangeFailed
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault, TransferError
-from dlcore.schedule import EndpointChange, EndpointChanged
+from dlcore.schedule import Culprit, EndpointChange, EndpointChanged
 
 LOST = {EndpointChange.DROPPED, EndpointChange.QUARANTINED}
 
@@ -64,6 +64,10 @@ class EndpointLog:
     def rejected(self, endpoint: str | None, count_bytes: int) -> None:
         """Bytes did not match their digest; ``endpoint`` is None if several served them."""
         self._meter.rejected(endpoint, count_bytes)
+
+    def wrong_portion(self, culprit: Culprit) -> None:
+        """An endpoint sent some of a block wrong, which was rejected before."""
+        self._meter.blamed(culprit.endpoint, culprit.wrong_bytes)
 
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""

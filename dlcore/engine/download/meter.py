@@ -101,7 +101,7 @@ class Meter:
         back_offs: Of each endpoint, for how long it was not asked after failures.
         failed_s: Of each endpoint, seconds that its failed requests took.
         rejected_bytes: Bytes received that did not match their digest.
-        rejected_by_endpoint: The same, by endpoint, where only one served them.
+        rejected_by_endpoint: The same, by endpoint, where it is known who is to blame.
         arrivals: How much had arrived when.
     """
 
@@ -146,7 +146,11 @@ class Meter:
         """
         self.rejected_bytes += count_bytes
         if endpoint:
-            self.rejected_by_endpoint[endpoint] += count_bytes
+            self.blamed(endpoint, count_bytes)
+
+    def blamed(self, endpoint: str, count_bytes: int) -> None:
+        """It is known of rejected bytes that an endpoint sent them."""
+        self.rejected_by_endpoint[endpoint] += count_bytes
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:
         """``count`` payload bytes arrived."""

@@ -1,7 +1,8 @@
 """Tells the scheduler what became of requests and blocks, and has carried out what follows.
 
 Guarantees: a block counts once, however often it arrived; an endpoint is blamed for nothing but
-its own bytes.
+its own bytes. If several sent a block that does not match, who is to blame is found out when the
+right bytes have come (`culprits`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import asyncio
 import random
 from collections.abc import Collection
 
+from dlcore.engine.download.culprits import Culprits
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Outcome, Receiver
 from dlcore.model import BlockInObject, BlockRange
-from dlcore.schedule import Request, Scheduler, SplitBlockFilled, StartKept
+from dlcore.schedule import BlockRejected, Request, Scheduler, SplitBlockFilled, StartKept
 
 
 class Reporter:
@@ -25,6 +27,7 @@ class Reporter:
         scheduler: Learns of every byte, block and end.
         decisions: Carries out what follows.
         endpoints: Keeps failures.
+        culprits: Finds out who sent some of a block wrong.
         rng: Spreads the back-offs after failures.
     """
 
@@ -33,11 +36,13 @@ class Reporter:
         scheduler: Scheduler,
         decisions: Decisions,
         endpoints: EndpointLog,
+        culprits: Culprits,
         rng: random.Random,
     ) -> None:
         self._scheduler = scheduler
         self._decisions = decisions
         self._endpoints = endpoints
+        self._culprits = culprits
         self._rng = rng
         self._now_s = asyncio.get_running_loop().time
 
@@ -62,6 +67,7 @@ class Reporter:
         package: PackageDownload,
         request: Request,
         run: BlockRange,
+        data: memoryview,
         bad: Collection[BlockInObject],
     ) -> None:
         """Blocks were verified, and the good ones written.
@@ -70,14 +76,25 @@ class Reporter:
             package: Their package.
             request: The request that brought the last of their bytes.
             run: All of them.
+            data: Their bytes.
             bad: Those that do not match.
         """
         package.note_written()
         for block in bad:
             events = self._scheduler.rejected(request.number, block, self._now_s())
+            for event in events:
+                if isinstance(event, BlockRejected):
+                    self._culprits.rejected(package, run, data, block, event.portions)
             self._decisions.apply(events)
         for number in range(run.first, run.last):
             self._count(package, request, BlockRange.of(run.object, number, number + 1))
+        for block, culprit in self._culprits.verified(package, run, data):
+            self._decisions.culprit_found(package, run.object, block, culprit)
+            self._decisions.apply(
+                self._scheduler.culprit_found(
+                    request.package, run.object, culprit.endpoint, self._now_s()
+                )
+            )
 
     def object_rejected(self, request: Request) -> None:
         """An object without digests for its blocks does not match as a whole."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dlcore.engine.events.content import (
     BlockRejected,
+    CulpritFound,
     DigestFromServer,
     DownloadRetried,
     PackageFailed,
@@ -54,6 +55,7 @@ __all__ = [
     "AgentReturned",
     "BlockRejected",
     "BoundaryChanged",
+    "CulpritFound",
     "DigestFromServer",
     "DownloadRetried",
     "EndpointAwaited",

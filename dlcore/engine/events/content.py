@@ -97,7 +97,26 @@ class BlockRejected(Event, frozen=True):
         package: Id of the package.
         object_name: Name of the object.
         block: Number of the block in the object.
-        endpoint: The endpoint that served it; empty if several did, and none is blamed.
+        endpoint: The endpoint that served it; empty if several did. Then `CulpritFound` follows
+            when the right bytes have come and show who of them is to blame.
+    """
+
+    package: str
+    object_name: str
+    block: int
+    endpoint: str
+
+
+class CulpritFound(Event, frozen=True):
+    """An endpoint sent a part of a block wrong; other parts of the block came from others.
+
+    The block was rejected before (`BlockRejected`), and its right bytes have come meanwhile.
+
+    Attributes:
+        package: Id of the package.
+        object_name: Name of the object.
+        block: Number of the block in the object.
+        endpoint: The endpoint that is blamed.
     """
 
     package: str

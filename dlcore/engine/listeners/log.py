@@ -17,6 +17,7 @@ from dlcore.engine.outcomes import StepOutcome
 _log = logging.getLogger("dlcore.events")
 _WARNINGS = (
     events.BlockRejected,
+    events.CulpritFound,
     events.RangeFailed,
     events.EndpointDropped,
     events.EndpointBusy,

@@ -18,6 +18,7 @@ from dlcore.engine.listeners.lines import StampedEvent
 
 _WITHOUT_END = (
     events.BlockRejected,
+    events.CulpritFound,
     events.RangeFailed,
     events.EndpointNote,
     events.EndpointDropped,

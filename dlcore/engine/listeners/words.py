@@ -49,6 +49,8 @@ def describe(event: events.Event) -> str:
         case events.BlockRejected(package, _, block, endpoint):
             source = endpoint or "several endpoints"
             return f"{package}: block {block} from {source} does not match, so it is dropped"
+        case events.CulpritFound(package, _, block, endpoint):
+            return f"{package}: what {endpoint} sent of block {block} did not match"
         case events.TrafficChanged(pace, cap_bytes_per_s, reason):
             how = _PACES.get(pace, pace)
             cap = f", at most {amount(int(cap_bytes_per_s))}/s" if cap_bytes_per_s else ""
