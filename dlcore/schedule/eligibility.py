@@ -26,6 +26,7 @@ from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.inflight import InFlightTable
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.split_block import SplitBlock
+from dlcore.schedule.types import Request
 
 
 class Eligibility:
@@ -66,6 +67,17 @@ class Eligibility:
             and self._may_be_server(endpoint, block_map, index)
             and self._may_stream(endpoint, block_map.package, index)
             and self._is_worth_its_cost(endpoint, block_map, index, now_s)
+        )
+
+    def is_doubted(self, endpoint: Endpoint, request: Request) -> bool:
+        """Whether what a request brings is not to be mixed with what others bring.
+
+        Its endpoint is in quarantine, and another one, which is not, holds the object.
+        """
+        package, index = request.package, request.blocks.object
+        return endpoint.is_quarantined and any(
+            not other.is_quarantined and other.holds(package, index)
+            for other in self._endpoints.values()
         )
 
     def avoids(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:

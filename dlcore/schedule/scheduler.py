@@ -285,7 +285,7 @@ class DeadlineScheduler(Scheduler):
     ) -> Events:
         """Have the rest of a broken block fetched in parts, if that is possible."""
         item = self._in_flight.get(number)
-        if item is None:
+        if item is None or self._eligibility.is_doubted(item.endpoint, item.request):
             return self._take_events()
         blocks = BlockRange.of(item.request.blocks.object, block, block + 1)
         endpoint = item.request.endpoint

@@ -179,6 +179,10 @@ class Scene:
         assert rejected.block == number
         return rejected.endpoint
 
+    def culprit_found(self, package: str, endpoint: str) -> None:
+        """It turns out that an endpoint sent some of a rejected block wrong."""
+        self.note(self.scheduler.culprit_found(package, ObjectIndex(0), endpoint, self.now_s))
+
     def end(self, request: Request, fault: Fault | None = None, jitter: float = 0.5) -> None:
         """A request comes to its end."""
         if fault:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dlcore.schedule import EndpointChange, PackageExhausted, Policy, Request
 from tests.schedule.packages import BLOCK_BYTES
 from tests.schedule.scene import Scene
@@ -54,6 +56,33 @@ def test_it_is_asked_for_what_it_alone_holds() -> None:
     quarantine(scene, "liar")
     assert {request.package for request in fetch_all(scene, "liar")} == {"q"}
     assert scene.is_complete("q")
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_what_it_had_begun_of_a_block_is_not_mixed_with_what_others_send(is_alone: bool) -> None:
+    scene = scene_of({"p": 10, "q": 10}, {"liar": 0, "honest": 0})
+    if is_alone:
+        scene.note(scene.scheduler.located("p", "honest", frozenset()))
+        scene.note(scene.scheduler.located("q", "honest", frozenset()))
+    begun = scene.ask("liar")
+    scene.order(["q", "p"])
+    quarantine(scene, "liar")
+    scene.arrive(begun, 1000)
+    assert scene.keeps_start(begun, begun.blocks.first, 1000) == is_alone
+
+
+def test_a_portion_of_a_block_counts_like_a_whole_one() -> None:
+    """Fault X1: an endpoint sends a few bytes wrong within blocks of which another endpoint sends
+    the rest. dlcore blames it as soon as the right bytes show who was wrong.
+    """
+    scene = scene_of({"p": 10}, {"liar": 0, "honest": 0})
+    for _ in range(POLICY.max_bad_blocks):
+        assert not scene.is_dropped("liar")
+        assert scene.next_request("liar") is not None
+        scene.culprit_found("p", "liar")
+    assert ("liar", EndpointChange.QUARANTINED) in scene.changes()
+    assert scene.has_none("liar")
+    fetch_all(scene, "honest")
 
 
 def test_a_cheaper_endpoint_in_quarantine_keeps_no_work_from_others() -> None:
