@@ -28,6 +28,7 @@ from dlcore.schedule import (
     Events,
     PackageExhausted,
     Policy,
+    Portion,
     Request,
     RequestNumber,
     Span,
@@ -54,6 +55,7 @@ class HandScheduler(IdleScheduler):
         fills: Whether a part fills its block, part by part.
         keeps: Whether the start of a broken block is of use.
         culprit: The endpoint to blame; None: several.
+        portions: Who sent which bytes of a rejected block then.
     """
 
     def __init__(self) -> None:
@@ -61,6 +63,7 @@ class HandScheduler(IdleScheduler):
         self.fills: list[bool] = []
         self.keeps = False
         self.culprit: str | None = "a"
+        self.portions: tuple[Portion, ...] = ()
         self.parts: set[RequestNumber] = set()
 
     def arrived(self, number: RequestNumber) -> Events:
@@ -81,7 +84,14 @@ class HandScheduler(IdleScheduler):
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
         self.told.append(("rejected", number, block))
-        return (BlockRejected("ABC00001", ObjectIndex(0), block, self.culprit),)
+        index = ObjectIndex(0)
+        return (BlockRejected("ABC00001", index, block, self.culprit, self.portions),)
+
+    def culprit_found(
+        self, package: str, index: ObjectIndex, endpoint: str, now_s: float
+    ) -> Events:
+        self.told.append(("culprit", endpoint))
+        return ()
 
     def finished(self, number: RequestNumber, now_s: float) -> Events:
         self.told.append(("finished", number))
