@@ -335,6 +335,7 @@ class DeadlineScheduler(Scheduler):
         """Blame an endpoint for its portion of a block, as for a whole one."""
         self._now_s = now_s
         self._blame(endpoint, package, index, now_s)
+        self._outcomes.review(package)
         return self._take_events()
 
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore.engine.download.culprits import Culprits
+from dlcore.engine.download.culprits import Culprits, ReceivedRun
 from dlcore.engine.events import BlockRejected, CulpritFound, EndpointDropped
 from dlcore.engine.listeners.words import describe
 from dlcore.errors import Fault
@@ -115,20 +115,23 @@ def test_a_portion_is_judged_by_the_right_bytes(tmp_path: Path) -> None:
     assert "a: block 3" in scene.package.exhausted(1, {}).message
 
 
+def arrived(scene: Scene, content: bytes) -> ReceivedRun:
+    """Block 3, as these bytes."""
+    return ReceivedRun(scene.package, BlockRange.of(0, 3, 4), memoryview(content))
+
+
 def test_bytes_that_nobody_verified_judge_nobody(tmp_path: Path) -> None:
     """Fault: a block is on disk already when another endpoint brings it wrong. dlcore compares
     nothing with those bytes.
     """
 
     async def acts(scene: Scene) -> None:
-        run, block = BlockRange.of(0, 3, 4), BlockInObject(3)
         right = PACKAGE.objects[0][3 * BLOCK_BYTES : 4 * BLOCK_BYTES]
         wrong = bytes([right[0] ^ 1]) + right[1:]
         culprits = Culprits(max_blocks=1)
-        culprits.rejected(scene.package, run, memoryview(wrong), block, MIXED)
-        unverified = memoryview(bytes(BLOCK_BYTES))
-        assert list(culprits.verified(scene.package, run, unverified)) == []
-        named = list(culprits.verified(scene.package, run, memoryview(right)))
+        culprits.rejected(arrived(scene, wrong), BlockInObject(3), MIXED)
+        assert list(culprits.verified(arrived(scene, bytes(BLOCK_BYTES)))) == []
+        named = list(culprits.verified(arrived(scene, right)))
         assert named == [(3, Culprit("a", FIRST.length_bytes))]
 
     play(tmp_path, acts)

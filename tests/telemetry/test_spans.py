@@ -57,6 +57,17 @@ def test_what_failed_on_the_way_is_told_at_the_package() -> None:
     assert attributes == {"error.type": "corrupt", "dlcore.endpoint": "liar", "dlcore.block": 7}
 
 
+def test_a_culprit_that_is_found_is_told_at_the_package() -> None:
+    culprit = events.CulpritFound(IMAGE, "object", 7, "liar")
+    happened = [
+        (at_s, culprit if isinstance(event, events.BlockRejected) else event)
+        for at_s, event in bad_case()
+    ]
+    found = heard(happened).named("download package")[-1].events[0]
+    assert found.name == "culprit found"
+    assert dict(found.attributes or {})["dlcore.endpoint"] == "liar"
+
+
 def test_a_step_that_fails_says_why() -> None:
     failed = heard(
         [

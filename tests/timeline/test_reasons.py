@@ -105,8 +105,11 @@ def test_an_endpoint_that_is_given_up_is_told_with_the_moment() -> None:
     ]
 
 
-def test_an_endpoint_that_serves_one_bad_block_is_told_of_as_well() -> None:
-    told = texts([(0.0, begins()), (60.0, events.BlockRejected("A", "object", 3, "dp"))])
+@pytest.mark.parametrize("kind", [events.BlockRejected, events.CulpritFound])
+def test_an_endpoint_that_serves_one_bad_block_is_told_of_as_well(
+    kind: type[events.BlockRejected | events.CulpritFound],
+) -> None:
+    told = texts([(0.0, begins()), (60.0, kind("A", "object", 3, "dp"))])
     assert told == [
         "Endpoint dp served content that does not match its digest (1 bad block).",
         "Nothing of that was kept.",

@@ -7,11 +7,44 @@ when its right bytes have come. As long as no such block has been rejected, noth
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from dlcore.engine.download.package import PackageDownload
 from dlcore.model import BlockInObject, BlockRange
-from dlcore.schedule import ChecksumOf, Culprit, MixedBlocks, Portion, RejectedBlock, Span
+from dlcore.schedule import Culprit, MixedBlocks, Portion, RejectedBlock, Span
+
+
+class ReceivedRun(NamedTuple):
+    """Blocks that were verified together.
+
+    Attributes:
+        package: Their package.
+        run: The blocks.
+        data: Their bytes, as they came.
+    """
+
+    package: PackageDownload
+    run: BlockRange
+    data: memoryview
+
+    @property
+    def blocks(self) -> list[BlockInObject]:
+        """Their numbers in the object."""
+        return [BlockInObject(number) for number in range(self.run.first, self.run.last)]
+
+    def content(self, block: BlockInObject) -> memoryview:
+        """The bytes of one of them."""
+        manifest, run = self.package.manifest, self.run
+        first, _ = manifest.range_span(run)
+        start, end = manifest.block_span(run.object, block)
+        return self.data[start - first : end - first]
+
+    def named(self, block: BlockInObject) -> RejectedBlock:
+        """What one of them is called if it does not match."""
+        one = BlockRange.of(self.run.object, block, block + 1)
+        digest = self.package.manifest.block_digests(one)
+        return RejectedBlock(self.package.package_id, self.run.object, block, digest)
 
 
 class Culprits:
@@ -25,72 +58,43 @@ class Culprits:
         self._mixed_blocks = MixedBlocks(max_blocks)
 
     def rejected(
-        self,
-        package: PackageDownload,
-        run: BlockRange,
-        data: memoryview,
-        block: BlockInObject,
-        portions: tuple[Portion, ...],
+        self, received: ReceivedRun, block: BlockInObject, portions: Sequence[Portion]
     ) -> None:
         """A block did not match.
 
         Args:
-            package: Its package.
-            run: Blocks that were verified together.
-            data: Their bytes, as they came.
-            block: The one of them that did not match.
+            received: It, and what was verified with it.
+            block: The block.
             portions: Who sent which bytes of it; empty if only one endpoint did.
         """
         if portions:
-            content = _content(package, run, data, block)
+            content = received.content(block)
             self._mixed_blocks.rejected(
-                _rejected_block(package, run, block), portions, _checksum_of(content)
+                received.named(block), portions, lambda span: _checksum(content, span)
             )
 
-    def verified(
-        self, package: PackageDownload, run: BlockRange, data: memoryview
-    ) -> Iterator[tuple[BlockInObject, Culprit]]:
+    def verified(self, received: ReceivedRun) -> Iterator[tuple[BlockInObject, Culprit]]:
         """Blocks were verified; some of them may not match.
 
-        Args:
-            package: Their package.
-            run: The blocks.
-            data: Their bytes.
-
         Yields:
-            Blocks that did not match before, each with an endpoint that sent some of it wrong.
+            Blocks that match now and did not before, each with an endpoint that sent some of it
+            wrong then.
         """
-        if not self._mixed_blocks:
-            return
-        for number in range(run.first, run.last):
-            block = BlockInObject(number)
-            known = _rejected_block(package, run, block)
-            if known not in self._mixed_blocks:
-                continue
-            content = _content(package, run, data, block)
-            # A block that another request had brought before was not verified in these bytes.
-            if hashlib.sha256(content).digest() == known.digest:
-                for culprit in self._mixed_blocks.verified(known, _checksum_of(content)):
+        if self._mixed_blocks:
+            for block in received.blocks:
+                for culprit in self._of(received, block):
                     yield block, culprit
 
-
-def _rejected_block(
-    package: PackageDownload, run: BlockRange, block: BlockInObject
-) -> RejectedBlock:
-    digest = package.manifest.block_digests(BlockRange.of(run.object, block, block + 1))
-    return RejectedBlock(package.package_id, run.object, block, digest)
-
-
-def _content(
-    package: PackageDownload, run: BlockRange, data: memoryview, block: BlockInObject
-) -> memoryview:
-    first, _ = package.manifest.range_span(run)
-    start, end = package.manifest.block_span(run.object, block)
-    return data[start - first : end - first]
+    def _of(self, received: ReceivedRun, block: BlockInObject) -> Sequence[Culprit]:
+        rejected = received.named(block)
+        if rejected not in self._mixed_blocks:
+            return ()
+        content = received.content(block)
+        # A block that was on disk before these bytes came was not verified in them.
+        if hashlib.sha256(content).digest() != rejected.digest:
+            return ()
+        return self._mixed_blocks.verified(rejected, lambda span: _checksum(content, span))
 
 
-def _checksum_of(content: memoryview) -> ChecksumOf:
-    def checksum(span: Span) -> bytes:
-        return hashlib.sha256(content[span.start : span.end]).digest()
-
-    return checksum
+def _checksum(content: memoryview, span: Span) -> bytes:
+    return hashlib.sha256(content[span.start : span.end]).digest()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.engine.download.culprits import ReceivedRun
 from dlcore.engine.download.flow import Answered, RequestFlow
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
@@ -177,7 +178,7 @@ class RequestFetcher:
         except IntegrityError:
             self._reporter.object_rejected(request)
             return
-        self._reporter.verified(package, request, run, data, bad)
+        self._reporter.verified(request, ReceivedRun(package, run, data), bad)
         for block in range(run.first, run.last):
             if block not in bad:
                 self._split_blocks.drop((package.package_id, run.object, block))

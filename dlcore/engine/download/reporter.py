@@ -11,13 +11,13 @@ import asyncio
 import random
 from collections.abc import Collection
 
-from dlcore.engine.download.culprits import Culprits
+from dlcore.engine.download.culprits import Culprits, ReceivedRun
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Outcome, Receiver
 from dlcore.model import BlockInObject, BlockRange
-from dlcore.schedule import BlockRejected, Request, Scheduler, SplitBlockFilled, StartKept
+from dlcore.schedule import BlockRejected, Culprit, Request, Scheduler, SplitBlockFilled, StartKept
 
 
 class Reporter:
@@ -63,38 +63,24 @@ class Reporter:
         return StartKept(request.number, block) in events
 
     def verified(
-        self,
-        package: PackageDownload,
-        request: Request,
-        run: BlockRange,
-        data: memoryview,
-        bad: Collection[BlockInObject],
+        self, request: Request, received: ReceivedRun, bad: Collection[BlockInObject]
     ) -> None:
         """Blocks were verified, and the good ones written.
 
         Args:
-            package: Their package.
             request: The request that brought the last of their bytes.
-            run: All of them.
-            data: Their bytes.
+            received: All of them.
             bad: Those that do not match.
         """
-        package.note_written()
+        received.package.note_written()
         for block in bad:
-            events = self._scheduler.rejected(request.number, block, self._now_s())
-            for event in events:
-                if isinstance(event, BlockRejected):
-                    self._culprits.rejected(package, run, data, block, event.portions)
-            self._decisions.apply(events)
-        for number in range(run.first, run.last):
-            self._count(package, request, BlockRange.of(run.object, number, number + 1))
-        for block, culprit in self._culprits.verified(package, run, data):
-            self._decisions.culprit_found(package, run.object, block, culprit)
-            self._decisions.apply(
-                self._scheduler.culprit_found(
-                    request.package, run.object, culprit.endpoint, self._now_s()
-                )
+            self._reject(request, received, block)
+        for block in received.blocks:
+            self._count(
+                received.package, request, BlockRange.of(received.run.object, block, block + 1)
             )
+        for block, culprit in self._culprits.verified(received):
+            self._blame(received, block, culprit)
 
     def object_rejected(self, request: Request) -> None:
         """An object without digests for its blocks does not match as a whole."""
@@ -117,6 +103,20 @@ class Reporter:
             events = self._scheduler.finished(request.number, now_s)
         else:
             events = self._scheduler.cancelled(request.number, now_s)
+        self._decisions.apply(events)
+
+    def _reject(self, request: Request, received: ReceivedRun, block: BlockInObject) -> None:
+        events = self._scheduler.rejected(request.number, block, self._now_s())
+        for event in events:
+            if isinstance(event, BlockRejected):
+                self._culprits.rejected(received, block, event.portions)
+        self._decisions.apply(events)
+
+    def _blame(self, received: ReceivedRun, block: BlockInObject, culprit: Culprit) -> None:
+        package, index = received.package, received.run.object
+        self._decisions.culprit_found(package, index, block, culprit)
+        now_s = self._now_s()
+        events = self._scheduler.culprit_found(package.package_id, index, culprit.endpoint, now_s)
         self._decisions.apply(events)
 
     def _count(self, package: PackageDownload, request: Request, block: BlockRange) -> None:
