@@ -26,7 +26,7 @@ from tests.store.helpers import BLOCK_BYTES
 LONG_BLOCK_BYTES = 64 << 10
 BLOCKS = 100
 LARGE = {"ABC00003": package("ABC00003", {"x": BLOCKS << 16}, block_bytes=LONG_BLOCK_BYTES)}
-SPLIT = {"ABC00005": package("ABC00005", {"x": 12 << 18}, block_bytes=1 << 18)}
+SPLIT = {"ABC00005": package("ABC00005", {"x": 8 << 18}, block_bytes=1 << 18)}
 MIXED = (Portion(FIRST, "a"), Portion(SECOND, "b"))
 WRONG_AT = 3 * BLOCK_BYTES + 5  # in block 3, in what comes from a
 
@@ -66,8 +66,8 @@ def test_who_lies_within_blocks_of_others_is_named_and_quarantined(tmp_path: Pat
     assert delivered_bytes <= 1.1 * LARGE["ABC00003"].manifest.content_bytes
 
 
-@settings(LAW, max_examples=cases(6, 200))
-@given(seed=st.integers(0, 2**32), liars=st.sets(st.sampled_from("abc"), max_size=2))
+@settings(LAW, max_examples=cases(4, 200))
+@given(seed=st.integers(0, 2**32), liars=st.sets(st.sampled_from("abc"), min_size=1, max_size=2))
 def test_whoever_lies_no_honest_endpoint_is_blamed(seed: int, liars: set[str]) -> None:
     """All endpoints break off again and again, so that most blocks come from several."""
 

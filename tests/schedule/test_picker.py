@@ -7,11 +7,14 @@ import pytest
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, ObjectIndex
 from dlcore.schedule import (
+    BlockRejected,
     EndpointChange,
     ObjectRejected,
     PackageExhausted,
     Policy,
+    Portion,
     Request,
+    Span,
     SplitBlockDropped,
 )
 from tests.schedule.packages import shape
@@ -83,23 +86,43 @@ def test_a_run_of_blocks_leaves_out_the_one_that_its_endpoint_served_wrong() -> 
     assert scene.ask("f").blocks == BlockRange.of(0, 1, 2)
 
 
-def test_a_block_from_several_endpoints_that_does_not_match_blames_nobody() -> None:
+def test_a_block_from_one_endpoint_in_parts_that_does_not_match_is_blamed_on_it() -> None:
+    scene = Scene({"p": 2}, {"e": 0, "f": 0})
+    assert scene.reject(filling(scene, "e"), 0) == "e"
+    (rejected,) = scene.take(BlockRejected)
+    assert isinstance(rejected, BlockRejected)
+    assert rejected.portions == ()
+
+
+def test_a_block_from_several_endpoints_that_does_not_match_blames_nobody_yet() -> None:
     scene = Scene({"p": 2}, {"e": 0, "f": 0})
     one = scene.ask("e")
     assert one.part
     scene.deliver(one)
     scene.end(scene.ask("e"), Fault.AUTH)
-    while True:
-        other = scene.ask("f")
-        scene.receive(other, 1.0)
-        if scene.fills(other):
-            break
-        scene.end(other)
+    other = filling(scene, "f")
     assert scene.reject(other, 0) is None
     scene.end(other)
+    (rejected,) = scene.take(BlockRejected)
+    assert isinstance(rejected, BlockRejected)
+    assert rejected.portions == (
+        Portion(one.part, "e"),
+        Portion(Span(one.part.end, MIB), "f"),
+    )
     assert not scene.is_dropped("f")
     again = scene.ask("f")
     assert again.part is None, "it is fetched again whole, from one endpoint"
+
+
+def filling(scene: Scene, endpoint: str) -> Request:
+    """An endpoint delivers the missing parts of a block; the request that brings the last."""
+    while True:
+        request = scene.ask(endpoint)
+        assert request.part
+        scene.receive(request, 1.0)
+        if scene.fills(request):
+            return request
+        scene.end(request)
 
 
 @pytest.mark.parametrize("awaited", [set(), {"p"}])
