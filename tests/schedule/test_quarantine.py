@@ -85,6 +85,14 @@ def test_a_portion_of_a_block_counts_like_a_whole_one() -> None:
     fetch_all(scene, "honest")
 
 
+def test_if_nobody_is_left_for_a_package_that_is_told_though_nothing_is_in_flight() -> None:
+    scene = scene_of({"p": 10}, {"only": 0})
+    for _ in range(POLICY.max_bad_blocks):
+        assert not scene.take(PackageExhausted)
+        scene.culprit_found("p", "only")
+    assert len(scene.take(PackageExhausted)) == 1
+
+
 def test_a_cheaper_endpoint_in_quarantine_keeps_no_work_from_others() -> None:
     scene = scene_of({"p": 10}, {"liar": 0, "costly": 1})
     assert scene.has_none("costly")
