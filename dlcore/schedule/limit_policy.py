@@ -84,17 +84,21 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         regrow_s: First wait between fruitless growths; each of them doubles it.
         max_regrow_s: The longest wait between fruitless growths.
         regrow_round_trips: The wait lasts at least this many round trips for each second of it.
-        harmful: Growth that leaves this share of the rate or less is taken back at once: ranges got
-            too short, or the server is overloaded.
-        regret_s: Fruitless growth stays this long. A lossy path shows by then that it was needed.
-        fell: A rate has fallen if it lost this share of the best, and `fell_noises`.
-        fell_noises: A change counts only if it is this many times the noise.
-        plain_noises: From this many times the noise on, one sample is enough to see a loss.
-        strikes: Growth may fail this often to bring a lost rate back; then the loss is believed.
+        harmful_below_share: Growth that leaves less than this share of the rate is taken back at
+            once: ranges got too short, or the server is overloaded.
+        keep_fruitless_s: Fruitless growth stays this long. A lossy path shows by then that it was
+            needed.
+        fall_share: A rate has fallen if it is below the best by more than this share of it, and by
+            more than `significant_noises`.
+        significant_noises: A smaller multiple of the noise is not taken for a change of the rate.
+        one_sample_noises: One sample is enough to see a loss of this many times the noise.
+        max_failed_recoveries: Once growth has failed this often to bring a lost rate back, the
+            lower rate counts as the best one.
         shrink: Factor of a probe down. Gentle, since the windows of the others grow back slowly.
         shrink_after_s: Shortest time between two probes down. None is begun in the last seconds of
             this length.
-        same: Losing up to this share of the rate, or up to the noise, counts as no loss.
+        negligible_loss_share: A probe down may cost up to this share of the rate, or up to the
+            noise: that counts as no loss.
 
         capped_bytes_per_s: Under a bandwidth cap, begin with one connection for this much of it.
         min_capped_bytes_per_s: Under a bandwidth cap, never have more than one connection for this
@@ -156,15 +160,15 @@ class LimitPolicy(msgspec.Struct, frozen=True):
     regrow_s: float = 1.0
     max_regrow_s: float = 32.0
     regrow_round_trips: float = 12.0
-    harmful: float = 0.7
-    regret_s: float = 2.0
-    fell: float = 0.06
-    fell_noises: float = 2.0
-    plain_noises: float = 5.0
-    strikes: int = 2
+    harmful_below_share: float = 0.7
+    keep_fruitless_s: float = 2.0
+    fall_share: float = 0.06
+    significant_noises: float = 2.0
+    one_sample_noises: float = 5.0
+    max_failed_recoveries: int = 2
     shrink: float = 0.9
     shrink_after_s: float = 3.0
-    same: float = 0.03
+    negligible_loss_share: float = 0.03
 
     capped_bytes_per_s: int = 256 << 10
     min_capped_bytes_per_s: int = 16 << 10

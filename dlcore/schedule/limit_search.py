@@ -33,11 +33,11 @@ from dlcore.schedule.throughput import ThroughputMeter, ThroughputSamples
 
 
 class State(Enum):
-    """What the latest change of the limit was for."""
+    """What is to be weighed once there are samples of the present limit."""
 
-    STEADY = auto()
-    GROWN = auto()
-    SHRUNK = auto()
+    STEADY = auto()  # nothing: the next thing is a probe
+    GROWN = auto()  # whether growth brought anything
+    SHRUNK = auto()  # whether a probe down cost anything
 
 
 class Level(NamedTuple):
@@ -67,11 +67,18 @@ class LimitSearch:
         self.limit = limit
         self._meter, self._samples, self._policy = meter, samples, policy
         self._state = State.STEADY
-        self._before = Level(limit, 0.0, False)  # the latest change
-        self._way_back: int | None = None  # where fruitless growth began, until it is taken back
-        self._best_bytes_per_s, self._strikes = 0.0, 0
-        self._regrow_s, self._grow_at_s = policy.regrow_s, 0.0
-        self._shrink_after_s, self._shrink_at_s = policy.shrink_after_s, 0.0
+        # What was delivered before the growth, or the probe down, that is weighed now.
+        self._level_before = Level(limit, 0.0, False)
+        # Fruitless growth is kept for some time; then probes down lead back to this limit, where
+        # it began. None: there is none to take back.
+        self._take_back_to: int | None = None
+        self._best_bytes_per_s = 0.0
+        self._failed_recoveries = 0  # growths in a row that did not bring the best rate back
+        # No probe up, and no probe down, is due before these times. The waits until the next ones
+        # double each time that a probe brought nothing.
+        self._grow_from_s, self._growth_wait_s = 0.0, policy.regrow_s
+        self._shrink_from_s, self._shrink_wait_s = 0.0, policy.shrink_after_s
+        # As of the latest `decide`: the most that is allowed, and whether the end is near.
         self._max_limit, self._is_ending = limit, False
 
     def begin(self, limit: int) -> None:
@@ -87,11 +94,11 @@ class LimitSearch:
         self.limit, self._state = limit, State.STEADY
         self._samples.forget()
         self._best_bytes_per_s = 0.0
-        self._regrow_s, self._grow_at_s = self._policy.regrow_s, 0.0
+        self._growth_wait_s, self._grow_from_s = self._policy.regrow_s, 0.0
 
     def back_off(self, limit: int, now_s: float) -> None:
         """The endpoint pushed back: only this many are left."""
-        self._best_bytes_per_s, self._strikes, self._way_back = 0.0, 0, None
+        self._best_bytes_per_s, self._failed_recoveries, self._take_back_to = 0.0, 0, None
         self._change(limit, State.STEADY, now_s)
 
     def decide(
@@ -108,7 +115,7 @@ class LimitSearch:
         """
         samples = self._samples
         level = Level(self.limit, samples.bytes_per_s, samples.is_queued or is_capped)
-        if self._is_drained(level) and not is_capped:
+        if self._has_drained(level) and not is_capped:
             level = level._replace(is_full=False)
         self._max_limit = max_limit
         self._is_ending = left_bytes < level.bytes_per_s * self._policy.shrink_after_s
@@ -119,7 +126,7 @@ class LimitSearch:
         elif self._state is State.SHRUNK:
             self._weigh_shrinking(level, now_s)
         elif samples.count >= self._policy.samples:
-            self._keep(level, now_s)
+            self._probe(level, now_s)
 
     @property
     def _is_near(self) -> bool:
@@ -140,33 +147,33 @@ class LimitSearch:
         if samples.count < policy.samples:
             return
         samples.end_startup()
-        self._rest(now_s, policy.shrink_after_s)
-        self._grow_at_s = now_s + policy.regrow_s
+        self._end_weighing(now_s, policy.shrink_after_s)
+        self._grow_from_s = now_s + policy.regrow_s
         if not (level.is_full or self._is_near):
             self._grow(level, now_s, max(policy.probe_up, policy.lossy_limit / self.limit))
 
-    def _keep(self, level: Level, now_s: float) -> None:
-        """It is time to try whether more or fewer do better."""
+    def _probe(self, level: Level, now_s: float) -> None:
+        """Try whether more or fewer connections do better, if it is time for that."""
         policy = self._policy
-        fell = self._fell(level)
+        has_lost_windows = self._has_lost_windows(level)
         if level.is_full:
             wait_s = policy.full_per_noise_s * self._samples.noise
-            self._grow_at_s = max(self._grow_at_s, now_s + wait_s)
+            self._grow_from_s = max(self._grow_from_s, now_s + wait_s)
         if self._samples.is_fresh:  # else more may be a burst, and less not the link's
             if level.is_full:
-                self._best_bytes_per_s, self._strikes = level.bytes_per_s, 0
+                self._best_bytes_per_s, self._failed_recoveries = level.bytes_per_s, 0
             self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
-        if not level.is_full and (fell or now_s >= self._grow_at_s):
-            factor = self._recovering(level) if fell else policy.probe_up
+        if not level.is_full and (has_lost_windows or now_s >= self._grow_from_s):
+            factor = self._recovery_factor(level) if has_lost_windows else policy.probe_up
             self._grow(level, now_s, policy.grow_near if self._is_near else factor)
-        elif self._is_ending or now_s < self._shrink_at_s:
+        elif self._is_ending or now_s < self._shrink_from_s:
             return  # near the end, fewer could not pay any more
-        elif self._way_back or level.is_full:
+        elif self._take_back_to or level.is_full:
             self._shrink(level, now_s)
 
     # More
 
-    def _recovering(self, level: Level) -> float:
+    def _recovery_factor(self, level: Level) -> float:
         """By how much to grow so that a lost rate comes back."""
         policy, lost = self._policy, self._best_bytes_per_s / level.bytes_per_s
         return max(policy.probe_up, min(policy.max_grow, lost), policy.lossy_limit / self.limit)
@@ -176,55 +183,63 @@ class LimitSearch:
         if self.limit < self._policy.initial_limit:  # shrinking had gone too far
             limit = min(limit, self._policy.initial_limit)
         if limit > self.limit:
-            self._before = level
+            self._level_before = level
             self._change(limit, State.GROWN, now_s)
 
     def _weigh_growth(self, level: Level, now_s: float) -> None:
+        """Go on growing, or stop, by the share of linear gain that the growth has brought."""
         policy = self._policy
-        grew = level.limit / self._before.limit - 1
-        more = level.bytes_per_s / self._before.bytes_per_s - 1
-        gain = more / grew if more > policy.fell_noises * self._samples.noise else 0.0
+        more_connections = level.limit / self._level_before.limit - 1
+        more_bytes = level.bytes_per_s / self._level_before.bytes_per_s - 1
+        is_significant = more_bytes > policy.significant_noises * self._samples.noise
+        gain = more_bytes / more_connections if is_significant else 0.0
         if self._samples.count < 2 and (gain < policy.proportional or self._is_near):
             return
         if gain < (policy.proportional if self._is_near else policy.fruitful):
-            self._regret(level, now_s)
+            self._weigh_fruitless_growth(level, now_s)
             return
-        self._rest(now_s, self._shrink_after_s)
-        self._regrow_s, self._strikes, self._way_back = policy.regrow_s, 0, None
+        self._end_weighing(now_s, self._shrink_wait_s)
+        self._growth_wait_s, self._failed_recoveries, self._take_back_to = policy.regrow_s, 0, None
         self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full:
             is_fast = gain >= policy.proportional and not self._is_near
             self._grow(level, now_s, policy.grow if is_fast else policy.probe_up)
 
-    def _regret(self, level: Level, now_s: float) -> None:
-        """Growth was fruitless: take it back, unless the rate is still less than it was."""
+    def _weigh_fruitless_growth(self, level: Level, now_s: float) -> None:
+        """Growth was fruitless: take it back, now if it did harm and else later.
+
+        If connections lost their windows meanwhile, growth alone brings the best rate back: it goes
+        on, until it has failed too often.
+        """
         policy = self._policy
         round_trips = max(1.0, policy.regrow_round_trips * self._meter.base_round_trip_s)
-        self._grow_at_s = now_s + self._regrow_s * round_trips
-        self._regrow_s = min(policy.max_regrow_s, 2 * self._regrow_s)
-        if self._is_near or level.bytes_per_s < policy.harmful * self._before.bytes_per_s:
+        self._grow_from_s = now_s + self._growth_wait_s * round_trips
+        self._growth_wait_s = min(policy.max_regrow_s, 2 * self._growth_wait_s)
+        is_harmful = level.bytes_per_s < policy.harmful_below_share * self._level_before.bytes_per_s
+        if self._is_near or is_harmful:
             self._best_bytes_per_s = 0.0
-            self._change(self._before.limit, State.STEADY, now_s)
+            self._change(self._level_before.limit, State.STEADY, now_s)
             return
-        self._way_back = self._way_back or self._before.limit
-        self._rest(now_s, policy.regret_s)
-        if not self._fell(level):
+        self._take_back_to = self._take_back_to or self._level_before.limit
+        self._end_weighing(now_s, policy.keep_fruitless_s)
+        if not self._has_lost_windows(level):
             return
-        self._strikes += 1
-        if self._strikes < policy.strikes:
-            self._grow(level, now_s, self._recovering(level))
+        self._failed_recoveries += 1
+        if self._failed_recoveries < policy.max_failed_recoveries:
+            self._grow(level, now_s, self._recovery_factor(level))
         else:
-            self._best_bytes_per_s, self._strikes = level.bytes_per_s, 0
+            self._best_bytes_per_s, self._failed_recoveries = level.bytes_per_s, 0
 
     # Fewer
 
     def _shrink(self, level: Level, now_s: float) -> None:
-        limit = max(self._way_back or self._min_limit, int(self.limit * self._policy.shrink))
+        """Probe down: back from fruitless growth, or to find fewer that deliver as much."""
+        limit = max(self._take_back_to or self._min_limit, int(self.limit * self._policy.shrink))
         if limit < self.limit:
-            self._before = level
+            self._level_before = level
             self._change(limit, State.SHRUNK, now_s)
         else:
-            self._way_back = None
+            self._take_back_to = None
 
     @property
     def _min_limit(self) -> int:
@@ -232,47 +247,58 @@ class LimitSearch:
         policy, meter = self._policy, self._meter
         if (meter.round_trip_s or 0.0) > policy.deep_queue * meter.base_round_trip_s:
             return policy.min_limit
-        can_be_told = policy.fell_noises * self._samples.noise < 1 - policy.shrink
+        can_be_told = policy.significant_noises * self._samples.noise < 1 - policy.shrink
         return policy.initial_limit if can_be_told else policy.min_noisy_limit
 
     def _weigh_shrinking(self, level: Level, now_s: float) -> None:
+        """Keep the lower limit if it cost nothing; else go back to the one before."""
         policy, noise = self._policy, self._samples.noise
-        lost = 1 - level.bytes_per_s / self._before.bytes_per_s
-        if self._samples.count < 2 and lost < max(policy.fell, policy.plain_noises * noise):
+        lost = 1 - level.bytes_per_s / self._level_before.bytes_per_s
+        is_obvious = lost >= max(policy.fall_share, policy.one_sample_noises * noise)
+        if self._samples.count < 2 and not is_obvious:
             return
-        if lost > max(policy.same, noise) or (self._before.is_full and not level.is_full):
-            self._way_back = None
-            self._shrink_after_s = min(policy.max_regrow_s, 2 * self._shrink_after_s)
-            self._change(self._before.limit, State.STEADY, now_s)
-            self._rest(now_s, self._shrink_after_s)
+        has_emptied_queue = self._level_before.is_full and not level.is_full
+        if has_emptied_queue or lost > max(policy.negligible_loss_share, noise):
+            self._take_back_to = None
+            self._shrink_wait_s = min(policy.max_regrow_s, 2 * self._shrink_wait_s)
+            self._change(self._level_before.limit, State.STEADY, now_s)
+            self._end_weighing(now_s, self._shrink_wait_s)
         else:
-            self._shrink_after_s = policy.shrink_after_s
-            self._rest(now_s, 0.0 if self._way_back else policy.shrink_after_s)
+            self._shrink_wait_s = policy.shrink_after_s
+            self._end_weighing(now_s, 0.0 if self._take_back_to else policy.shrink_after_s)
 
     # Either
 
-    def _fell(self, level: Level) -> bool:
-        """Whether connections seem to have lost their windows; near, they grow again at once."""
-        return self._is_less(level.bytes_per_s) and not (level.is_full or self._is_near)
+    def _has_lost_windows(self, level: Level) -> bool:
+        """Whether connections seem to have lost their windows.
 
-    def _is_drained(self, level: Level) -> bool:
-        """Whether the queue of earlier must be gone: no round trip is new, and the rate is less."""
+        In a local network windows grow again at once, so that needs no more connections.
+        """
+        return self._has_fallen(level.bytes_per_s) and not (level.is_full or self._is_near)
+
+    def _has_drained(self, level: Level) -> bool:
+        """Whether the queue that stood earlier must be gone, although no new round trip tells it.
+
+        The rate has fallen. A queue would have kept it up.
+        """
         samples, count = self._samples, self._policy.drained_samples
         if samples.is_fresh:
             return False
         if samples.is_startup:
-            return self._is_less(level.bytes_per_s)
-        return samples.count >= count and self._is_less(samples.highest_bytes_per_s(count))
+            return self._has_fallen(level.bytes_per_s)
+        return samples.count >= count and self._has_fallen(samples.highest_bytes_per_s(count))
 
-    def _is_less(self, bytes_per_s: float) -> bool:
+    def _has_fallen(self, bytes_per_s: float) -> bool:
         """Whether a rate is less than the best, and by more than noise."""
         policy = self._policy
-        kept = 1 - max(policy.fell, policy.fell_noises * self._samples.noise)
-        return bytes_per_s < kept * self._best_bytes_per_s
+        kept_share = 1 - max(policy.fall_share, policy.significant_noises * self._samples.noise)
+        return bytes_per_s < kept_share * self._best_bytes_per_s
 
     def _change(self, limit: int, state: State, now_s: float) -> None:
+        """Set the limit; earlier samples tell nothing about it."""
         self.limit, self._state = limit, state
         self._samples.settle(now_s)
 
-    def _rest(self, now_s: float, no_shrinking_s: float) -> None:
-        self._state, self._shrink_at_s = State.STEADY, now_s + no_shrinking_s
+    def _end_weighing(self, now_s: float, no_shrinking_s: float) -> None:
+        """The latest change is weighed: from now on probe, but not down for this many seconds."""
+        self._state, self._shrink_from_s = State.STEADY, now_s + no_shrinking_s

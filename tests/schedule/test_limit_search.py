@@ -190,7 +190,9 @@ def test_a_rate_that_growth_does_not_bring_back_is_believed() -> None:
         limit.received(1_000_000 if tick < 1200 else 750_000)
         limit.answered(0.05)
         counts.append(limit.update(tick * 0.05, counts[-1], is_light=False, left_bytes=MUCH))
-    assert max(counts[1200:]) <= POLICY.lossy_limit * POLICY.grow ** (POLICY.strikes - 1)
+    assert max(counts[1200:]) <= POLICY.lossy_limit * POLICY.grow ** (
+        POLICY.max_failed_recoveries - 1
+    )
     assert counts[-1] == counts[1200]
 
 
