@@ -80,14 +80,18 @@ class Eligibility:
             for other in self._endpoints.values()
         )
 
-    def avoids(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
-        """Whether an endpoint should leave a block to others, because it sent it wrong."""
+    def yields_as_culprit(
+        self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage
+    ) -> bool:
+        """Whether an endpoint sent a block wrong, and leaves it to one that has not yet."""
         culprits = block_map.served_bad(number) or ()
         index, _ = block_map.manifest.locate_block(number)
-        return self._leaves_to_others(endpoint, block_map.package, index, culprits)
+        return self._is_replaceable_culprit(endpoint, block_map.package, index, culprits)
 
-    def is_left_to(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
-        """Whether all cheaper endpoints sent a block wrong, so that this one serves it."""
+    def serves_after_cheaper(
+        self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage
+    ) -> bool:
+        """Whether an endpoint serves a block at any cost: all cheaper ones sent it wrong."""
         culprits = block_map.served_bad(number) or ()
         index, _ = block_map.manifest.locate_block(number)
         return (
@@ -100,10 +104,13 @@ class Eligibility:
             )
         )
 
-    def leaves_to_better(
+    def yields_on_trial(
         self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
     ) -> bool:
-        """Whether an endpoint is on trial, and one that is not may be asked for the object now."""
+        """Whether an endpoint on trial leaves an object to one that is not on trial.
+
+        It does if that one may be asked now.
+        """
         return endpoint.is_on_trial and self.has_other(endpoint, block_map, index, now_s)
 
     def has_other(
@@ -118,10 +125,14 @@ class Eligibility:
             for other in self._endpoints.values()
         )
 
-    def continues(
+    def should_continue(
         self, endpoint: Endpoint, block_map: BlockMap, split: SplitBlock, now_s: float
     ) -> bool:
-        """Whether an endpoint is the one to continue a split block."""
+        """Whether continuing a split block goes before all else that an endpoint may do.
+
+        It does for the endpoint that serves the block. Another one takes its place if the first may
+        not be asked for more now, or is on trial.
+        """
         if not self.may_continue(endpoint, block_map, split, now_s):
             return False
         server, index = self._endpoints[split.endpoint], split.blocks.object
@@ -136,9 +147,9 @@ class Eligibility:
     def may_continue(
         self, endpoint: Endpoint, block_map: BlockMap, split: SplitBlock, now_s: float
     ) -> bool:
-        """Whether an endpoint may continue a split block if it has nothing else to do."""
+        """Whether an endpoint with nothing else to do may continue a split block of another."""
         index = split.blocks.object
-        return self.may_serve(endpoint, block_map, index, now_s) and not self.leaves_to_better(
+        return self.may_serve(endpoint, block_map, index, now_s) and not self.yields_on_trial(
             endpoint, block_map, index, now_s
         )
 
@@ -165,12 +176,15 @@ class Eligibility:
         if server and self._endpoints[server].holds(block_map.package, index):
             return server == endpoint.name
         culprits = block_map.whole_objects.failed_servers(index)
-        return not self._leaves_to_others(endpoint, block_map.package, index, culprits)
+        return not self._is_replaceable_culprit(endpoint, block_map.package, index, culprits)
 
-    def _leaves_to_others(
+    def _is_replaceable_culprit(
         self, endpoint: Endpoint, package: str, index: ObjectIndex, culprits: Collection[str]
     ) -> bool:
-        """Whether the endpoint sent the object's bytes wrong, and another has not yet."""
+        """Whether the endpoint sent bytes of the object wrong, and another that holds it did not.
+
+        The culprits are all that sent those bytes wrong.
+        """
         return endpoint.name in culprits and any(
             name not in culprits and other.holds(package, index)
             for name, other in self._endpoints.items()

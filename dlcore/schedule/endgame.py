@@ -218,8 +218,8 @@ class Endgame:
         return (
             not is_tried
             and self._eligibility.may_serve(endpoint, block_map, index, now_s)
-            and not self._eligibility.avoids(endpoint, block_map, number)
-            and not self._eligibility.leaves_to_better(endpoint, block_map, index, now_s)
+            and not self._eligibility.yields_as_culprit(endpoint, block_map, number)
+            and not self._eligibility.yields_on_trial(endpoint, block_map, index, now_s)
             and not (
                 endpoint.heard_s <= item.heard_s
                 and item.endpoint is endpoint

@@ -69,7 +69,9 @@ class Picker:
             the endpoint can serve nothing that is missing.
         """
         for split in block_map.split_blocks:
-            if split.has_unasked and self._eligibility.continues(endpoint, block_map, split, now_s):
+            if split.has_unasked and self._eligibility.should_continue(
+                endpoint, block_map, split, now_s
+            ):
                 return self._cut(endpoint, block_map, split, length_bytes, now_s)
         block_bytes = block_map.manifest.block_bytes
         if not block_map.missing:
@@ -78,10 +80,10 @@ class Picker:
             return Shortage.MEMORY
         blocks = block_map.next_missing(
             lambda index: self._eligibility.may_serve(endpoint, block_map, index, now_s),
-            lambda number: self._eligibility.avoids(endpoint, block_map, number),
+            lambda number: self._eligibility.yields_as_culprit(endpoint, block_map, number),
             max(1, length_bytes // block_bytes),
         ) or block_map.next_rejected(
-            lambda number: self._eligibility.is_left_to(endpoint, block_map, number)
+            lambda number: self._eligibility.serves_after_cheaper(endpoint, block_map, number)
         )
         if blocks is None:
             return None
