@@ -141,7 +141,8 @@ class StepContent:
 
         Args:
             package_ids: What is wanted, in order.
-            waited: Told how long each package was waited for, those before it being there.
+            waited: Told of each package for how long it alone was waited for: the time since the
+                packages before it were there.
 
         Returns:
             Package id -> its folder, complete and verified.

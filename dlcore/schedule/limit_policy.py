@@ -46,8 +46,8 @@ class LimitPolicy(msgspec.Struct, frozen=True):
             a row were below the best rate. They span the time that a lost packet may hold up.
         max_off: A sample counts only if the number in flight differed from the limit by no more
             than this share.
-        max_off_startup: The same in slow start. More may differ, since connections are still being
-            opened.
+        max_off_startup: As `max_off`, in slow start. More may differ, since connections are still
+            being opened.
         max_doublings: Slow start is waited for up to 3.7 MB per round trip; later growth may be
             measured.
         rising: The rate grew by more than this factor: slow start goes on. Source: BBR's startup.
@@ -70,7 +70,7 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         min_limit: Not worth shrinking further: idle round trips would begin to show.
         deep_queue: Shrink below `initial_limit` only while round trips exceed the base by this
             factor: then the queue bridges what a missing connection leaves idle.
-        min_noisy_limit: The same where noise hides what a step down costs.
+        min_noisy_limit: As `min_limit`, where noise hides what a step down costs.
         lossy_limit: Slow start has ended without a queue, so packets are lost: go on with at least
             this many.
         probe_up: Usual factor of growth.

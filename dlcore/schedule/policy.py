@@ -85,7 +85,7 @@ class Policy(msgspec.Struct, frozen=True):
     # A request is raced if it needs this many times as long as its rival. Below that, the
     # probability that the bytes are wasted is too high.
     race_factor: float = 1.5
-    # The same where only a connection is lost, and no bytes.
+    # As `race_factor`, where help costs only a connection, and no bytes.
     part_factor: float = 1.25
     # How often the same block may be raced, or a request for it be cancelled because it was late.
     max_races: int = 2
@@ -120,10 +120,12 @@ class Policy(msgspec.Struct, frozen=True):
     max_backoff_s: float = 30.0
     # Failures in a row (connection, truncation, stall, 5xx) until an endpoint is dropped.
     max_failures: int = 6
-    # The same for stalls alone, each of which lasts as long as the time limit: three take a minute,
-    # which outlasts the restart of a router. Who sets a time limit for silence allows fewer.
+    # The same limit if the latest failure is a stall. Each stall lasts as long as the time limit
+    # for silence: three take a minute, which outlasts the restart of a router. Users who set that
+    # time limit want to hear of silence sooner, so the engine allows fewer stalls for them.
     max_stalls: int = 3
-    # The same for 429 and 503, which at least prove that the endpoint is there.
+    # Answers 429 and 503 in a row until an endpoint is dropped. More are allowed than failures,
+    # because they at least prove that the endpoint is there.
     max_busy_answers: int = 12
     # Responses to something that was not asked for, until the endpoint is dropped.
     max_wrong_answers: int = 2

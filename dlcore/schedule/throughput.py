@@ -194,7 +194,7 @@ class ThroughputSamples:
 
     @property
     def mean_bytes_per_s(self) -> float:
-        """The same over a longer time, all bursts included."""
+        """Mean rate of all samples: over a longer time than the others, bursts included."""
         return fmean(sample.bytes_per_s for sample in self._samples)
 
     @property

@@ -25,7 +25,8 @@ class BandwidthCaps:
     Args:
         clock_step_s: The step of the event loop's clock. No wait is shorter: asyncio takes what
             is due within a step as due now, so readers that wait for less would wake each other
-            until the clock moves. The time by which a wait is too long is credited (`BURST_S`).
+            until the clock moves. The time by which a wait is too long is credited
+            (`BURST_S` of `dlcore.schedule.token_bucket`).
     """
 
     def __init__(self, clock_step_s: float = CLOCK_STEP_S) -> None:
