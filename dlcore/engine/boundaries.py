@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from dlcore.abandonable import AbandonableThreads
 from dlcore.deployment import BoundarySettings, Place, Way, way_of
-from dlcore.engine.download.allowed import AllowedGroups
+from dlcore.engine.download.allowed import IN_A_MOMENT, NO_MORE, AllowedGroups
 from dlcore.engine.events import BoundaryChanged, Event, RunBegan
 from dlcore.machine import Machine, told
 from dlcore.waiting import cancel_and_wait
@@ -153,16 +153,16 @@ class Boundaries:
     def nothing_left(self, failing_s: float) -> float | None:
         """See `AllowedEndpoints`: the next groups are opened if their time has come."""
         if self._opening:
-            return 0.0
+            return IN_A_MOMENT
         if self._opened >= len(self._way.stages):
-            return None
+            return NO_MORE
         now_s = asyncio.get_running_loop().time()
         failing_s = min(failing_s, now_s - self._since_s)
         due = self._way.due(self._opened, failing_s, self._settings.fallback)
         if due > self._opened:
             # All that fails together shall open the next group once.
             self._opening = asyncio.get_running_loop().call_soon(self._open, due)
-            return 0.0
+            return IN_A_MOMENT
         wait_s = self._way.stages[self._opened].after_s - failing_s
         self._tell_waiting(wait_s)
         return wait_s

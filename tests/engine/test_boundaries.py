@@ -13,6 +13,7 @@ import pytest
 from dlcore.deployment import BoundaryGroup, BoundarySettings, Fallback, Place
 from dlcore.engine.boundaries import LOOK_EVERY_S, Boundaries, place_of
 from dlcore.engine.content import Content
+from dlcore.engine.download.allowed import IN_A_MOMENT, NO_MORE
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import BoundaryChanged
 from dlcore.errors import ExhaustedError, Fault
@@ -218,13 +219,13 @@ def test_packages_that_fail_together_open_one_group() -> None:
 
     async def main() -> None:
         await scene.boundaries.begin()
-        assert scene.boundaries.nothing_left(0.0) == 0.0
-        assert scene.boundaries.nothing_left(0.0) == 0.0
+        assert scene.boundaries.nothing_left(0.0) == IN_A_MOMENT
+        assert scene.boundaries.nothing_left(0.0) == IN_A_MOMENT
         await asyncio.sleep(1)
         assert scene.told() == [("began", ["branch"]), ("fallback", ["branch", "head office"])]
-        assert scene.boundaries.nothing_left(0.0) == 0.0
+        assert scene.boundaries.nothing_left(0.0) == IN_A_MOMENT
         await asyncio.sleep(1)
-        assert scene.boundaries.nothing_left(0.0) is None
+        assert scene.boundaries.nothing_left(0.0) is NO_MORE
 
     virtually(main())
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+NO_MORE: Final = None
+"""No other endpoint may be used later, as long as the machine stays where it is."""
+
+IN_A_MOMENT: Final = 0.0
+"""More endpoints may be used at once; they are asked for everything that is being fetched."""
 
 
 class AllowedGroups(msgspec.Struct, frozen=True):
@@ -37,7 +43,7 @@ class AllowedEndpoints(Protocol):
             failing_s: For how many seconds that has been so.
 
         Returns:
-            Seconds until more may be used; 0.0: more will be in a moment; None: there are no more.
+            Seconds until more may be used; or `IN_A_MOMENT`, or `NO_MORE`.
         """
         ...
 
@@ -59,7 +65,7 @@ class AllEndpoints:
 
     def nothing_left(self, failing_s: float) -> float | None:
         """There are no more."""
-        return None
+        return NO_MORE
 
     def obstacle(self) -> str:
         """There is none."""

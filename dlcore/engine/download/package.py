@@ -103,11 +103,12 @@ class PackageDownload:
         """An endpoint failed to serve some of it, or to locate it."""
         self._failures[endpoint] = error
 
-    def begin_attempt(self, now_s: float) -> tuple[int, float]:
-        """No endpoint is left for it.
+    def note_exhausted(self, now_s: float) -> tuple[int, float]:
+        """Note that no endpoint is left for it.
 
         Returns:
-            How often that has been so, and for how many seconds nothing of it has arrived.
+            How often none was left, with this time; and for how many seconds nothing of it has
+            arrived.
         """
         self._attempts += 1
         return self._attempts, self.failing_s(now_s)

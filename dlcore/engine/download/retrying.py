@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from dlcore.engine.download.allowed import AllowedEndpoints
+from dlcore.engine.download.allowed import IN_A_MOMENT, NO_MORE, AllowedEndpoints
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.patch_names import package_of
@@ -90,7 +90,7 @@ class Retrying:
             self._allowed.obstacle(),
             is_away=self._allowed.has_others(),
         )
-        attempt, failing_s = package.begin_attempt(self._now_s())
+        attempt, failing_s = package.note_exhausted(self._now_s())
         wait_s = self._retry.wait_s(attempt, failing_s, self._random())
         if wait_s is not None and self._can_help(package, error):
             self._tell_retry(package, attempt, wait_s, failing_s)
@@ -109,7 +109,11 @@ class Retrying:
         return error.may_pass
 
     def _is_here(self, package: PackageDownload) -> bool:
-        """Whether all was found on disk; the scheduler left to requests what they were fetching."""
+        """Whether all of it is on disk after all.
+
+        What was found there while a request was fetching it, the scheduler left to that request.
+        The request may have failed since, so all that is there is told again.
+        """
         here = [BlockInPackage(number) for number, has in enumerate(package.partial.have) if has]
         events = self._scheduler.found(package.package_id, here)
         self._apply(events)
@@ -117,17 +121,24 @@ class Retrying:
 
     def _awaits_fallback(self, package: PackageDownload) -> bool:
         """Whether other endpoints may be used for it later; those of now are asked meanwhile."""
-        wait_s = self._allowed.nothing_left(package.failing_s(self._now_s()))
-        if wait_s:  # else a new search follows, or there are no others
+        wait_s = self._until_others_s(package)
+        if wait_s is NO_MORE:
+            return False
+        if wait_s != IN_A_MOMENT:
             self._tasks.spawn(self._await_fallback(package, min(wait_s, FALLBACK_LOOK_S)))
-        return wait_s is not None
+        return True
 
     async def _await_fallback(self, package: PackageDownload, wait_s: float) -> None:
+        """Ask the endpoints of now again after some time, unless others are asked then anyway."""
         await asyncio.sleep(wait_s)
         is_open = not self._is_finished(package.package_id) and not package.has_failed
-        if is_open and self._allowed.nothing_left(package.failing_s(self._now_s())) != 0.0:
+        if is_open and self._until_others_s(package) != IN_A_MOMENT:
             self._apply(self._scheduler.retry(package.package_id))
             await self._search(package)
+
+    def _until_others_s(self, package: PackageDownload) -> float | None:
+        """See `AllowedEndpoints.nothing_left`."""
+        return self._allowed.nothing_left(package.failing_s(self._now_s()))
 
     def _tell_retry(
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float

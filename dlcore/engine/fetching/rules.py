@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dlcore.deployment import BandwidthSchedule, Deployment
 from dlcore.engine.boundaries import Boundaries
-from dlcore.engine.download.allowed import AllowedEndpoints, AllowedGroups
+from dlcore.engine.download.allowed import NO_MORE, AllowedEndpoints, AllowedGroups
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.events import Event
 from dlcore.engine.traffic import Traffic
@@ -88,7 +88,7 @@ class _AfterFallback:
 
     def nothing_left(self, failing_s: float) -> float | None:
         """There are no more."""
-        return None
+        return NO_MORE
 
     def obstacle(self) -> str:
         """Why no endpoint may be used here."""
