@@ -48,6 +48,17 @@ Tell = Callable[[EndpointChange, str, Fault | None], None]
 class CircuitBreaker:
     """Decides whether one endpoint may be asked.
 
+    No field holds the state. It follows from what was counted, and from the time:
+
+    * *dropped* if `dropped_for` is set: nothing is asked until `reset`;
+    * *open* while `resume_at_s` is yet to come: nothing is asked;
+    * *half-open* after that, as long as `max_trials` is 1: one request tries the endpoint;
+    * *closed* in all other cases. Right after a first failure, `max_trials` still bounds how many
+      requests may try the endpoint.
+
+    A quarantine (`is_quarantined`) is independent of these. So is silence, which `Endpoint` notes:
+    while no byte comes from the endpoint, only one request at a time tries it.
+
     Args:
         policy: How many failures are allowed, and how long a back-off lasts.
         tell: Hears what was decided.
@@ -132,12 +143,12 @@ class CircuitBreaker:
             until_s = now_s + retry_after_s
             self._asked_for_time_until_s = max(self._asked_for_time_until_s, until_s)
         if fault in HOPELESS:
-            self._drop(EndpointChange.DROPPED, fault, DESCRIPTIONS[fault])
+            self._drop(fault, DESCRIPTIONS[fault])
         elif fault in WRONG_ANSWERS:
             self._wrong_answers += 1
             if self._wrong_answers >= self._policy.max_wrong_answers:
                 reason = f"{DESCRIPTIONS[fault]}, {self._wrong_answers} times"
-                self._drop(EndpointChange.DROPPED, fault, reason)
+                self._drop(fault, reason)
         elif fault is Fault.CORRUPT:
             self._served_wrong(is_new_object=is_new)
         elif fault not in HARMLESS:
@@ -146,9 +157,9 @@ class CircuitBreaker:
             # The first failure since a success is tried again at once, unless a wait was asked for.
             if retry_after_s is not None or (is_new and not was_proven):
                 if in_a_row >= max_in_a_row:
-                    reason = f"{DESCRIPTIONS[fault]}, {in_a_row} times in a row"
-                    self._drop(EndpointChange.DROPPED, fault, reason)
-                self._back_off(fault, in_a_row, now_s, retry_after_s or 0.0, jitter)
+                    self._drop(fault, f"{DESCRIPTIONS[fault]}, {in_a_row} times in a row")
+                else:
+                    self._back_off(fault, in_a_row, now_s, retry_after_s or 0.0, jitter)
 
     def reset(self) -> None:
         """Ask a dropped endpoint again, but not before the time that it asked for.
@@ -173,7 +184,7 @@ class CircuitBreaker:
         wrong = self._wrong_objects
         if wrong >= self._policy.max_wrong_objects and wrong > self._good_blocks:
             reason = f"{wrong} objects wrong, and only {self._good_blocks} good blocks"
-            self._drop(EndpointChange.DROPPED, Fault.CORRUPT, reason)
+            self._drop(Fault.CORRUPT, reason)
 
     def _count(self, fault: Fault, is_new: bool) -> tuple[int, int]:
         """Count a failure; returns how many there are in a row now, and how many are allowed."""
@@ -202,7 +213,7 @@ class CircuitBreaker:
             reason = f"{DESCRIPTIONS[fault]}, {in_a_row} in a row; asked again in {wait_s:.1f} s"
             self._tell(EndpointChange.BACKED_OFF, reason, fault)
 
-    def _drop(self, change: EndpointChange, fault: Fault, reason: str) -> None:
+    def _drop(self, fault: Fault, reason: str) -> None:
         if not self._dropped_for:
-            self._tell(change, reason, fault)
+            self._tell(EndpointChange.DROPPED, reason, fault)
         self._dropped_for = fault
