@@ -8,8 +8,8 @@ WORDS = 0.6
 """How alike words must be: `difflib`'s own measure, 1.0 for the same."""
 
 IDS = 0.85
-"""The same for package ids, whose beginnings are alike anyway: one character differs, or two are
-exchanged."""
+"""How alike package ids must be. Their beginnings are alike anyway, so at most one character may
+differ, or two be exchanged."""
 
 
 def nearest(given: str, known: Iterable[str], *, alike: float = WORDS) -> str:

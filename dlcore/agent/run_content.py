@@ -41,7 +41,7 @@ class AgentRunContent:
         agent: Open.
         state: The state directory that the agent owns.
         library: The catalog that the run began with.
-        pin: The same catalog, as it was kept.
+        pin: That catalog, as the run keeps it.
         tell: Hears of events.
         policy: How long to wait for an agent that is away.
     """

@@ -231,7 +231,7 @@ class Deployment(msgspec.Struct, frozen=True):
     packages: dict[str, StatedPackage] = {}
 
     def with_seeds(self, seeds: Sequence[Path]) -> Deployment:
-        """The same with more folders whose files are taken over (`CacheSettings.seeds`)."""
+        """This deployment with more folders whose files are taken over (`CacheSettings.seeds`)."""
         more = (*self.cache.seeds, *(str(seed.absolute()) for seed in seeds))
         cache = msgspec.structs.replace(self.cache, seeds=more)
         return msgspec.structs.replace(self, cache=cache)

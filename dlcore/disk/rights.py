@@ -46,7 +46,7 @@ def give_rights(fd: int, path: Path, right: Right) -> None:
 
     Args:
         fd: The file.
-        path: The same.
+        path: Its path.
         right: Of `Rights.files`.
 
     Raises:

@@ -301,7 +301,7 @@ def move(
         target: Its new name.
         source_parent: Descriptor of the folder that ``source`` is relative to. None for the
             current one; on Windows always.
-        target_parent: The same for ``target``.
+        target_parent: Descriptor of the folder that ``target`` is relative to, likewise.
     """
     if sys.platform == "win32":
         held_files.move(Path(source), Path(target))
@@ -323,7 +323,7 @@ def link(
         target: Its new name, which is free.
         source_parent: Descriptor of the folder that ``source`` is relative to. None for the
             current one; on Windows always.
-        target_parent: The same for ``target``.
+        target_parent: Descriptor of the folder that ``target`` is relative to, likewise.
     """
     if sys.platform == "win32":
         os.link(source, target)

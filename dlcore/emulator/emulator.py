@@ -148,17 +148,17 @@ class Emulator:
 
     @property
     def windows_dp_url(self) -> str:
-        """The same of the distribution point with Windows authentication."""
+        """The URL of the distribution point with Windows authentication."""
         return self._dp_url("windows_dp", "https")
 
     @property
     def certificate_dp_url(self) -> str:
-        """The same of the distribution point that demands a client certificate."""
+        """The URL of the distribution point that demands a client certificate."""
         return self._dp_url("certificate_dp", "https")
 
     @property
     def library_url(self) -> str:
-        """The same of the content library, if there is one."""
+        """The URL of the content library, if there is one."""
         return self._dp_url("library", "https")
 
     @property

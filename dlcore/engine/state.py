@@ -165,7 +165,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         wasted_bytes: Of those received, the ones that turned out not to be needed.
         endpoints: What each endpoint did.
         reused_bytes: Verified bytes found on disk that the run had not received before.
-        found_bytes: The same by package, as far as this dlcore has counted them.
+        found_bytes: ``reused_bytes`` by package, as far as this dlcore has counted them.
         patched_bytes: Verified bytes that patches made of older files.
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when, without the time between restarts.

@@ -111,8 +111,9 @@ class Core(Protocol):
             ValueError: A run is inconsistent: block_bytes is less than 1, the digests are not 32
                 bytes a block, or the extents are not as long as the data. The caller's fault;
                 nothing was written.
-            OverflowError: A descriptor, offset or length is out of range. The same.
-            BufferError: A buffer is not contiguous. The same.
+            OverflowError: A descriptor, offset or length is out of range. The caller's fault;
+                nothing was written.
+            BufferError: A buffer is not contiguous. The caller's fault; nothing was written.
         """
 
 

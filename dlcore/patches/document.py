@@ -91,7 +91,7 @@ class PatchList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
         return self.selected(range(len(self.objects)))
 
     def selected(self, objects: Collection[int]) -> Manifest:
-        """The same with only some of the objects."""
+        """What is fetched if only some of the objects are wanted; see `content`."""
         kept = sorted(set(objects))
         place = {index: number for number, index in enumerate(kept)}
         files = [

@@ -55,7 +55,7 @@ class StepExecutors:
         return await executor.run(job)
 
     def with_executors(self, executors: Mapping[str, Executor]) -> StepExecutors:
-        """The same, with other executors for some step types."""
+        """These executors, with other ones for some step types."""
         return StepExecutors({**self._executors, **executors})
 
 

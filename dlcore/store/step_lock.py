@@ -103,7 +103,7 @@ def check_no_step_works(state: Path, folder: PrivateFolder, beside: str) -> None
 
     Args:
         state: The state directory, absolute.
-        folder: The same, to be read.
+        folder: The state directory, open for reading.
         beside: Name of the lock. If this process holds it, no step begins meanwhile; else, the one
             that works now is found.
 

@@ -102,7 +102,8 @@ class StepType(msgspec.Struct, frozen=True):
         success_codes: Exit codes that count as success where an export names none.
         simulated: Variables and the values that they have after it succeeded, where they do not
             depend on the machine.
-        simulated_if: The same by the name of a parameter, if that parameter is true.
+        simulated_if: Parameter -> variables and values that come on top of ``simulated`` if the
+            parameter is true.
         content_note: Why its content, or some of it, cannot be told from the sequence alone, and
             what would be needed; empty if it can be told.
         noted_if: Parameters of which one must have a value for ``content_note`` to be right; empty

@@ -291,11 +291,11 @@ class Downloads:
 
     @property
     def reused_bytes_by_package(self) -> Mapping[str, int]:
-        """The same by package."""
+        """Verified bytes that were on disk when their packages were begun, by package."""
         return self._packages.reused_bytes
 
     def reused_bytes_of(self, package_id: str) -> int:
-        """The same of one package; 0 if it was not begun."""
+        """Verified bytes of one package that were on disk when it was begun; 0 if it was not."""
         return self._packages.reused_bytes.get(package_id, 0)
 
     @property

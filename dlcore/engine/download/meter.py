@@ -94,14 +94,14 @@ class Meter:
 
     Attributes:
         received_bytes: Payload bytes received, by package.
-        by_endpoint: The same, by endpoint.
-        by_package: The same, by package and endpoint.
+        by_endpoint: Payload bytes received, by endpoint.
+        by_package: Payload bytes received, by package and endpoint.
         connections: Of each endpoint, how many requests are in flight, and for how long.
         faults: Of each endpoint, how often which fault occurred.
         back_offs: Of each endpoint, for how long it was not asked after failures.
         failed_s: Of each endpoint, seconds that its failed requests took.
         rejected_bytes: Bytes received that did not match their digest.
-        rejected_by_endpoint: The same, by endpoint, where it is known who is to blame.
+        rejected_by_endpoint: The rejected bytes whose sender is known, by endpoint.
         arrivals: How much had arrived when.
     """
 

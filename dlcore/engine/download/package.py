@@ -41,7 +41,7 @@ class PackageDownload:
         is_hint: Whether it is only to save fetching something else.
 
     Attributes:
-        is_hint: The same.
+        is_hint: Whether it is only to save fetching something else.
     """
 
     def __init__(

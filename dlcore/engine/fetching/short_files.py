@@ -102,7 +102,7 @@ class ShortFiles:
 
         Args:
             item: What the user names.
-            wanted: The same, without a user in its URL.
+            wanted: What the user names, without a user in its URL.
             urls: Asks its server.
 
         Raises:

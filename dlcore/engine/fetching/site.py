@@ -84,7 +84,7 @@ class NamedSite(NamedTuple):
 
 
 class Site:
-    """The same, opened when it is needed.
+    """The site that the user names, opened when it is needed.
 
     Args:
         named: What the user says.

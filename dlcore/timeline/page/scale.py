@@ -49,7 +49,7 @@ class Scale:
         return min(1.0, max(0.0, at_s / self.length_s))
 
     def percent(self, at_s: float) -> str:
-        """The same as SVG takes it."""
+        """Where a moment is, as a percentage for SVG."""
         return f"{100 * self.share(at_s):.3f}%"
 
     def width(self, begin_s: float, end_s: float) -> str:

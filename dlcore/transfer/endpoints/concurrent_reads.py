@@ -37,7 +37,7 @@ class ReadBudget:
         policy: Gives the limits on buffers and on one range.
 
     Attributes:
-        policy: The same.
+        policy: The limits on buffers and on one range.
     """
 
     def __init__(self, max_reads: int, policy: TransferPolicy) -> None:

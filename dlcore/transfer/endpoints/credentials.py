@@ -46,7 +46,10 @@ def secret_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None
 
 
 def password_of(endpoint: str, what: str, *, file: str, env: str) -> Secret | None:
-    """The same for a password or passphrase, which may have spaces and letters of any alphabet.
+    """Make the reader of a password or passphrase; None if neither place is named.
+
+    Unlike other secrets, it may have spaces and letters of any alphabet. The arguments are those of
+    `secret_of`.
 
     Raises:
         ConfigError: Both places are named.

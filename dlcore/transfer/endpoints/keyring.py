@@ -46,7 +46,7 @@ class Keyring:
         script_url: URL of the proxy script that the system's settings name; None: as they say.
 
     Attributes:
-        policy: The same.
+        policy: Times and limits of the connections that are opened here.
 
     Raises:
         ConfigError: The settings cannot be used.

@@ -20,7 +20,7 @@ class PackagePlacement:
     Args:
         held: Indices of the manifest's objects that can be read.
         read: Reads a span of one of them.
-        read_from_beginning: The same, where the server may send the object from its beginning;
+        read_from_beginning: Reads a span where the server may send the object from its beginning;
             None if the servers of this kind send parts.
         sends_ranges: Whether the server sends parts, as far as is known.
     """

@@ -76,8 +76,8 @@ class ConnectionLogin:
         side: Whether it is a server or a proxy.
 
     Attributes:
-        origin: The same.
-        side: The same.
+        origin: The only server that anything is shown to.
+        side: Whether it is a server or a proxy.
     """
 
     def __init__(

@@ -90,11 +90,11 @@ class Handshake(Generic[A]):
         policy: Times and limits.
 
     Attributes:
-        side: The same.
-        endpoint: The same.
-        request: The same.
-        pin: The same.
-        accounts: The same.
+        side: Who wants the login.
+        endpoint: Name of the endpoint, for errors.
+        request: Method and redacted URL, for errors.
+        pin: The connection.
+        accounts: What other servers have said of accounts.
         has_answered_challenge: Whether a token was sent that proves the password.
     """
 
@@ -144,7 +144,7 @@ class Handshake(Generic[A]):
         Raises:
             ContextError: There is nothing to log in with.
             AuthError: It does not end, or the server cannot prove that it knows the login.
-            ProxyAuthError: The same of a proxy.
+            ProxyAuthError: It does not end, or the proxy cannot prove that it knows the login.
             TransferError: What ``send`` raised.
         """
         self.has_answered_challenge = False

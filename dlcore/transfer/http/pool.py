@@ -57,7 +57,7 @@ class ConnectionPool:
         policy: Times and limits, for this pool and for all that use it.
 
     Attributes:
-        policy: The same.
+        policy: Times and limits, for this pool and for all that use it.
         observe: Is told of each exchange; None: nobody is.
         accounts: What servers have said of accounts of Windows.
         windows: How much the servers of each endpoint may have under way.

@@ -80,7 +80,7 @@ class Proxies:
         unused_script: The system's script and why it is not used, for people; empty for none.
 
     Attributes:
-        unused_script: The same.
+        unused_script: The system's script and why it is not used, for people; empty for none.
 
     Raises:
         ConfigError: The URL is not that of a proxy.

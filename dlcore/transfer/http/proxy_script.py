@@ -81,7 +81,7 @@ class ProxyScript:
         now_s: Monotonic seconds.
 
     Attributes:
-        shown: The same.
+        shown: Its URL, for messages.
     """
 
     def __init__(

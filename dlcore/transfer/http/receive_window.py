@@ -66,7 +66,7 @@ class ReceiveWindow:
         can_measure: Whether this system tells round trips, and bounds a window exactly.
 
     Attributes:
-        can_measure: The same.
+        can_measure: Whether this system tells round trips, and bounds a window exactly.
     """
 
     def __init__(self, *, can_measure: bool = sys.platform == "linux") -> None:
