@@ -136,8 +136,16 @@ class ConnectionLogin:
         """
         taken = pin or self._pins.take()
         handshake = Handshake(
-            *(self.side, endpoint, request, self._host, taken, send, accounts),
-            *(self._make_context, self._threads, self._policy),
+            side=self.side,
+            endpoint=endpoint,
+            request=request,
+            host=self._host,
+            pin=taken,
+            send=send,
+            accounts=accounts,
+            make_context=self._make_context,
+            threads=self._threads,
+            policy=self._policy,
         )
         if pin:
             return await self._response(handshake, is_shared=is_shared), _nothing
@@ -151,20 +159,23 @@ class ConnectionLogin:
 
     async def _response(self, handshake: Handshake[A], *, is_shared: bool) -> A:
         accepted = self._accepted
-        is_bindable = self.origin[0] == "http" or handshake.pin.certificate is not None
-        if self._is_for_each_request and accepted and is_bindable:
+        # Over TLS the first token is tied to the server's certificate (`channel_binding`). That is
+        # not known before the connection is open, so the first request there goes without a login.
+        can_bind = self.origin[0] == "http" or handshake.pin.certificate is not None
+        if self._is_for_each_request and accepted and can_bind:
             return await self._log_in(handshake, accepted.scheme)
         response = await handshake.without_login()
+        was_authenticated = handshake.pin.is_authenticated
         if response.status != self.side.status:
-            if handshake.pin.is_authenticated:
+            if was_authenticated:
                 self._repeated = 0
             return response
-        was_authenticated = handshake.pin.is_authenticated
         scheme = self._scheme(handshake, response, is_shared=is_shared)
         await handshake.drain(response)
         response = await self._log_in(handshake, scheme)
         keeps = response.headers.get("Persistent-Auth", "").strip().lower()
-        self._repeated = self._repeated + 1 if was_authenticated else self._repeated
+        if was_authenticated:
+            self._repeated += 1
         self._is_for_each_request |= self._repeated >= MAX_REPEATED or keeps == "false"
         return response
 

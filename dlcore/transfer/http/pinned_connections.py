@@ -137,7 +137,10 @@ class PinnedRequest(aiohttp.ClientRequest):
     def connection_key(self) -> ConnectionKey:
         """What tells apart connections that must not serve each other's requests."""
         key = super().connection_key
-        # A number could be that of other headers; two pins are never equal.
+        # aiohttp compares and hashes the whole key, and has no field for what its users add to it.
+        # `proxy_headers_hash` is free: it has a value only with `proxy_headers`, which dlcore never
+        # gives. The pin itself stands there, and not a number made of it, which could be that of
+        # another pin; two pins are never equal.
         return key._replace(proxy_headers_hash=cast("Any", self.pin)) if self.pin else key
 
 
