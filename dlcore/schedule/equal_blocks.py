@@ -139,7 +139,7 @@ class EqualBlocks:
         self._rank = rank
         self._is_continued = is_continued
         self._tell = tell
-        self._holders: dict[bytes, BlockMap] = {}  # whose block first had a digest
+        self._first_with: dict[bytes, BlockMap] = {}  # the first package with a digest
         self._groups: dict[bytes, Group] = {}  # of the digests that several blocks have
         self._shared: dict[BlockMap, dict[BlockInPackage, Group]] = {}
         self._changed: dict[Group, None] = {}
@@ -148,24 +148,28 @@ class EqualBlocks:
     # What happens
 
     def add(self, block_map: BlockMap) -> None:
-        """A package is wanted."""
+        """A package is wanted.
+
+        A digest gets its group when a second block has it. Then the first one joins as well: it is
+        found among the digests of its package, which are walked once for all of its new groups.
+        """
         shared: dict[BlockInPackage, Group] = {}
         self._shared[block_map] = shared
         block_map.watch(shared, partial_of(self._note, block_map))
-        met: dict[BlockMap, dict[bytes, Group]] = {}
+        new_groups: dict[BlockMap, dict[bytes, Group]] = {}  # by the package that has the first
         for number, digest in _digests(block_map.manifest):
-            if known := self._groups.get(digest):
-                self._join(known, block_map, number)
-            elif holder := self._holders.get(digest):
-                new = self._groups[digest] = Group()
-                self._join(new, block_map, number)
-                met.setdefault(holder, {})[digest] = new
+            if group := self._groups.get(digest):
+                self._join(group, block_map, number)
+            elif first := self._first_with.get(digest):
+                group = self._groups[digest] = Group()
+                self._join(group, block_map, number)
+                new_groups.setdefault(first, {})[digest] = group
             else:
-                self._holders[digest] = block_map
-        for holder, groups in met.items():
-            for number, digest in _digests(holder.manifest):
-                if met_group := groups.get(digest):
-                    self._join(met_group, holder, number)
+                self._first_with[digest] = block_map
+        for first, groups in new_groups.items():
+            for number, digest in _digests(first.manifest):
+                if group := groups.get(digest):
+                    self._join(group, first, number)
 
     def remove(self, block_map: BlockMap) -> None:
         """A package is complete, or not wanted any more."""
@@ -174,8 +178,8 @@ class EqualBlocks:
             self._changed[group] = None
         block_map.watch({}, lambda _: None)
         for _, digest in _digests(block_map.manifest):
-            if self._holders.get(digest) is block_map:
-                del self._holders[digest]
+            if self._first_with.get(digest) is block_map:
+                del self._first_with[digest]
             left = self._groups.get(digest)
             if left and left.is_empty:
                 del self._groups[digest]

@@ -92,24 +92,14 @@ class RequestFetcher:
         request = receiver.request
         receiver.package.note_asked(request.endpoint)
         ask_for(request.package)
-        began_s = self._now_s()
-        self._meter.request_began(request.endpoint, began_s)
         is_filled = False
         try:
-            try:
-                await receiver.receive()
-            finally:
-                self._meter.request_ended(request.endpoint, self._now_s())
-            if receiver.error and receiver.error.fault is not Fault.NO_RANGES:
-                self._meter.request_failed(request.endpoint, self._now_s() - began_s)
+            await self._receive(receiver)
             if receiver.outcome is not Outcome.FAILED:
                 is_filled = self._note_arrival(receiver)
                 connection_freed()
         finally:
-            try:
-                await self._finish(receiver, is_filled=is_filled)
-            finally:
-                self._reporter.ended(receiver)
+            await self._end(receiver, is_filled=is_filled)
 
     def drop(self, package_id: str, block: BlockRange) -> None:
         """A block is not fetched in parts any more, and none of them is in flight."""
@@ -142,6 +132,17 @@ class RequestFetcher:
         else:
             self._split_blocks.drop(_key(package, one))
 
+    async def _receive(self, receiver: Receiver) -> None:
+        """Receive a request, and count how long that took."""
+        endpoint, began_s = receiver.request.endpoint, self._now_s()
+        self._meter.request_began(endpoint, began_s)
+        try:
+            await receiver.receive()
+        finally:
+            self._meter.request_ended(endpoint, self._now_s())
+        if receiver.error and receiver.error.fault is not Fault.NO_RANGES:
+            self._meter.request_failed(endpoint, self._now_s() - began_s)
+
     def _note_arrival(self, receiver: Receiver) -> bool:
         """Report what has arrived; whether a split block is whole with it."""
         sink, request = receiver.sink, receiver.request
@@ -151,6 +152,13 @@ class RequestFetcher:
             receiver.lost_part()
             return False
         return self._reporter.arrived(request)
+
+    async def _end(self, receiver: Receiver, *, is_filled: bool) -> None:
+        """Finish a request, and report its end whatever becomes of that."""
+        try:
+            await self._finish(receiver, is_filled=is_filled)
+        finally:
+            self._reporter.ended(receiver)
 
     async def _finish(self, receiver: Receiver, *, is_filled: bool) -> None:
         """Verify what has arrived and is not verified; give back all buffers."""
