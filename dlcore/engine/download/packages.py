@@ -110,7 +110,18 @@ class Packages:
         forget_buffers: Callable[[str], None],
         refill: Callable[[], None],
     ) -> None:
-        """Say how to carry out events, free a package's buffers, and wake the connections."""
+        """Connect the packages with what fetches them.
+
+        Both need each other, so one has to be there first: `Decisions` reports to the packages what
+        they come to, and the packages tell the scheduler what they want, whose events `Connections`
+        hands to `Decisions`. Call it before the first package is begun; until then events go
+        nowhere.
+
+        Args:
+            apply: Carries out the scheduler's events.
+            forget_buffers: Frees the buffers of a package.
+            refill: Wakes the connections.
+        """
         self._apply, self._forget_buffers, self._refill = apply, forget_buffers, refill
         self._retrying.connect(apply, forget_buffers)
 

@@ -74,7 +74,12 @@ class Retrying:
     def connect(
         self, apply: Callable[[Events], None], forget_buffers: Callable[[str], None]
     ) -> None:
-        """Say how to carry out events, and how to free a package's buffers."""
+        """Connect it with what fetches the packages; see `Packages.connect` for why so late.
+
+        Args:
+            apply: Carries out the scheduler's events.
+            forget_buffers: Frees the buffers of a package.
+        """
         self._apply, self._forget_buffers = apply, forget_buffers
 
     def exhausted(self, package: PackageDownload, event: PackageExhausted) -> None:
