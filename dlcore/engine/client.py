@@ -128,12 +128,18 @@ class Client:
         self.store = Store.look(state)
         self.endpoints = self._opened.all
         self.boundaries = Boundaries(
-            *(deployment.boundary, self.machine, lambda event: self.bus.emit(event)),
-            {each.name: each.cost for each in deployment.endpoints},
+            deployment.boundary,
+            self.machine,
+            tell=lambda event: self.bus.emit(event),
+            costs={each.name: each.cost for each in deployment.endpoints},
         )
         self.catalogs = Catalogs(
-            *(deployment, state, self.endpoints),
-            *(lambda event: self.bus.emit(event), self._patience, self.boundaries),
+            deployment,
+            state,
+            self.endpoints,
+            tell=lambda event: self.bus.emit(event),
+            policy=self._patience,
+            allowed=self.boundaries,
         )
 
     @classmethod

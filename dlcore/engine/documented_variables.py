@@ -192,9 +192,13 @@ _PARAMETER = {
 
 def _rows() -> Iterator[DocumentedVariable]:
     tables = (
-        *((Use.START, _START), (Use.STEP, _STEP), (Use.CONTENT, _CONTENT)),
-        *((Use.RESULT, _RESULT), (Use.PARAMETER, _PARAMETER)),
-        *((Use.SETTING, _SETTING), (Use.NO_EFFECT, _NO_EFFECT)),
+        (Use.START, _START),
+        (Use.STEP, _STEP),
+        (Use.CONTENT, _CONTENT),
+        (Use.RESULT, _RESULT),
+        (Use.PARAMETER, _PARAMETER),
+        (Use.SETTING, _SETTING),
+        (Use.NO_EFFECT, _NO_EFFECT),
     )
     for use, table in tables:
         for names, note in table.items():

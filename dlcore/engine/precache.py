@@ -261,7 +261,10 @@ class _Precache:
         there_bytes = self._content.downloads.verified_bytes(package_id, total)
         if package_id in self._ready:
             return PrecachedPackage(
-                *(package_id, version, total, total),
+                package=package_id,
+                version=version,
+                content_bytes=total,
+                verified_bytes=total,
                 is_ready=True,
                 is_certain=package_id in self._wanted.needed,
             )
@@ -278,7 +281,10 @@ def _failed(
     error: DlcoreError,
 ) -> PrecachedPackage:
     return PrecachedPackage(
-        *(package_id, version, content_bytes, verified_bytes),
+        package=package_id,
+        version=version,
+        content_bytes=content_bytes,
+        verified_bytes=verified_bytes,
         is_ready=False,
         is_certain=package_id in wanted.needed,
         code=error.code,

@@ -48,7 +48,9 @@ async def _foretold(
     except DlcoreError as error:
         code, message = error.code, error.message
     return PrecachedPackage(
-        *(package_id, entry.version if entry else None, entry.content_bytes if entry else 0),
+        package=package_id,
+        version=entry.version if entry else None,
+        content_bytes=entry.content_bytes if entry else 0,
         verified_bytes=there_bytes,
         is_ready=False,
         is_certain=is_certain,

@@ -27,8 +27,10 @@ RETRY: Final = "SMSTSRetryRequested"
 
 _RESTARTED_BY_CODE: Final = frozenset(
     (
-        *(types.RUN_COMMAND_LINE, types.RUN_POWERSHELL),
-        *(types.INSTALL_SOFTWARE, types.INSTALL_APPLICATION),
+        types.RUN_COMMAND_LINE,
+        types.RUN_POWERSHELL,
+        types.INSTALL_SOFTWARE,
+        types.INSTALL_APPLICATION,
     )
 )
 _WINDOWS_PE: Final = "winpe"

@@ -117,21 +117,39 @@ class Session:
         self._keeper = RunKeeper(state, run, self._figures.measured, policy.save_every_s)
         rules = SkipRules(sequence, run, judge, self.variables)
         self._turns = StepTurns(
-            *(run, self._keeper, rules, self.variables, bus.emit),
-            *(boot_id, policy.max_repetitions, held),
+            run=run,
+            keeper=self._keeper,
+            rules=rules,
+            variables=self.variables,
+            tell=bus.emit,
+            boot_id=boot_id,
+            max_repetitions=policy.max_repetitions,
+            held=held,
         )
         self._republished = republished
         self._step_content = StepContent(
-            *(sequence, run, judge, self.variables, content),
-            NetworkWait(bus.emit, policy),
-            republished,
+            sequence=sequence,
+            run=run,
+            judge=judge,
+            variables=self.variables,
+            content=content,
+            network=NetworkWait(bus.emit, policy),
+            republished=republished,
         )
         self._jobs = StepJobs(
-            *(state, self._turns, self._step_content, self.variables),
-            *(judge.evaluator, machine, held),
+            state=state,
+            turns=self._turns,
+            content=self._step_content,
+            variables=self.variables,
+            evaluator=judge.evaluator,
+            machine=machine,
+            held=held,
         )
         self._ending = RunEnding(
-            *(state, run, self._keeper, self.variables),
+            state,
+            run,
+            self._keeper,
+            self.variables,
             boot_id=boot_id,
             post_action=post_action,
         )

@@ -357,7 +357,10 @@ def _is_rising(arrivals: Sequence[Arrived]) -> bool:
 
 def _is_sound(figures: EndpointFigures) -> bool:
     numbers = (
-        *(figures.bytes_fetched, figures.busy_s, figures.mean_bytes_per_s),
-        *(figures.max_connections, *figures.faults.values()),
+        figures.bytes_fetched,
+        figures.busy_s,
+        figures.mean_bytes_per_s,
+        figures.max_connections,
+        *figures.faults.values(),
     )
     return all(math.isfinite(number) and number >= 0 for number in numbers)

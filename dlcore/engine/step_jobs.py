@@ -91,8 +91,12 @@ class StepJobs:
             arrived = await self._content.arrivals(packages, self._waited(step))
             await self._turns.start(step)
             outcome = await run_own_step(
-                *(step, self._variables, arrived, self._deliveries),
-                *(self._evaluator, self._machine),
+                step=step,
+                variables=self._variables,
+                arrived=arrived,
+                deliveries=self._deliveries,
+                evaluator=self._evaluator,
+                machine=self._machine,
             )
             return outcome, False
         except STOPPING:

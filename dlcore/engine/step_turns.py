@@ -199,8 +199,13 @@ class StepTurns:
         set_after_step(self._variables, step, result.exit_code, has_succeeded=has_succeeded)
         self._tell(
             StepEnded(
-                *(step.index, step.name, result.outcome, result.exit_code, result.run_s),
-                *(result.message, result.explanation),
+                index=step.index,
+                name=step.name,
+                outcome=result.outcome,
+                exit_code=result.exit_code,
+                run_s=result.run_s,
+                message=result.message,
+                explanation=result.explanation,
             )
         )
         request = take_request(self._variables)

@@ -97,7 +97,10 @@ class Catalogs:
         if self._library is None or self._library.catalog is not catalog:
             path = self._deployment.catalog.path
             self._library = Library(
-                *(catalog, self._endpoints, store, Path(path).parent if path else None),
+                catalog,
+                self._endpoints,
+                store,
+                folder=Path(path).parent if path else None,
                 tell=self._tell,
                 policy=self._policy,
                 patch_digests=self.patch_digests,

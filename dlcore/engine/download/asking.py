@@ -90,8 +90,12 @@ class Asking:
             NoAnswerError: None of them has a good answer.
         """
         return await _Search(
-            *(self._gate, endpoints, question, self._inquiry(endpoints, length_bytes)),
-            *(self._tell, self._policy),
+            gate=self._gate,
+            endpoints=endpoints,
+            question=question,
+            inquiry=self._inquiry(endpoints, length_bytes),
+            tell=self._tell,
+            policy=self._policy,
         ).run()
 
     def _inquiry(self, endpoints: Sequence[Named], length_bytes: int) -> Inquiry:

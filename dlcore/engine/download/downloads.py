@@ -102,15 +102,15 @@ class Downloads:
         self._endpoint_log = EndpointLog(self.meter, bus)
         self._tasks = Tasks(self._failed)
         self._packages = Packages(
-            self._scheduler,
-            locate,
-            self._endpoint_log,
-            bus,
-            self._tasks,
-            reserve or Reserve(),
-            rng.random,
-            find_patches,
-            self._allowed,
+            scheduler=self._scheduler,
+            locate=locate,
+            endpoints=self._endpoint_log,
+            bus=bus,
+            tasks=self._tasks,
+            reserve=reserve or Reserve(),
+            random=rng.random,
+            find_patches=find_patches,
+            allowed=self._allowed,
         )
         begun = self._packages.begun
         self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
@@ -118,18 +118,22 @@ class Downloads:
         reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, culprits, rng)
         self._pool = pool = BufferPool(memory_bytes)
         fetcher = RequestFetcher(
-            *(self.meter, reporter, pool, self._verifier, self._caps),
-            self._background.answered,
+            meter=self.meter,
+            reporter=reporter,
+            pool=pool,
+            verifier=self._verifier,
+            caps=self._caps,
+            answered=self._background.answered,
         )
         self._connections = Connections(
-            endpoints,
-            self._scheduler,
-            self._decisions,
-            fetcher,
-            pool,
-            begun,
-            self._tasks,
-            self._failed,
+            endpoints=endpoints,
+            scheduler=self._scheduler,
+            decisions=self._decisions,
+            fetcher=fetcher,
+            pool=pool,
+            packages=begun,
+            tasks=self._tasks,
+            failed=self._failed,
         )
         pool.on_free(self._connections.memory_freed)
         self._packages.connect(self._connections.apply, fetcher.forget, self._connections.refill)

@@ -94,8 +94,14 @@ class Packages:
         )
         self._copier = BlockCopier(self._begun, tasks, self._copied)
         self._retrying = Retrying(
-            *(scheduler, endpoints, bus, tasks, random, allowed or AllEndpoints()),
-            *(self._search, self.is_finished),
+            scheduler=scheduler,
+            endpoints=endpoints,
+            bus=bus,
+            tasks=tasks,
+            random=random,
+            allowed=allowed or AllEndpoints(),
+            search=self._search,
+            is_finished=self.is_finished,
         )
         self._is_closed = False
         self._beginning = asyncio.Lock()

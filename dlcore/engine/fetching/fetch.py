@@ -131,7 +131,12 @@ async def fetch(
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
     call = Call(
-        *(site, access, to, records, patterns, asked),
+        site=site,
+        access=access,
+        to=to,
+        records=records,
+        patterns=patterns,
+        patience=asked,
         remote_time=remote_time,
         retry=retry,
         cap_bytes_per_s=cap_bytes_per_s,
@@ -157,7 +162,10 @@ async def fetch(
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):
             fetched = await fetch_into(
-                *(begun.goal, begun.package, joint, begun.name),
+                begun.goal,
+                begun.package,
+                joint,
+                begun.name,
                 wait_s=wait_s,
                 arrived=begun.origin.arrived,
             )

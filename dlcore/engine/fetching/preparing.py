@@ -91,8 +91,12 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     sources: Sequence[Source]
     if site.has_only_hash and (named := content_named(wanted)):
         hashed = HashedCall(
-            *(call.to, call.site.content_hash, call.retry or Retry()),
-            *(call.cap_bytes_per_s, call.wait_s, call.is_dry_run),
+            to=call.to,
+            told_hash=call.site.content_hash,
+            retry=call.retry or Retry(),
+            cap_bytes_per_s=call.cap_bytes_per_s,
+            wait_s=call.wait_s,
+            is_dry_run=call.is_dry_run,
         )
         found, sources = await find_by_content_hash(named, site, hashed, bus.emit)
     else:

@@ -217,8 +217,11 @@ class _Previewing:
         room_bytes = max(0, manifest.content_bytes - taken)
         self._promised_bytes += room_bytes
         check_room(
-            *(manifest.package_id, self._promised_bytes, space_at(goal.state)),
-            *(EnginePolicy().reserve, goal.state),
+            manifest.package_id,
+            needed_bytes=self._promised_bytes,
+            space=space_at(goal.state),
+            reserve=EnginePolicy().reserve,
+            at=goal.state,
         )
         return room_bytes
 

@@ -315,7 +315,10 @@ class Site:
         self._patch_digests = read.patch_digests
         beside = named.catalog.parent if named.catalog else None
         return Library(
-            *(read.catalog, endpoints, None, beside),
+            read.catalog,
+            endpoints,
+            store=None,
+            folder=beside,
             tell=self._tell,
             policy=self._policy,
             allowed=self._allowed,
