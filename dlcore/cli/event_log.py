@@ -97,8 +97,15 @@ if sys.platform == "win32":
     _api.RegisterEventSourceW.restype = wintypes.HANDLE
     _api.DeregisterEventSource.argtypes = [wintypes.HANDLE]
     _api.ReportEventW.argtypes = [
-        *(wintypes.HANDLE, wintypes.WORD, wintypes.WORD, wintypes.DWORD, wintypes.LPVOID),
-        *(wintypes.WORD, wintypes.DWORD, ctypes.POINTER(wintypes.LPCWSTR), wintypes.LPVOID),
+        wintypes.HANDLE,  # hEventLog
+        wintypes.WORD,  # wType
+        wintypes.WORD,  # wCategory
+        wintypes.DWORD,  # dwEventID
+        wintypes.LPVOID,  # lpUserSid
+        wintypes.WORD,  # wNumStrings
+        wintypes.DWORD,  # dwDataSize
+        ctypes.POINTER(wintypes.LPCWSTR),  # lpStrings
+        wintypes.LPVOID,  # lpRawData
     ]
 
     @contextlib.contextmanager

@@ -41,6 +41,7 @@ def show_report(report: Report) -> None:
     )
     _show_waits(report)
     _show_failures(report)
+    patched = [("made by patches", amount(report.bytes_patched))] if report.bytes_patched else []
     show_table(
         ("", ""),
         (
@@ -49,7 +50,7 @@ def show_report(report: Report) -> None:
             *_against_the_bound(report),
             ("fetched", amount(report.bytes_fetched)),
             ("found on disk", amount(report.bytes_reused)),
-            *((("made by patches", amount(report.bytes_patched)),) if report.bytes_patched else ()),
+            *patched,
             ("fetched twice or not used", amount(report.bytes_wasted)),
             ("fetched but never needed", amount(report.bytes_never_needed)),
             ("hashed and written by", report.native_core),

@@ -68,7 +68,10 @@ def catalog(facts: Facts) -> Check:
             f" or publish the packages. What was found: {'; '.join(why)}"
         )
     return _lacking(
-        *(name, facts, missing, "is "),
+        name,
+        facts,
+        missing,
+        "is ",
         f"not in the catalog: {', '.join(missing.values())}",
         remedy,
     )

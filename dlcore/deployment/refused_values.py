@@ -64,8 +64,10 @@ def what_is_allowed(kind: Any) -> str:
     ands = [
         _BOUNDS[sign].format(limit)
         for sign, limit in (
-            *((">=", limits.ge), (">", limits.gt)),
-            *(("<=", limits.le), ("<", limits.lt)),
+            (">=", limits.ge),
+            (">", limits.gt),
+            ("<=", limits.le),
+            ("<", limits.lt),
         )
         if limit is not None
     ]

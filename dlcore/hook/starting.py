@@ -79,10 +79,8 @@ def error_file() -> IO[bytes]:
 
 def agent_command(settings: HookSettings) -> list[str]:
     """The command that runs the agent. It holds no secret."""
-    return [
-        *(sys.executable, "-m", "dlcore", "agent", "run"),
-        *("--config", str(settings.config), "--state", str(settings.state)),
-    ]
+    command = [sys.executable, "-m", "dlcore", "agent", "run"]
+    return [*command, "--config", str(settings.config), "--state", str(settings.state)]
 
 
 def agent_environment(settings: HookSettings, environment: Mapping[str, str]) -> dict[str, str]:

@@ -15,8 +15,13 @@ from typing import Final
 _BUSCTL: Final = "/usr/bin/busctl"
 _SERVICE: Final = "org.freedesktop.NetworkManager"
 _QUESTION: Final = (
-    *("--system", "--timeout=3", "get-property"),
-    *(_SERVICE, "/org/freedesktop/NetworkManager", _SERVICE, "Metered"),
+    "--system",
+    "--timeout=3",
+    "get-property",
+    _SERVICE,
+    "/org/freedesktop/NetworkManager",
+    _SERVICE,  # its interface is called as the service is
+    "Metered",
 )
 _MAX_S: Final = 5.0
 _METERED: Final = frozenset({1, 3})  # yes, and guessed so

@@ -130,8 +130,11 @@ class WindowsMachine:
         kind = _function("kernel32", "GetTimeZoneInformation")(ctypes.byref(zone))
         _check(kind & 0xFFFFFFFF != _TIME_ZONE_IS_UNKNOWN)
         numbers = (
-            *(zone.bias_min, zone.standard_bias_min, zone.daylight_bias_min),
-            *(*zone.standard_date, *zone.daylight_date),
+            zone.bias_min,
+            zone.standard_bias_min,
+            zone.daylight_bias_min,
+            *zone.standard_date,
+            *zone.daylight_date,
         )
         return ",".join((*map(str, numbers), zone.standard_name, zone.daylight_name))
 

@@ -181,9 +181,13 @@ class MadePatches:
         objects = tuple(self._object(index) for index in range(len(places)))
         head = self.listed
         self.listed = PatchList(
-            *(head.schema, head.package_id, head.version, head.manifest, head.block_bytes),
-            objects,
-            tuple(patches),
+            schema=head.schema,
+            package_id=head.package_id,
+            version=head.version,
+            manifest=head.manifest,
+            block_bytes=head.block_bytes,
+            objects=objects,
+            patches=tuple(patches),
         )
 
     def _object(self, index: int) -> Object:

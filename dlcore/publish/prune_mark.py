@@ -100,7 +100,9 @@ def _under_way(
             log.warning(
                 "%s/%s: a pruning that was to end by %s does not count: its clock was ahead, or the"
                 " clock of this machine is behind",
-                *(name, KEY, until.isoformat()),
+                name,
+                KEY,
+                until.isoformat(),
             )
         elif until >= now - tolerance:
             under_way[pruning] = until

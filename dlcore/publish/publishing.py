@@ -147,7 +147,11 @@ def publish(
         folder,
         PublishOptions(
             package_id.upper(),
-            *(version, block_bytes, pack, replace, content_library),
+            version=version,
+            block_bytes=block_bytes,
+            pack=pack,
+            replace=replace,
+            content_library=content_library,
             programs=programs or {},
             patch_from=tuple(patch_from),
             documents_only=documents_only,
@@ -195,7 +199,11 @@ def publish_to(
     doing = "would go" if dry_run else "goes"
     log.info(
         "%s version %d %s to %s: %d bytes",
-        *(options.package_id, version, doing, target.name, entry.content_bytes),
+        options.package_id,
+        version,
+        doing,
+        target.name,
+        entry.content_bytes,
     )
     change(catalog.read())  # so that a refusal comes before hours of writing
     wanted = {} if options.documents_only else distinct_objects(manifest)

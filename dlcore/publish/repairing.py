@@ -83,7 +83,10 @@ def repair(
     with. Nothing is signed: of a signed site, ``trust_root`` is enough.
     """
     options = PublishOptions(
-        *(package_id.upper(), version, block_bytes, pack),
+        package_id.upper(),
+        version=version,
+        block_bytes=block_bytes,
+        pack=pack,
         content_library=content_library,
         programs=programs or {},
     )

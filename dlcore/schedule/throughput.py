@@ -52,9 +52,8 @@ class Interval(NamedTuple):
 
     def and_then(self, later: Interval, fade: float = 1.0) -> Interval:
         """This interval, weighted by `fade`, and a later one as one."""
-        return Interval(
-            *(own * fade + other for own, other in zip(self, later, strict=True)),
-        )
+        sums = [own * fade + other for own, other in zip(self, later, strict=True)]
+        return Interval(*sums)
 
 
 class ThroughputMeter:

@@ -83,8 +83,13 @@ def _command(scene: Scene) -> Command:
     called = f"& {powershell.literal(str(script))} {quoted.text}; exit $LASTEXITCODE"
     return Command(
         [
-            *(_shell() or "", "-NoLogo", "-NonInteractive", "-ExecutionPolicy"),
-            *(_policy(parameters), "-Command", called),
+            _shell() or "",
+            "-NoLogo",
+            "-NonInteractive",
+            "-ExecutionPolicy",
+            _policy(parameters),
+            "-Command",
+            called,
         ],
         environment=quoted.environment,
     )

@@ -162,14 +162,15 @@ class EndpointsSoFar:
         nothing = EndpointProgress(0, 0.0)
         one, other = self._earlier.get(name, nothing), self._counted.get(name, nothing)
         return EndpointProgress(
-            *(other.connections, other.rate_bytes_per_s),
-            one.received_bytes + other.received_bytes,
-            one.failures + other.failures,
-            one.busy_s + other.busy_s,
-            max(one.max_connections, other.max_connections),
-            one.backed_off_s + other.backed_off_s,
-            one.failed_s + other.failed_s,
-            one.rejected_bytes + other.rejected_bytes,
+            connections=other.connections,
+            rate_bytes_per_s=other.rate_bytes_per_s,
+            received_bytes=one.received_bytes + other.received_bytes,
+            failures=one.failures + other.failures,
+            busy_s=one.busy_s + other.busy_s,
+            max_connections=max(one.max_connections, other.max_connections),
+            backed_off_s=one.backed_off_s + other.backed_off_s,
+            failed_s=one.failed_s + other.failed_s,
+            rejected_bytes=one.rejected_bytes + other.rejected_bytes,
         )
 
     def _fail(self, endpoint: str, fault: str, text: str, now_s: float) -> None:

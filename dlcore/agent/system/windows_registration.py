@@ -58,14 +58,34 @@ _declare("OpenSCManagerW", _TEXT, _TEXT, _NUMBER, returns=_HANDLE)
 _declare("OpenServiceW", _HANDLE, _TEXT, _NUMBER, returns=_HANDLE)
 _declare(
     "CreateServiceW",
-    *(_HANDLE, _TEXT, _TEXT, _NUMBER, _NUMBER, _NUMBER, _NUMBER),
-    *(_TEXT, _TEXT, _HANDLE, _TEXT, _TEXT, _TEXT),
+    _HANDLE,  # hSCManager
+    _TEXT,  # lpServiceName
+    _TEXT,  # lpDisplayName
+    _NUMBER,  # dwDesiredAccess
+    _NUMBER,  # dwServiceType
+    _NUMBER,  # dwStartType
+    _NUMBER,  # dwErrorControl
+    _TEXT,  # lpBinaryPathName
+    _TEXT,  # lpLoadOrderGroup
+    _HANDLE,  # lpdwTagId
+    _TEXT,  # lpDependencies
+    _TEXT,  # lpServiceStartName
+    _TEXT,  # lpPassword
     returns=_HANDLE,
 )
 _declare(
     "ChangeServiceConfigW",
-    *(_HANDLE, _NUMBER, _NUMBER, _NUMBER),
-    *(_TEXT, _TEXT, _HANDLE, _TEXT, _TEXT, _TEXT, _TEXT),
+    _HANDLE,  # hService
+    _NUMBER,  # dwServiceType
+    _NUMBER,  # dwStartType
+    _NUMBER,  # dwErrorControl
+    _TEXT,  # lpBinaryPathName
+    _TEXT,  # lpLoadOrderGroup
+    _HANDLE,  # lpdwTagId
+    _TEXT,  # lpDependencies
+    _TEXT,  # lpServiceStartName
+    _TEXT,  # lpPassword
+    _TEXT,  # lpDisplayName
 )
 _declare("ChangeServiceConfig2W", _HANDLE, _NUMBER, _HANDLE)
 _declare("QueryServiceConfigW", _HANDLE, _HANDLE, _NUMBER, _HANDLE)
@@ -98,11 +118,15 @@ class _Configuration(ctypes.Structure):
     """QUERY_SERVICE_CONFIGW."""
 
     _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("kind", "start", "error_control")),
+        ("kind", ctypes.c_uint32),
+        ("start", ctypes.c_uint32),
+        ("error_control", ctypes.c_uint32),
         ("command_line", ctypes.c_wchar_p),
         ("group", ctypes.c_wchar_p),
         ("tag", ctypes.c_uint32),
-        *((name, ctypes.c_wchar_p) for name in ("dependencies", "account", "display_name")),
+        ("dependencies", ctypes.c_wchar_p),
+        ("account", ctypes.c_wchar_p),
+        ("display_name", ctypes.c_wchar_p),
     )
 
 
@@ -201,9 +225,19 @@ class ServiceEntry:
 
     def _create(self, manager: int, command_line: str) -> int:
         service: int | None = _advapi.CreateServiceW(
-            *(manager, self._name, DISPLAY_NAME),
-            *(_ALL_ACCESS, _OWN_PROCESS, _AUTOMATIC, _NORMAL),
-            *(command_line, None, None, None, None, None),  # as the system
+            manager,
+            self._name,
+            DISPLAY_NAME,
+            _ALL_ACCESS,
+            _OWN_PROCESS,
+            _AUTOMATIC,
+            _NORMAL,
+            command_line,
+            None,  # no load order group
+            None,  # no tag in it
+            None,  # no dependencies
+            None,  # it runs as the system,
+            None,  # which has no password
         )
         if not service:
             raise _refused("install the service")
@@ -211,8 +245,17 @@ class ServiceEntry:
 
     def _change(self, service: int, command_line: str) -> None:
         if not _advapi.ChangeServiceConfigW(
-            *(service, _OWN_PROCESS, _AUTOMATIC, _NORMAL),
-            *(command_line, None, None, None, None, None, DISPLAY_NAME),
+            service,
+            _OWN_PROCESS,
+            _AUTOMATIC,
+            _NORMAL,
+            command_line,
+            None,  # the load order group stays,
+            None,  # the tag in it,
+            None,  # the dependencies,
+            None,  # the account that it runs as,
+            None,  # and its password
+            DISPLAY_NAME,
         ):
             raise _refused("change the service")
 

@@ -163,7 +163,10 @@ class HttpClient:
             else:
                 is_shared = passage.is_shared and not login.side.is_proxy
                 raw, free = await login.send(
-                    *(self.endpoint, f"{method} {route}", send, self._pool.accounts),
+                    self.endpoint,
+                    f"{method} {route}",
+                    send,
+                    self._pool.accounts,
                     is_shared=is_shared,
                 )
         except BaseException as error:

@@ -47,8 +47,11 @@ class LoginSide:
 
 
 SERVER: Final = LoginSide(
-    *("the server", 401, "WWW-Authenticate", "Authorization"),
-    "user and password_file of this endpoint",
+    who="the server",
+    status=401,
+    challenge_field="WWW-Authenticate",
+    credential_field="Authorization",
+    settings="user and password_file of this endpoint",
 )
 
 
@@ -59,7 +62,12 @@ def proxy_side(url: str) -> LoginSide:
         url: Its URL, without a user.
     """
     return LoginSide(
-        *(f"the proxy {url}", 407, "Proxy-Authenticate", "Proxy-Authorization"),
-        "the user in the URL of the proxy (http://DOMAIN%5CUSER@HOST) and proxy_password_file",
+        who=f"the proxy {url}",
+        status=407,
+        challenge_field="Proxy-Authenticate",
+        credential_field="Proxy-Authorization",
+        settings=(
+            "the user in the URL of the proxy (http://DOMAIN%5CUSER@HOST) and proxy_password_file"
+        ),
         is_proxy=True,
     )

@@ -70,8 +70,11 @@ class ProxyLogins:
                 return account
 
             self._logins[key] = ConnectionLogin(
-                *(origin_of(url), authentication.schemes, find, authentication.make_context),
-                self._policy,
-                proxy_side(proxy.url),
+                origin=origin_of(url),
+                schemes=authentication.schemes,
+                find_account=find,
+                make_context=authentication.make_context,
+                policy=self._policy,
+                side=proxy_side(proxy.url),
             )
         return self._logins[key]

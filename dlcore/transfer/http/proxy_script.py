@@ -173,7 +173,9 @@ async def run_in_process(question: Question, *, max_run_s: float = MAX_RUN_S) ->
     environment = {key: text for key, text in os.environ.items() if key.upper() in _PASSED_ON}
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", str(Path(pac_process.__file__))),
+            sys.executable,
+            "-I",
+            str(Path(pac_process.__file__)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
