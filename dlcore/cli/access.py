@@ -133,17 +133,22 @@ def access_options(command: Command) -> Command:
 
 
 _NAMES = (
-    *("token_file", "sas_file", "ca_file", "client_cert", "client_key"),
-    *(
-        "client_key_passphrase_file",
-        "authentication",
-        "logs_in_without_tls",
-        "password_file",
-        "uses_netrc",
-        "netrc_file",
-        "headers",
-    ),
-    *("credential_command", "proxy", "proxy_authentication", "proxy_password_file"),
+    "token_file",
+    "sas_file",
+    "ca_file",
+    "client_cert",
+    "client_key",
+    "client_key_passphrase_file",
+    "authentication",
+    "logs_in_without_tls",
+    "password_file",
+    "uses_netrc",
+    "netrc_file",
+    "headers",
+    "credential_command",
+    "proxy",
+    "proxy_authentication",
+    "proxy_password_file",
 )
 
 

@@ -15,12 +15,12 @@ import click
 PREFIX: Final = "DLCORE_"
 
 COMMON: Final = frozenset(
-    {
-        *("ca-file", "from", "sas-file", "seed", "state", "token-file", "trust-root"),
-        *("event-log", "events", "events-file", "json", "log-file", "log-format"),
-        *("dry-run", "limit-rate", "otel", "quiet", "verbose", "wait"),
-        *("passphrase-file", "root", "sign-with"),
-    }
+    """
+    ca-file from sas-file seed state token-file trust-root
+    event-log events events-file json log-file log-format
+    dry-run limit-rate otel quiet verbose wait
+    passphrase-file root sign-with
+    """.split()  # noqa: SIM905  # plainer than a name a line
 )
 """Names of common options. ``config`` is none: DLCORE_CONFIG names the configuration file."""
 
@@ -29,9 +29,15 @@ OF_ONE_COMMAND: Final = {("serve", "state")}
 
 OTHER_VARIABLES: Final = frozenset(
     {
-        *("DLCORE_CONFIG", "DLCORE_DEBUG", "DLCORE_SAS", "DLCORE_TOKEN"),
-        *("DLCORE_TRUST_PASSPHRASE", "DLCORE_NATIVE", "DLCORE_RECEIVE"),
-        *("DLCORE_SHA256_BACKEND", "DLCORE_WRITE"),
+        "DLCORE_CONFIG",
+        "DLCORE_DEBUG",
+        "DLCORE_SAS",
+        "DLCORE_TOKEN",
+        "DLCORE_TRUST_PASSPHRASE",
+        "DLCORE_NATIVE",
+        "DLCORE_RECEIVE",
+        "DLCORE_SHA256_BACKEND",
+        "DLCORE_WRITE",
     }
 )
 """Variables that set no option."""

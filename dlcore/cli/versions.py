@@ -10,8 +10,17 @@ from typing import Final
 import dlcore
 
 PARTS: Final = (
-    *("aiohttp", "click", "defusedxml", "msgspec", "platformdirs", "truststore", "xxhash"),
-    *("cryptography", "obstore", "rich", "tuf"),  # of the extras
+    "aiohttp",
+    "click",
+    "defusedxml",
+    "msgspec",
+    "platformdirs",
+    "truststore",
+    "xxhash",
+    "cryptography",  # this one and those after it belong to the extras
+    "obstore",
+    "rich",
+    "tuf",
 )
 
 

@@ -38,9 +38,21 @@ from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
 from dlcore.spelling import hint
 
 _TABLES = (
-    *("deployment", "client", "launch", "catalog", "trust", "transfer", "content"),
-    *("conditions", "variables", "endpoint", "background", "bandwidth", "cache"),
-    *("boundary", "packages"),
+    "deployment",
+    "client",
+    "launch",
+    "catalog",
+    "trust",
+    "transfer",
+    "content",
+    "conditions",
+    "variables",
+    "endpoint",
+    "background",
+    "bandwidth",
+    "cache",
+    "boundary",
+    "packages",
 )
 WITHOUT_CATALOG = {
     EndpointKind.DP: "a distribution point",

@@ -19,14 +19,26 @@ from dlcore.errors import ConfigError
 from dlcore.model import Authentication, WebAccess
 
 PROXY_KEYS: Final = (
-    *("proxy", "proxy_authentication", "proxy_password_file", "proxy_password_env"),
+    "proxy",
+    "proxy_authentication",
+    "proxy_password_file",
+    "proxy_password_env",
 )
 CERTIFICATE_KEYS: Final = (
-    *("client_cert", "client_key", "client_key_passphrase_file", "client_key_passphrase_env"),
+    "client_cert",
+    "client_key",
+    "client_key_passphrase_file",
+    "client_key_passphrase_env",
 )
 LOGIN_KEYS: Final = (
-    *("authentication", "logs_in_without_tls", "user", "password_file", "password_env"),
-    *("netrc_file", "credential_command", "headers"),
+    "authentication",
+    "logs_in_without_tls",
+    "user",
+    "password_file",
+    "password_env",
+    "netrc_file",
+    "credential_command",
+    "headers",
 )
 SECRETS: Final = ("password", "client_key_passphrase", "proxy_password")
 """Keys that there are not, because they would put a secret into the file."""

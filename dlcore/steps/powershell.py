@@ -33,7 +33,12 @@ _FILE: Final = "OSDRunPowerShellScriptScriptName"
 _NO_SCRIPT: Final = f"the step has no script ({_SOURCE}) and names no file ({_FILE})"
 
 _POLICIES: Final = (
-    *("AllSigned", "Bypass", "RemoteSigned", "Restricted", "Undefined", "Unrestricted"),
+    "AllSigned",
+    "Bypass",
+    "RemoteSigned",
+    "Restricted",
+    "Undefined",
+    "Unrestricted",
 )
 """Source: ConfigMgr SDK, SMS_TaskSequence_RunPowerShellScriptAction, property ExecutionPolicy."""
 

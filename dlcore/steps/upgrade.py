@@ -39,7 +39,8 @@ from dlcore.waiting import in_thread
 RETURN_CODE: Final = "_SMSTSOSUpgradeActionReturnCode"
 _PROGRAM: Final = "setup.exe"
 _FEATURE_UPDATE: Final = (
-    *("OSDFeatureUpdateAssignmentID", "OSDUpgradeFeatureUpdateAssignmentId"),
+    "OSDFeatureUpdateAssignmentID",
+    "OSDUpgradeFeatureUpdateAssignmentId",
     "OSDUpgradeFeatureUpdateName",
 )
 """The first is what exports have; the second is what the name of the property suggests."""

@@ -62,8 +62,16 @@ def read_documents(data: bytes, where: str) -> list[Document]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read_chosen(archive, where)
     except (
-        *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError),
-        *(NotImplementedError, RuntimeError, LookupError, ArithmeticError),
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        LookupError,
+        ArithmeticError,
     ) as error:  # all that zipfile is known to raise on damaged or encrypted archives
         raise TaskSequenceError(
             f"{where}: cannot be read as a zip file: {error}",

@@ -41,8 +41,11 @@ from dlcore.tasksequence.variables import names_quoted
 
 _ALWAYS = frozenset(
     {
-        *("_SMSTSLASTACTIONRETCODE", "_SMSTSLASTACTIONSUCCEEDED", "_SMSTSLASTACTIONNAME"),
-        *("_SMSTSCURRENTACTIONNAME", "_SMSTSLASTCONTENTDOWNLOADLOCATION"),
+        "_SMSTSLASTACTIONRETCODE",
+        "_SMSTSLASTACTIONSUCCEEDED",
+        "_SMSTSLASTACTIONNAME",
+        "_SMSTSCURRENTACTIONNAME",
+        "_SMSTSLASTCONTENTDOWNLOADLOCATION",
     }
 )
 _MAX_UNKNOWN_PATHS = 99  # documented suffixes have two digits

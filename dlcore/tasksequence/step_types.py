@@ -142,8 +142,14 @@ this form, as an unsigned decimal number.
 """
 
 GATHERED: Final = (
-    *("_SMSTSMake", "_SMSTSModel", "_SMSTSSerialNumber", "_SMSTSAssetTag", "_SMSTSUUID"),
-    *("_SMSTSMacAddresses", "_SMSTSIPAddresses", "_SMSTSDefaultGateways"),
+    "_SMSTSMake",
+    "_SMSTSModel",
+    "_SMSTSSerialNumber",
+    "_SMSTSAssetTag",
+    "_SMSTSUUID",
+    "_SMSTSMacAddresses",
+    "_SMSTSIPAddresses",
+    "_SMSTSDefaultGateways",
 )
 """What Set Dynamic Variables sets before it evaluates its rules.
 
@@ -288,7 +294,8 @@ STEP_TYPES: Final[tuple[StepType, ...]] = (
             " update deployments would be needed"
         ),
         noted_if=(
-            *("OSDUpgradeFeatureUpdateName", "OSDUpgradeFeatureUpdateAssignmentId"),
+            "OSDUpgradeFeatureUpdateName",
+            "OSDUpgradeFeatureUpdateAssignmentId",
             "OSDFeatureUpdateAssignmentID",
         ),
     ),

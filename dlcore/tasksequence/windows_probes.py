@@ -26,11 +26,11 @@ _WMI = (
 _WMI_ANSWERS = {"True": True, "False": False}
 _MAX_TOLD = 200  # characters of what PowerShell prints, in the text of an error
 _ENVIRONMENT = frozenset(
-    {
-        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATH", "PATHEXT", "PSMODULEPATH"),
-        *("TEMP", "TMP", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA"),
-        *("PROGRAMFILES", "PROGRAMFILES(X86)", "PROCESSOR_ARCHITECTURE", "LANG"),
-    }
+    """
+    SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATH PATHEXT PSMODULEPATH
+    TEMP TMP HOME USERPROFILE APPDATA LOCALAPPDATA PROGRAMDATA
+    PROGRAMFILES PROGRAMFILES(X86) PROCESSOR_ARCHITECTURE LANG
+    """.split()  # noqa: SIM905  # plainer than a name a line
 )
 """What PowerShell needs of the environment; the rest may hold credentials."""
 

@@ -29,7 +29,11 @@ if sys.platform != "win32":
 MODULE: Final = "dlcore.cli.windows_service"
 _FILES_OF_ENDPOINT: Final = ("token_file", "sas_file", "ca_file")
 _FILES_OF_WEB: Final = (
-    *("client_cert", "client_key", "client_key_passphrase_file", "password_file", "netrc_file"),
+    "client_cert",
+    "client_key",
+    "client_key_passphrase_file",
+    "password_file",
+    "netrc_file",
     "proxy_password_file",
 )
 

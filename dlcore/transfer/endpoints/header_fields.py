@@ -19,15 +19,32 @@ MAX_SHOWN: Final = 40
 
 _OWN: Final = frozenset(
     {
-        *("accept-encoding", "host", "if-match", "if-modified-since", "if-none-match", "if-range"),
-        *("if-unmodified-since", "range", "want-digest", "want-repr-digest"),
+        "accept-encoding",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+        "want-digest",
+        "want-repr-digest",
     }
 )
 _OF_A_CONNECTION: Final = frozenset(
     {
-        *("connection", "content-encoding", "content-length", "expect", "keep-alive"),
-        *("proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
-        *("transfer-encoding", "upgrade"),
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
     }
 )
 _CREDENTIALS: Final = frozenset({"authorization", "cookie"})

@@ -31,8 +31,13 @@ _METADATA: Final = frozenset(
     ipaddress.ip_address(address)
     for address in (
         "169.254.169.254",  # nearly all clouds
-        *("168.63.129.16", "100.100.100.200", "192.0.0.192"),  # Azure, Alibaba, Oracle
-        *("169.254.170.2", "169.254.170.23", "fd00:ec2::23", "fd00:ec2::254"),  # Amazon
+        "168.63.129.16",  # Azure
+        "100.100.100.200",  # Alibaba
+        "192.0.0.192",  # Oracle
+        "169.254.170.2",  # Amazon, as the next three
+        "169.254.170.23",
+        "fd00:ec2::23",
+        "fd00:ec2::254",
         "fd20:ce::254",  # Google
     )
 )
