@@ -121,10 +121,8 @@ def _aria2(url: str, content: Published, output: Path, skipped: list[str]) -> Wa
     if shutil.which("aria2c") is None:
         skipped.append("aria2: not installed (aria2)")
         return {}
-    command = [
-        *("aria2c", "-x8", "-s8", f"--checksum=sha-256={content.sha256}", "-q", "--no-conf"),
-        *("-d", str(output), "-o", "image.bin", f"{url}/objects/{content.object}"),
-    ]
+    command = ["aria2c", "-x8", "-s8", f"--checksum=sha-256={content.sha256}", "-q", "--no-conf"]
+    command += ["-d", str(output), "-o", "image.bin", f"{url}/objects/{content.object}"]
     synced = f"{shlex.join(command)} && sync {shlex.quote(str(output / 'image.bin'))}"
     return {"aria2": command, "aria2 + sync": ["sh", "-c", synced]}
 
@@ -155,7 +153,9 @@ def _naive(url: str, content: Published, output: Path) -> Ways:
     program = shlex.join([sys.executable, str(Path(__file__).with_name("naive_fetch.py"))])
     values = [
         f"{url}/objects/{content.object}",
-        *(str(content.length_bytes), str(DEFAULT_BLOCK_BYTES), str(content.digests)),
+        str(content.length_bytes),
+        str(DEFAULT_BLOCK_BYTES),
+        str(content.digests),
         str(output / "image.bin"),
     ]
     script = f"mkdir -p {shlex.quote(str(output))} && exec {program} {shlex.join(values)}"
@@ -171,9 +171,15 @@ def _roofline(folder: Path, url: str, content: Published, output: Path, skipped:
     sources = ["bench/roofline.c", *sorted(map(str, CSRC.glob("sha256*.c")))]
     subprocess.run(["cc", "-O3", "-pthread", f"-I{CSRC}", "-o", str(program), *sources], check=True)
     values = [
-        *(str(program), url.rpartition(":")[2], f"/objects/{content.object}"),
-        *(str(content.length_bytes), str(DEFAULT_BLOCK_BYTES), str(content.digests)),
-        *(str(output / "image.bin"), str(CONNECTIONS), backend()),
+        str(program),
+        url.rpartition(":")[2],
+        f"/objects/{content.object}",
+        str(content.length_bytes),
+        str(DEFAULT_BLOCK_BYTES),
+        str(content.digests),
+        str(output / "image.bin"),
+        str(CONNECTIONS),
+        backend(),
     ]
     made = f"mkdir -p {shlex.quote(str(output))} && exec {shlex.join(values)}"
     return {f"roofline, {how}": ["sh", "-c", f"{made} {how}"] for how in ("buffered", "direct")}

@@ -117,9 +117,12 @@ def show(what: str, seconds: dict[str, list[list[float]]]) -> None:
     for way, rounds in seconds.items():
         walls, cpus = zip(*rounds, strict=True)
         cells = [
-            *(what, way),
-            *(f"{statistics.median(each):.2f}" for each in (walls, cpus)),
-            *(ratio(walls, first_walls), ratio(cpus, first_cpus)),
+            what,
+            way,
+            f"{statistics.median(walls):.2f}",
+            f"{statistics.median(cpus):.2f}",
+            ratio(walls, first_walls),
+            ratio(cpus, first_cpus),
         ]
         print("|", " | ".join(cells), "|", flush=True)
 

@@ -90,18 +90,10 @@ def publish(sources: Path, published: Path) -> None:
 @contextlib.contextmanager
 def gateway(published: Path, state: Path) -> Iterator[Path]:
     """A gateway in a process of its own; gives the settings for its clients."""
-    command = [
-        *(sys.executable, "-m", "dlcore", "serve", str(published), "--json"),
-        *(
-            "--state",
-            str(state),
-            "--bandwidth",
-            str(LINK_BYTES_PER_S),
-            "--latency-s",
-            str(LATENCY_S),
-        ),
-        *("--token-life-s", str(TOKEN_LIFE_S), "--location-life-s", str(LOCATION_LIFE_S)),
-    ]
+    command = [sys.executable, "-m", "dlcore", "serve", str(published), "--json"]
+    command += ["--state", str(state)]
+    command += ["--bandwidth", str(LINK_BYTES_PER_S), "--latency-s", str(LATENCY_S)]
+    command += ["--token-life-s", str(TOKEN_LIFE_S), "--location-life-s", str(LOCATION_LIFE_S)]
     state.mkdir(exist_ok=True)
     with (
         (state / "log").open("w") as log,

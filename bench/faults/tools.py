@@ -43,36 +43,33 @@ def _dlcore(job: Job) -> list[str]:
 
 
 def _aria2(job: Job) -> list[str]:
-    return [
-        *("aria2c", "-q", "--no-conf", "-x4", "-s4", "-k1M", "--continue=true"),
-        *("--max-tries=3", "--retry-wait=1", "--timeout=10", "--connect-timeout=10"),
-        *("--lowest-speed-limit=1K", "--auto-file-renaming=false", "--allow-overwrite=true"),
-        *(f"--checksum=sha-256={job.sha256}", "-d", str(job.folder), "-o", NAME, job.url),
-    ]
+    command = ["aria2c", "-q", "--no-conf", "-x4", "-s4", "-k1M"]
+    retries = ["--continue=true", "--max-tries=3", "--retry-wait=1"]
+    limits = ["--timeout=10", "--connect-timeout=10", "--lowest-speed-limit=1K"]
+    files = ["--auto-file-renaming=false", "--allow-overwrite=true", "-d", str(job.folder)]
+    checked = f"--checksum=sha-256={job.sha256}"
+    return [*command, *retries, *limits, *files, checked, "-o", NAME, job.url]
 
 
 def _curl(job: Job) -> list[str]:
-    return [
-        *("curl", "-sSf", "-C", "-", "--retry", "3", "--retry-delay", "1", "--retry-all-errors"),
-        *("--connect-timeout", "10", "--speed-time", "10", "--speed-limit", "1000"),
-        *("--create-dirs", "-o", str(job.target), job.url),
-    ]
+    command = ["curl", "-sSf", "-C", "-"]
+    retries = ["--retry", "3", "--retry-delay", "1", "--retry-all-errors"]
+    limits = ["--connect-timeout", "10", "--speed-time", "10", "--speed-limit", "1000"]
+    return [*command, *retries, *limits, "--create-dirs", "-o", str(job.target), job.url]
 
 
 def _rclone(job: Job) -> list[str]:
-    return [
-        *("rclone", "copyto", "-q", "--config=", "--multi-thread-streams=4"),
-        *("--multi-thread-cutoff=1M", "--timeout=10s", "--contimeout=10s", "--retries=3"),
-        *("--low-level-retries=3", f"--http-url={job.base}"),
-        *(f":http:{job.object_key}", str(job.target)),
-    ]
+    command = ["rclone", "copyto", "-q", "--config="]
+    streams = ["--multi-thread-streams=4", "--multi-thread-cutoff=1M"]
+    limits = ["--timeout=10s", "--contimeout=10s", "--retries=3", "--low-level-retries=3"]
+    source = [f"--http-url={job.base}", f":http:{job.object_key}"]
+    return [*command, *streams, *limits, *source, str(job.target)]
 
 
 def _wget2(job: Job) -> list[str]:
-    return [
-        *("wget2", "-q", "--no-config", "-c", "--tries=3", "--waitretry=1", "--timeout=10"),
-        *("-O", str(job.target), job.url),  # not in chunks: with -c it asks for them without end
-    ]
+    command = ["wget2", "-q", "--no-config", "-c", "--tries=3", "--waitretry=1", "--timeout=10"]
+    # Not in chunks: with -c it asks for them without end.
+    return [*command, "-O", str(job.target), job.url]
 
 
 Way = Callable[[Job], list[str]]

@@ -118,10 +118,8 @@ def wired(program: Path, number: int, server: str, link: Link) -> Iterator[Wire]
             for space, device, end in ((namespaces.CLIENT, near, 1), (server, far, 2)):
                 address = f"10.77.{number}.{end}/24"
                 namespaces.ip("-n", space, "addr", "add", address, "dev", device)
-                namespaces.ip(
-                    *("-n", space, "link", "set", device, "up"),
-                    *("mtu", str(MTU), "txqueuelen", WAITING_PACKETS),
-                )
+                limits = ("mtu", str(MTU), "txqueuelen", WAITING_PACKETS)
+                namespaces.ip("-n", space, "link", "set", device, "up", *limits)
             yield wire
         finally:
             relay.kill()

@@ -83,11 +83,9 @@ def execute(
     """
     with TemporaryDirectory(dir=output.parents[1]) as folder:
         target = Path(folder) / "cost.json"
-        launched = [
-            *namespaces.inside(namespaces.CLIENT),
-            *(sys.executable, "-I", "-S", str(LAUNCH), str(target)),
-            *("timeout", "-s", "KILL", f"{max_s}", *command),
-        ]
+        launched = [*namespaces.inside(namespaces.CLIENT)]
+        launched += [sys.executable, "-I", "-S", str(LAUNCH), str(target)]
+        launched += ["timeout", "-s", "KILL", f"{max_s}", *command]
         status, said, complained = _watched(launched, {"HOME": folder}, watch)
         if not target.exists():
             raise LaboratoryError(f"{' '.join(command)}: {complained.strip()}")

@@ -60,6 +60,14 @@ PROFILES = {
     )
 }
 USUAL = (
-    *("clean", "far", "poor", "small", "lte", "satellite", "dsl", "wifi"),
-    *("far-bbr", "poor-bbr"),
+    "clean",
+    "far",
+    "poor",
+    "small",
+    "lte",
+    "satellite",
+    "dsl",
+    "wifi",
+    "far-bbr",
+    "poor-bbr",
 )

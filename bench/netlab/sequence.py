@@ -54,10 +54,9 @@ def run(folder: Path, name: str = "sequence") -> Outcome:
         (url,) = lab.urls(root / "published", folder)
         config = root / "deployment.toml"
         config.write_text(_config(root, url, link), encoding="utf-8")
-        command = [
-            *(*DLCORE, "run", str(root / "sequence.xml"), "--config", str(config)),
-            *("--simulate", str(root / "times.toml"), "--state", str(state), "-q", "--json"),
-        ]
+        command = [*DLCORE, "run", str(root / "sequence.xml"), "--config", str(config)]
+        command += ["--simulate", str(root / "times.toml"), "--state", str(state)]
+        command += ["-q", "--json"]
         measure.clear(state.parent)
         done = measure.execute(command, state, 0)
     report = msgspec.json.decode(done.said)

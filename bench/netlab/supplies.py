@@ -58,8 +58,14 @@ def one_object(folder: Path, mib: int) -> Supply:
     made = random_object(folder, mib)
     path = f"objects/{made.object}"
     return Supply(
-        *(made.path, made.root, made.root, made.manifest, path),
-        *(made.digests, made.sha256, made.length_bytes),
+        source=made.path,
+        published=made.root,
+        plain=made.root,
+        manifest=made.manifest,
+        object=path,
+        listed=made.digests,
+        sha256=made.sha256,
+        length_bytes=made.length_bytes,
     )
 
 

@@ -124,11 +124,9 @@ def _wget2_many(job: Job) -> list[str]:
 
 
 def _aria2(job: Job) -> list[str]:
-    return [
-        *("aria2c", "-q", "--no-conf", "-x16", "-s16", "-k1M", "--file-allocation=none"),
-        *(f"--checksum=sha-256={job.sha256}", *job.trust("--ca-certificate=")),
-        *("-d", str(job.output), "-o", "image.bin", job.url),
-    ]
+    command = ["aria2c", "-q", "--no-conf", "-x16", "-s16", "-k1M", "--file-allocation=none"]
+    command += [f"--checksum=sha-256={job.sha256}", *job.trust("--ca-certificate=")]
+    return [*command, "-d", str(job.output), "-o", "image.bin", job.url]
 
 
 def _aria2_many(job: Job) -> list[str]:
@@ -141,19 +139,15 @@ def _axel(job: Job) -> list[str]:
 
 
 def _rclone(job: Job) -> list[str]:
-    return [
-        *("rclone", "copyto", "-q", "--config=", "--multi-thread-streams=16"),
-        *("--multi-thread-cutoff=4M", *job.trust("--ca-cert=")),
-        *(f"--http-url={job.bases[0]}", f":http:{job.object}", job.target),
-    ]
+    command = ["rclone", "copyto", "-q", "--config=", *job.trust("--ca-cert=")]
+    command += ["--multi-thread-streams=16", "--multi-thread-cutoff=4M"]
+    return [*command, f"--http-url={job.bases[0]}", f":http:{job.object}", job.target]
 
 
 def _rclone_many(job: Job) -> list[str]:
-    return [
-        *("rclone", "copy", "-q", "--config=", "--transfers=64", "--checkers=64"),
-        *("--no-traverse", f"--files-from-raw={job.listed}"),
-        *(f"--http-url={job.bases[0]}", ":http:", str(job.output)),
-    ]
+    command = ["rclone", "copy", "-q", "--config=", "--transfers=64", "--checkers=64"]
+    command += ["--no-traverse", f"--files-from-raw={job.listed}"]
+    return [*command, f"--http-url={job.bases[0]}", ":http:", str(job.output)]
 
 
 def _library(name: str) -> Way:
@@ -177,8 +171,11 @@ TOOLS = {
         Tool("rclone", "rclone", "apt-get install rclone", "nothing", _rclone, _rclone_many),
         Tool("aiohttp", "aiohttp", "pip install aiohttp", "nothing", _library("aiohttp")),
         Tool(
-            *("azure-storage-blob", "azure.storage.blob", "pip install azure-storage-blob"),
-            *("nothing", _library("azure")),
+            "azure-storage-blob",
+            "azure.storage.blob",
+            "pip install azure-storage-blob",
+            "nothing",
+            _library("azure"),
         ),
         Tool("obstore", "obstore", "pip install obstore", "nothing", _library("obstore")),
         Tool("pypdl", "pypdl", "pip install pypdl", "nothing", _library("pypdl")),

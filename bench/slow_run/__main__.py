@@ -74,8 +74,14 @@ def main() -> None:
             stack.enter_context(served(gateway, folder, root / gateway.name))
         (root / "client.toml").write_text(settings(root), encoding="utf-8")
         dlcore_command(
-            *("run", root / "upgrade.xml", "--config", root / "client.toml"),
-            *("--state", root / "state", "--simulate", root / "simulation.toml"),
+            "run",
+            root / "upgrade.xml",
+            "--config",
+            root / "client.toml",
+            "--state",
+            root / "state",
+            "--simulate",
+            root / "simulation.toml",
         )
     page = root / "report.html"
     dlcore_command("report", "--state", root / "state", "--html", page)
