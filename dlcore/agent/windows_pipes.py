@@ -55,13 +55,17 @@ def make_instance(name: str, *, is_first: bool) -> int:
     """
     mode = _READ_WRITE_OVERLAPPED | (_FIRST_INSTANCE if is_first else 0)
     attributes = windows_security.private_attributes(PRIVATE_PIPE)
-    sizes = (BUFFER_BYTES, BUFFER_BYTES, 0)
-    return _checked(
-        _kernel.CreateNamedPipeW(
-            name, mode, _BYTES_OF_THIS_MACHINE, _UNLIMITED, *sizes, attributes
-        ),
+    pipe = _kernel.CreateNamedPipeW(
         name,
+        mode,
+        _BYTES_OF_THIS_MACHINE,
+        _UNLIMITED,
+        BUFFER_BYTES,  # out
+        BUFFER_BYTES,  # in
+        0,  # the usual time limit
+        attributes,
     )
+    return _checked(pipe, name)
 
 
 def open_client(name: str) -> int:

@@ -115,8 +115,18 @@ if sys.platform == "win32":
 
         def write(event: Event) -> None:
             texts = (wintypes.LPCWSTR * 1)(event.text)
-            arguments = (handle, event.type, 0, event.event_id, None, 1, 0, texts, None)
-            if not _api.ReportEventW(*arguments):
+            is_written = _api.ReportEventW(
+                handle,
+                event.type,
+                0,  # no category
+                event.event_id,
+                None,  # no user
+                len(texts),
+                0,  # no binary data
+                texts,
+                None,
+            )
+            if not is_written:
                 raise ctypes.WinError(ctypes.get_last_error())
 
         try:

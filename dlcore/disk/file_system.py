@@ -27,8 +27,17 @@ if sys.platform == "win32":
         kind = ctypes.create_unicode_buffer(_MAX_CHARACTERS)
         if not kernel.GetVolumePathNameW(str(path), volume, _MAX_CHARACTERS):
             return ""
-        asked = (volume, None, 0, None, None, None, kind, _MAX_CHARACTERS)
-        return kind.value if kernel.GetVolumeInformationW(*asked) else ""
+        is_told = kernel.GetVolumeInformationW(
+            volume,
+            None,  # not its name,
+            0,
+            None,  # its number,
+            None,  # how long names may be,
+            None,  # nor what it can do
+            kind,
+            _MAX_CHARACTERS,
+        )
+        return kind.value if is_told else ""
 
 else:
 

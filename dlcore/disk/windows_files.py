@@ -119,11 +119,17 @@ if sys.platform == "win32":
         """
         answer = ctypes.create_string_buffer(max(1, max_answer_bytes))
         done = ctypes.c_uint32()
-        arguments = (given, len(given), answer, max_answer_bytes, ctypes.byref(done), None)
-        if (
-            not _kernel.DeviceIoControl(_handle(fd), ctypes.c_uint32(code), *arguments)
-            and ctypes.get_last_error() != windows_errors.MORE_DATA
-        ):
+        has_succeeded = _kernel.DeviceIoControl(
+            _handle(fd),
+            ctypes.c_uint32(code),
+            given,
+            len(given),
+            answer,
+            max_answer_bytes,
+            ctypes.byref(done),
+            None,
+        )
+        if not has_succeeded and ctypes.get_last_error() != windows_errors.MORE_DATA:
             raise _fault()
         return answer.raw[: done.value]
 

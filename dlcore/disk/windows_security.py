@@ -103,11 +103,18 @@ if sys.platform == "win32":
     def keeps_access_lists(path: Path | str) -> bool:
         """Whether the disk of a file or folder keeps owners and access lists: FAT does not."""
         flags = ctypes.c_uint32()
-        unasked = (None, 0, None, None)
         with _opened(path, _READ_CONTROL) as handle:
-            if not _kernel.GetVolumeInformationByHandleW(
-                handle, *unasked, ctypes.byref(flags), None, 0
-            ):
+            is_told = _kernel.GetVolumeInformationByHandleW(
+                handle,
+                None,  # not the name of the volume,
+                0,
+                None,  # its number,
+                None,  # nor how long names may be
+                ctypes.byref(flags),
+                None,  # nor the kind of the file system
+                0,
+            )
+            if not is_told:
                 raise _fault(path)
         return bool(flags.value & _PERSISTENT_ACLS)
 
@@ -182,8 +189,9 @@ if sys.platform == "win32":
         how: int,
         flags: int,
     ) -> int:
-        given = (ctypes.c_uint32(access), sharing, attributes, how, flags, None)
-        handle: int | None = _kernel.CreateFileW(str(path), *given)
+        handle: int | None = _kernel.CreateFileW(
+            str(path), ctypes.c_uint32(access), sharing, attributes, how, flags, None
+        )
         if handle is None or handle == ctypes.c_void_p(-1).value:
             raise _fault(path)
         return handle

@@ -377,9 +377,10 @@ class Client:
         run = await self._take_up(sequence, resume, simulated=simulated)
         is_new = run is None
         if run is None:
-            given = (self.deployment, self.state, self.machine)
             pin = await self.catalogs.pin()
-            run = await new_run(sequence, pin, *given, simulated=simulated)
+            run = await new_run(
+                sequence, pin, self.deployment, self.state, self.machine, simulated=simulated
+            )
         else:
             await self.catalogs.use_pinned(run.pin, may_change=self._content is None)
             await begin_again(run, sequence, self.deployment, self.machine)
@@ -487,6 +488,8 @@ class Client:
     ) -> RunState | None:
         if self._session and self._session.outcome is not None:
             await self._session.aclose()
-        download = self.deployment.options.download
-        now = self.state, identify(sequence), download, resume
-        return await in_thread(lambda: take_up(*now, simulated=simulated))
+        state, download = self.state, self.deployment.options.download
+        identity = identify(sequence)
+        return await in_thread(
+            lambda: take_up(state, identity, download, resume, simulated=simulated)
+        )

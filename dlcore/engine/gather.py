@@ -81,8 +81,8 @@ async def gather(
     variables = await in_thread(
         initial_variables, sequence, client.deployment, client.state, client.machine
     )
-    start = (sequence, variables, client.judge())
-    overview = await in_thread(look_over, *start)
+    judge = client.judge()
+    overview = await in_thread(look_over, sequence, variables, judge)
     packages = tuple(dict.fromkeys(need.package_id for need in overview.needs))
     catalog: Answer
     catalog_remedy = ""
@@ -106,7 +106,7 @@ async def gather(
             programs = await _programs(library, listed)
         if has_limit:
             lengths = await _too_long(client, library, listed)
-    hindered = obstacles(*start, executor, programs) if executor else None
+    hindered = obstacles(sequence, variables, judge, executor, programs) if executor else None
     space = await in_thread(space_at, client.state)
     return Facts(
         deployment=client.deployment,

@@ -100,8 +100,14 @@ class PatchList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tr
             if patch.object in place
         ]
         chosen = tuple(self.objects[index] for index in kept)
-        head = (1, self.package_id, self.version, self.block_bytes)
-        return Manifest(*head, chosen, tuple(files))
+        return Manifest(
+            schema=1,
+            package_id=self.package_id,
+            version=self.version,
+            block_bytes=self.block_bytes,
+            objects=chosen,
+            files=tuple(files),
+        )
 
 
 def name_of(number: int) -> str:

@@ -87,8 +87,15 @@ class MadePatches:
         self._folder = folder
         self._waiting: IO[bytes] = BytesIO()  # until `make`
         self._places: list[list[_Made]] = []  # of each object, what is in it
-        named = (manifest.package_id, manifest.version, digest)
-        self.listed = PatchList(1, *named, manifest.block_bytes, (), ())
+        self.listed = PatchList(
+            schema=1,
+            package_id=manifest.package_id,
+            version=manifest.version,
+            manifest=digest,
+            block_bytes=manifest.block_bytes,
+            objects=(),
+            patches=(),
+        )
 
     def __enter__(self) -> MadePatches:
         return self

@@ -131,8 +131,14 @@ def _earlier(
             except (IntegrityError, ManifestError) as error:
                 _log.warning("an earlier version is left out: %s", error)
                 continue
-            listed = (manifest.package_id, manifest.version, manifest.content_bytes)
-            yield PackageVersion(*listed, _digest(key), is_current=False), manifest
+            version = PackageVersion(
+                package_id=manifest.package_id,
+                version=manifest.version,
+                content_bytes=manifest.content_bytes,
+                manifest=_digest(key),
+                is_current=False,
+            )
+            yield version, manifest
 
 
 def _manifest(site: Site, key: str) -> Manifest:

@@ -173,8 +173,12 @@ class Downloads:
     ) -> None:
         """Set the deadline order (`Scheduler.order`); takes effect with the next request."""
         if not self._packages.failure:
-            named = [*with_patches(needed)], [*with_patches(maybe_needed)]
-            self._decisions.apply(self._scheduler.order(*named, WithPatches(awaited)))
+            events = self._scheduler.order(
+                needed=[*with_patches(needed)],
+                maybe_needed=[*with_patches(maybe_needed)],
+                awaited=WithPatches(awaited),
+            )
+            self._decisions.apply(events)
             self._connections.refill()
 
     def set_cap(self, cap_bytes_per_s: float) -> None:

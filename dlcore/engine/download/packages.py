@@ -257,8 +257,8 @@ class Packages:
             self._want(package)
 
     def _want(self, package: PackageDownload) -> None:
-        wanted = package.package_id, package.manifest, package.partial.have
-        self._apply(self._scheduler.want(*wanted))
+        package_id, have = package.package_id, package.partial.have
+        self._apply(self._scheduler.want(package_id, package.manifest, have))
         self._spawn_search(package)
 
     def search_again(self, *, is_new_network: bool) -> None:

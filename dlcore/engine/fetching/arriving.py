@@ -120,8 +120,8 @@ class Arriving:
                 wait_s = self._retry.wait_s(attempt, failing_s, self._rng.random())
                 if wait_s is None:
                     raise
-                told = attempt, self._retry.count, wait_s, self._retry.left_s(failing_s)
-                self._tell(DownloadRetried(self._name, *told))
+                left_s = self._retry.left_s(failing_s)
+                self._tell(DownloadRetried(self._name, attempt, self._retry.count, wait_s, left_s))
                 await asyncio.sleep(wait_s)
         await side_by_side(self._hash, [p for p in self._lengths if p not in self._digests], 2)
         return self._digests

@@ -232,8 +232,9 @@ class Site:
             return None
         if self._stated is None:
             endpoints = [endpoint for endpoint, _ in self.sources()]
-            asked = endpoints, self._tell, self._policy, self._allowed
-            self._stated = StatedPackages(named.stated, *asked)
+            self._stated = StatedPackages(
+                named.stated, endpoints, self._tell, self._policy, self._allowed
+            )
         return await self._stated.described(package_id)
 
     async def describe(self, what: str) -> DescribedContent:

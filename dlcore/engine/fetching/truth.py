@@ -70,5 +70,5 @@ class Origin(NamedTuple):
         """
         if self.truth not in (Truth.CONTENT_LIBRARY, Truth.CONTENT_HASH):
             return ()
-        told = self.truth.value, self.truth.known.value, content_hash.upper()
-        return (PackageTruth(package, *told),)
+        known = self.truth.known.value
+        return (PackageTruth(package, self.truth.value, known, content_hash.upper()),)
