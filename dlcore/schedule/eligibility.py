@@ -130,8 +130,8 @@ class Eligibility:
     ) -> bool:
         """Whether continuing a split block goes before all else that an endpoint may do.
 
-        It does for the endpoint that serves the block. Another one takes its place if the first may
-        not be asked for more now, or is on trial.
+        It does for the endpoint that the block was fetched from so far. Another one takes its place
+        if that one cannot be asked for the rest now, or is on trial.
         """
         if not self.may_continue(endpoint, block_map, split, now_s):
             return False
