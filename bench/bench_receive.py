@@ -42,6 +42,9 @@ class Discard:
         self._filled = (self._filled + count) % len(self._view)
         return True
 
+    def dropped(self, count: int) -> bool:
+        return True
+
     async def ready(self) -> None:
         """Always is."""
 

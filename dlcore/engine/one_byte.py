@@ -35,5 +35,8 @@ class _OneByte:
     def advance(self, count: int) -> bool:
         return True
 
+    def dropped(self, count: int) -> bool:
+        return True
+
     async def ready(self) -> None:
         return

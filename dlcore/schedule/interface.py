@@ -22,11 +22,6 @@ class Scheduler(Protocol):
     about a request that has ended change nothing.
     """
 
-    @property
-    def wasted_bytes(self) -> int:
-        """Bytes received and not used: of races lost and of requests cancelled."""
-        ...
-
     # What is wanted
 
     def want(self, package: str, manifest: Manifest, verified: bytes | bytearray) -> Events:

@@ -103,6 +103,9 @@ class Rescue(NamedTuple):
 class WasteBudget:
     """What races may waste.
 
+    It decides over races, and is no figure for people: what was wasted of a download, the engine's
+    ledger knows.
+
     Args:
         policy: How much of the wanted bytes.
     """
@@ -112,12 +115,12 @@ class WasteBudget:
         self._stakes: dict[RequestNumber, int] = {}
         self._wanted_bytes = 0
         self._min_bytes = 0
-        self._wasted_bytes = 0
+        self._spent_bytes = 0
 
     @property
-    def wasted_bytes(self) -> int:
-        """Received and not used."""
-        return self._wasted_bytes
+    def spent_bytes(self) -> int:
+        """What arrived after its end had been given to another request."""
+        return self._spent_bytes
 
     def want(self, wanted_bytes: int, block_bytes: int) -> None:
         """More bytes are wanted, in blocks of that length."""
@@ -127,7 +130,7 @@ class WasteBudget:
 
     def allows(self, stake_bytes: int) -> bool:
         """Whether one more race may begin."""
-        spent_bytes = self._wasted_bytes + sum(self._stakes.values()) + stake_bytes
+        spent_bytes = self._spent_bytes + sum(self._stakes.values()) + stake_bytes
         max_bytes = max(self._policy.waste_share * self._wanted_bytes, self._min_bytes)
         return spent_bytes <= max_bytes * self._policy.foreseen_waste_share
 
@@ -135,10 +138,10 @@ class WasteBudget:
         """A request races another."""
         self._stakes[number] = stake_bytes
 
-    def ended(self, number: RequestNumber, wasted_bytes: int) -> None:
+    def ended(self, number: RequestNumber, surplus_bytes: int) -> None:
         """A request ended, whether it raced or not."""
         self._stakes.pop(number, None)
-        self._wasted_bytes += wasted_bytes
+        self._spent_bytes += surplus_bytes
 
 
 def rescue(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -> Rescue | None:

@@ -133,9 +133,9 @@ class DeadlineScheduler(Scheduler):
         self._share_cap()
 
     @property
-    def wasted_bytes(self) -> int:
-        """Bytes received and not used."""
-        return self._budget.wasted_bytes
+    def spent_bytes(self) -> int:
+        """What races, and requests that were cancelled, have spent of the waste budget."""
+        return self._budget.spent_bytes
 
     # What is wanted
 

@@ -1,5 +1,8 @@
 """Where the bytes of one range go, and the writer that respects the sink's back-pressure.
 
+The sink also hears of content that was read from a connection and is not for it, so that all
+that came is in the figures. A page that tells of an error is no content.
+
 Guarantees of `SinkWriter`: `Sink.ready` is awaited between an `Sink.advance` that returned False
 and the next `Sink.buffer`, and never after the last byte of a range. One writer therefore serves a
 range that is read in several requests.
@@ -25,6 +28,16 @@ class Sink(Protocol):
         """
         ...
 
+    def dropped(self, count: int) -> bool:
+        """Note that ``count`` bytes of content came that are not given to the sink.
+
+        They are before the range or after it, or nobody could take them any more.
+
+        Returns:
+            As `advance`.
+        """
+        ...
+
     async def ready(self) -> None:
         """Wait until the next `buffer` is free: this is the back-pressure of a slow disk."""
         ...
@@ -42,15 +55,27 @@ class SinkWriter:
         self._is_free = True
 
     async def write(self, data: bytes | memoryview) -> None:
-        """Copy all of ``data`` to the sink, waiting whenever the sink is full."""
+        """Copy all of ``data`` to the sink, waiting whenever the sink is full.
+
+        If that ends early, what was not copied is dropped.
+        """
         view = memoryview(data)
-        while view:
-            await self.ready()
-            buffer = self.buffer(len(view))
-            count = len(buffer)
-            buffer[:] = view[:count]
-            self.advance(count)
-            view = view[count:]
+        try:
+            while view:
+                await self.ready()
+                buffer = self.buffer(len(view))
+                count = len(buffer)
+                buffer[:] = view[:count]
+                view = view[count:]
+                self.advance(count)
+        except BaseException:
+            self.drop(len(view))
+            raise
+
+    def drop(self, count: int) -> None:
+        """``count`` bytes of content came, 0 or more, that are not for the sink."""
+        if count:
+            self._is_free = self._sink.dropped(count) and self._is_free
 
     async def ready(self) -> None:
         """Wait until `buffer` may be called."""

@@ -28,6 +28,9 @@ class Whole:
         self._at += count
         return True
 
+    def dropped(self, count: int) -> bool:
+        return True
+
     async def ready(self) -> None: ...
 
 

@@ -52,12 +52,14 @@ class Reply(NamedTuple):
         after_bytes: How many bytes are delivered before that.
         retry_after_s: What the endpoint asks for then.
         flips: Bytes of the object that are delivered wrong.
+        surplus_bytes: How many bytes come first that are not of the range.
     """
 
     fault: Fault | None = None
     after_bytes: int = 0
     retry_after_s: float | None = None
     flips: frozenset[int] = frozenset()
+    surplus_bytes: int = 0
 
 
 GOOD = Reply()
@@ -143,6 +145,9 @@ class FakePlacement:
         for at in reply.flips:
             if start <= at < stop:
                 data[at - start] ^= 1
+        if reply.surplus_bytes:
+            sink.dropped(reply.surplus_bytes)
+            endpoint.delivered_bytes += reply.surplus_bytes
         await self._deliver(bytes(data), sink)
         if reply.fault:
             raise endpoint.error(reply.fault, reply.retry_after_s)

@@ -140,13 +140,14 @@ class Scene:
             "ABC00001", PACKAGE.manifest, store.begin(PACKAGE.manifest, PACKAGE.document)
         )
         self.verifier = Verifier()
-        log = EndpointLog(Meter(), self.bus)
+        self.meter = Meter()
+        log = EndpointLog(self.meter, self.bus)
         packages = {"ABC00001": self.package}
         decisions = Decisions(packages, log, NoListener(), self.bus)
         culprits = Culprits(Policy().max_mixed_blocks)
         reporter = Reporter(self.scheduler, decisions, log, culprits, random.Random(1))
         self.caps = BandwidthCaps()
-        self.fetcher = RequestFetcher(Meter(), reporter, self.pool, self.verifier, self.caps)
+        self.fetcher = RequestFetcher(self.meter, reporter, self.pool, self.verifier, self.caps)
         self.endpoints = {
             name: FakeEndpoint(name, {"ABC00001": PACKAGE}, script) for name in ("a", "b")
         }

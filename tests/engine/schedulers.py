@@ -30,10 +30,6 @@ NOTHING = Answer(None, (), lacks_memory=False)
 class IdleScheduler(Scheduler):
     """Decides nothing."""
 
-    @property
-    def wasted_bytes(self) -> int:
-        return 0
-
     def want(self, package: str, manifest: Manifest, verified: bytes | bytearray) -> Events:
         return ()
 
@@ -129,10 +125,6 @@ class ForwardingScheduler(Scheduler):
 
     def __init__(self, inner: Scheduler) -> None:
         self.inner = inner
-
-    @property
-    def wasted_bytes(self) -> int:
-        return self.inner.wasted_bytes
 
     def want(self, package: str, manifest: Manifest, verified: bytes | bytearray) -> Events:
         return self.inner.want(package, manifest, verified)

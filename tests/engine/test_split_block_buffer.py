@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.engine.download.buffers import BufferPool
+from dlcore.engine.download.ledger import Ledger
 from dlcore.engine.download.split_block_buffer import PartSink, SplitBlockBuffer, SplitBlockBuffers
 from dlcore.schedule import Span
 from tests.engine.flows import FreeFlow
@@ -20,7 +21,7 @@ FIRST, SECOND = Span(0, 120), Span(120, 200)
 
 
 def buffer() -> SplitBlockBuffer:
-    return SplitBlockBuffer(memoryview(bytearray(256)), len(BLOCK))
+    return SplitBlockBuffer(memoryview(bytearray(256)), len(BLOCK), Ledger().open())
 
 
 def sink_of(block: SplitBlockBuffer, part: Span) -> PartSink:
@@ -95,7 +96,7 @@ def test_the_rest_of_a_part_goes_to_another_and_what_is_there_stays() -> None:
 
 
 def test_a_block_that_is_there_has_no_writers() -> None:
-    buffers = SplitBlockBuffers(BufferPool(1000))
+    buffers = SplitBlockBuffers(BufferPool(1000), Ledger())
     block = buffers.open(KEY, 256, len(BLOCK))
     assert block is not None
     late = sink_of(block, FIRST)
@@ -105,14 +106,14 @@ def test_a_block_that_is_there_has_no_writers() -> None:
 
 
 def test_all_parts_of_a_block_share_one_buffer() -> None:
-    buffers = SplitBlockBuffers(BufferPool(300))
+    buffers = SplitBlockBuffers(BufferPool(300), Ledger())
     assert buffers.open(KEY, 256, 200) is buffers.open(KEY, 256, 200)
     assert buffers.open(("ABC00001", 0, 8), 256, 200) is None, "no memory is left"
 
 
 def test_what_nobody_needs_any_more_gives_its_memory_back() -> None:
     pool = BufferPool(600)
-    buffers = SplitBlockBuffers(pool)
+    buffers = SplitBlockBuffers(pool, Ledger())
     for block in (7, 8):
         buffers.open(("ABC00001", 0, block), 256, 200)
     buffers.drop(KEY)

@@ -92,6 +92,9 @@ class Connection:
     def advance(self, count: int) -> bool:
         return self._sink.advance(count)
 
+    def dropped(self, count: int) -> bool:
+        return self._sink.dropped(count)
+
     async def ready(self) -> None:
         await self._sink.ready()
 

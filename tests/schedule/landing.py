@@ -70,14 +70,14 @@ class Landing:
 
     def land(self, request: Request, landed: Landed, now_s: float) -> None:
         """A request ends: judge the whole blocks of what arrived."""
-        wasted_bytes = self._scheduler.wasted_bytes
+        spent_bytes = self._scheduler.spent_bytes
         if request.part:
             self._land_part(request, request.part, landed, now_s)
         else:
             if not landed.is_broken:
                 self._note(self._scheduler.arrived(request.number))
             self._land_blocks(request, landed, now_s)
-            assert wasted_bytes == self._scheduler.wasted_bytes
+            assert spent_bytes == self._scheduler.spent_bytes
 
     def take_over(self, new: Request, others: Iterable[tuple[Request, int]]) -> None:
         """A request for a part begins.

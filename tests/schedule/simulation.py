@@ -169,7 +169,7 @@ class Simulation:
             self._now_s,
             content_bytes,
             self._played["arrived"],
-            self.scheduler.wasted_bytes,
+            self.scheduler.spent_bytes,
             self._landing.lost_bytes,
             self._faults,
             self._played["requests"],

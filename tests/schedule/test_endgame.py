@@ -110,7 +110,7 @@ def test_what_no_race_can_be_paid_for_is_replaced_or_cancelled_and_wastes_nothin
     assert scene.cancelled() == [slow.number]
     scene.cancel(slow)
     assert scene.is_complete("p")
-    assert scene.scheduler.wasted_bytes == 0
+    assert scene.scheduler.spent_bytes == 0
 
 
 def test_a_range_of_which_nothing_comes_any_more_is_called_off_at_its_last_block() -> None:
@@ -151,7 +151,7 @@ def test_what_a_race_wasted_is_not_at_stake_any_more() -> None:
     budget.ended(RequestNumber(1), 0)
     assert budget.allows(MIB)
     budget.ended(RequestNumber(2), 1)
-    assert budget.wasted_bytes == 1
+    assert budget.spent_bytes == 1
     assert not budget.allows(MIB)
 
 
@@ -180,7 +180,7 @@ def test_what_was_taken_over_is_delivered_by_the_taker_and_not_by_the_late_range
     scene.deliver(taker)
     scene.deliver(slow)
     assert scene.is_complete("p")
-    assert scene.scheduler.wasted_bytes == 0
+    assert scene.scheduler.spent_bytes == 0
 
 
 @pytest.mark.parametrize("knows_ranges", [True, False])
@@ -218,7 +218,7 @@ def test_a_part_that_stalls_keeps_what_arrived_and_its_rest_is_fetched_elsewhere
         scene.deliver(taker)
     assert at == stalled.part.end
     assert scene.is_complete("p")
-    assert scene.scheduler.wasted_bytes == 0
+    assert scene.scheduler.spent_bytes == 0
 
 
 def two_slow_ones() -> tuple[Scene, list[Request], int]:
@@ -256,7 +256,7 @@ def test_the_rest_of_a_slow_block_is_fetched_by_all_who_are_idle() -> None:
         at, parts = request.part.end, parts + 1
         scene.deliver(request)
     assert (at, parts > 4) == (MIB, True)
-    assert scene.scheduler.wasted_bytes == 0
+    assert scene.scheduler.spent_bytes == 0
 
 
 def test_of_two_slow_blocks_one_after_the_other_is_divided() -> None:
@@ -306,7 +306,7 @@ def test_the_loser_of_a_race_is_superseded_and_its_bytes_are_waste() -> None:
     assert not scene.keeps_start(first, block.first, 1500)
     scene.cancel(first)
     assert scene.is_complete("p")
-    assert scene.scheduler.wasted_bytes == 1500
+    assert scene.scheduler.spent_bytes == 1500
 
 
 def test_of_a_range_that_stalls_the_start_stays_and_the_rest_is_fetched_elsewhere() -> None:
@@ -317,7 +317,7 @@ def test_of_a_range_that_stalls_the_start_stays_and_the_rest_is_fetched_elsewher
     assert (rest.blocks, rest.part) == (block, Span(1000, BLOCK_BYTES))
     scene.deliver(rest)
     assert scene.is_complete("p")
-    assert scene.scheduler.wasted_bytes == 0
+    assert scene.scheduler.spent_bytes == 0
 
 
 def test_for_a_bad_block_of_which_another_endpoint_sent_the_start_nobody_is_blamed() -> None:
@@ -337,7 +337,7 @@ def test_a_block_of_which_the_start_was_not_kept_is_fetched_whole() -> None:
     assert (again.blocks, again.part, again.is_race) == (block, None, False)
     scene.deliver(again)
     assert scene.is_complete("p")
-    assert scene.scheduler.wasted_bytes == 1000
+    assert scene.scheduler.spent_bytes == 1000
 
 
 def test_ranges_of_the_same_block_are_called_off_no_more_than_twice() -> None:

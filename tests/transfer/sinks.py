@@ -19,6 +19,7 @@ class Collector:
     ) -> None:
         self.data = bytearray(length_bytes)
         self.filled_bytes = 0
+        self.dropped_bytes = 0
         self.waits = 0
         self.waiting = asyncio.Event()
         self.has_bytes = asyncio.Event()
@@ -43,6 +44,11 @@ class Collector:
         self.filled_bytes += count
         self._must_wait = full
         return not full
+
+    def dropped(self, count: int) -> bool:
+        assert count > 0
+        self.dropped_bytes += count
+        return True
 
     async def ready(self) -> None:
         assert self.filled_bytes < len(self.data), "ready was awaited after the last byte"

@@ -125,6 +125,7 @@ class Downloads:
             caps=self._caps,
             answered=self._background.answered,
         )
+        self._fetcher = fetcher
         self._connections = Connections(
             endpoints=endpoints,
             scheduler=self._scheduler,
@@ -318,8 +319,8 @@ class Downloads:
 
     @property
     def wasted_bytes(self) -> int:
-        """Bytes received and not used: of races lost, of requests cancelled, of bad blocks."""
-        return self._scheduler.wasted_bytes + self.meter.rejected_bytes
+        """Bytes received that arrived twice, or were not used."""
+        return self.meter.ledger.wasted_bytes
 
     def progress(self) -> Progress:
         """How far the download is now."""
@@ -358,6 +359,7 @@ class Downloads:
         self._connections.close()
         self._packages.close()
         await self._tasks.cancel()
+        self._fetcher.close()
         await self._packages.aclose()
         await self._verifier.aclose()
         self._pool.discard_free()

@@ -63,11 +63,12 @@ class EndpointLog:
 
     def rejected(self, endpoint: str | None, count_bytes: int) -> None:
         """Bytes did not match their digest; ``endpoint`` is None if several served them."""
-        self._meter.rejected(endpoint, count_bytes)
+        if endpoint:
+            self._meter.rejected(endpoint, count_bytes)
 
     def wrong_portion(self, culprit: Culprit) -> None:
         """An endpoint sent some of a block wrong, which was rejected before."""
-        self._meter.blamed(culprit.endpoint, culprit.wrong_bytes)
+        self._meter.rejected(culprit.endpoint, culprit.wrong_bytes)
 
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""

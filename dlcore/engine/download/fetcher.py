@@ -15,6 +15,7 @@ from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.culprits import ReceivedRun
 from dlcore.engine.download.flow import Answered, RequestFlow
+from dlcore.engine.download.ledger import Account
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Outcome, Receiver
@@ -60,28 +61,30 @@ class RequestFetcher:
         self._verifier = verifier
         self._caps = caps
         self._answered = answered
-        self._split_blocks = SplitBlockBuffers(pool)
+        self._split_blocks = SplitBlockBuffers(pool, meter.ledger)
         self._now_s = asyncio.get_running_loop().time
 
     def begin(self, package: PackageDownload, request: Request) -> Receiver:
         """Take the memory that a request begins with; the scheduler knows that it is free."""
+        account = self._meter.ledger.open()
         flow = RequestFlow(
-            request, self._reporter.received, self._meter, self._caps, self._answered
+            *(request, self._reporter.received, self._meter, account),
+            *(self._caps, self._answered),
         )
         if request.part:
             buffer = self._open_split_block(package, request.blocks)
             assert buffer, "a part is asked for only if its block has, or can have, its buffer"
-            return Receiver(package, request, buffer.sink(request.part, flow))
+            return Receiver(package, request, buffer.sink(request.part, flow), account)
 
         async def verify(run: BlockRange, data: memoryview) -> None:
-            await self._verify(package, request, run, data)
+            await self._verify(package, request, run, data, account)
 
         def keep_start(block: BlockInObject, start: memoryview) -> None:
-            self._keep_start(package, request, block, start)
+            self._keep_start(package, request, block, start, account)
 
         sink = BlockSink(package.manifest, request.blocks, self._pool, verify, keep_start, flow)
         sink.begin(request.buffer_bytes)
-        return Receiver(package, request, sink)
+        return Receiver(package, request, sink, account)
 
     async def fetch(self, receiver: Receiver, connection_freed: Callable[[], None]) -> None:
         """Fetch one request; failures of its endpoint are reported, not raised.
@@ -109,6 +112,10 @@ class RequestFetcher:
         """None of the package's requests is in flight, and none comes any more."""
         self._split_blocks.forget(package_id)
 
+    def close(self) -> None:
+        """No request is in flight, and none comes any more."""
+        self._split_blocks.close()
+
     def _open_split_block(
         self, package: PackageDownload, block: BlockRange
     ) -> SplitBlockBuffer | None:
@@ -118,7 +125,12 @@ class RequestFetcher:
         )
 
     def _keep_start(
-        self, package: PackageDownload, request: Request, block: BlockInObject, start: memoryview
+        self,
+        package: PackageDownload,
+        request: Request,
+        block: BlockInObject,
+        start: memoryview,
+        account: Account,
     ) -> None:
         """A request ends within a block: let others fetch the rest of it, if there is memory."""
         one = BlockRange.of(request.blocks.object, block, block + 1)
@@ -129,6 +141,7 @@ class RequestFetcher:
             return
         if self._reporter.start_arrived(request, block, len(start)):
             buffer.data[: len(start)] = start
+            account.give(len(start), buffer.account)
         else:
             self._split_blocks.drop(_key(package, one))
 
@@ -158,6 +171,7 @@ class RequestFetcher:
         try:
             await self._finish(receiver, is_filled=is_filled)
         finally:
+            receiver.account.close()
             self._reporter.ended(receiver)
 
     async def _finish(self, receiver: Receiver, *, is_filled: bool) -> None:
@@ -173,20 +187,31 @@ class RequestFetcher:
         """Verify and write a block of which all parts are there."""
         buffer = self._split_blocks.take(_key(package, request.blocks))
         try:
-            await self._verify(package, request, request.blocks, buffer.data)
+            await self._verify(package, request, request.blocks, buffer.data, buffer.account)
         finally:
-            self._pool.give_back(buffer.memory)
+            self._split_blocks.give_back(buffer)
 
     async def _verify(
-        self, package: PackageDownload, request: Request, run: BlockRange, data: memoryview
+        self,
+        package: PackageDownload,
+        request: Request,
+        run: BlockRange,
+        data: memoryview,
+        account: Account,
     ) -> None:
         """Check and write a run of whole blocks; the good ones count from now on."""
+        ledger, key, used_bytes = self._meter.ledger, (package.package_id, run.object), 0
         try:
             bad = await self._verifier.verify(package.partial, run, data)
+            used_bytes = self._reporter.verified(request, ReceivedRun(package, run, data), bad)
         except IntegrityError:
             self._reporter.object_rejected(request)
+            ledger.disproved(key)
             return
-        self._reporter.verified(request, ReceivedRun(package, run, data), bad)
+        finally:
+            account.settle(len(data), used_bytes)
+        if not package.manifest.objects[run.object].digests:
+            ledger.await_proof(key, used_bytes)
         for block in range(run.first, run.last):
             if block not in bad:
                 self._split_blocks.drop((package.package_id, run.object, block))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from dlcore.engine.download.caps import BandwidthCaps
+from dlcore.engine.download.ledger import Account
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.patch_names import package_of
 from dlcore.schedule import Request
@@ -24,8 +25,17 @@ Answered: TypeAlias = Callable[[str, float, float], None]
 class Flow(Protocol):
     """One request, as its sink sees it."""
 
+    @property
+    def account(self) -> Account:
+        """What has arrived of the request, and of which it is open whether it will be used."""
+        ...
+
     def passed(self, count: int) -> bool:
         """Bytes arrived; whether more may be read now. If not, await `ready` first."""
+        ...
+
+    def dropped(self, count: int) -> bool:
+        """Bytes arrived that are not for the sink; otherwise as `passed`."""
         ...
 
     async def ready(self) -> None:
@@ -40,6 +50,7 @@ class RequestFlow:
         request: The request.
         received: Hears of the bytes.
         meter: Counts them.
+        account: Has them until it is known what becomes of them.
         caps: Say how fast they may come.
         answered: Hears of the first bytes; None: nobody wants to know.
     """
@@ -49,12 +60,14 @@ class RequestFlow:
         request: Request,
         received: Received,
         meter: Meter,
+        account: Account,
         caps: BandwidthCaps,
         answered: Answered | None = None,
     ) -> None:
         self._request = request
         self._received = received
         self._meter = meter
+        self._account = account
         self._caps = caps
         self._answered = answered  # until the first bytes come
         self._now_s = asyncio.get_running_loop().time
@@ -62,16 +75,35 @@ class RequestFlow:
         self._resume_at_s = now_s + caps.spend(request.endpoint, 0, now_s)
         self._asked_s = now_s
 
+    @property
+    def account(self) -> Account:
+        """What has arrived, and of which it is open whether it will be used."""
+        return self._account
+
     def passed(self, count: int) -> bool:
         """Count bytes that arrived; whether more may be read now."""
         now_s = self._now_s()
+        self._count(count, now_s)
+        self._account.received(count)
+        self._received(self._request, count, now_s)
+        return self._spend(count, now_s)
+
+    def dropped(self, count: int) -> bool:
+        """Count bytes that nobody wants. The scheduler reckons with those of the range only."""
+        now_s = self._now_s()
+        self._count(count, now_s)
+        self._account.dropped(count)
+        return self._spend(count, now_s)
+
+    def _count(self, count: int, now_s: float) -> None:
         request = self._request
         if self._answered:
             self._answered(request.endpoint, now_s - self._asked_s, now_s)
             self._answered = None
         self._meter.received(package_of(request.package), request.endpoint, count, now_s)
-        self._received(request, count, now_s)
-        wait_s = self._caps.spend(request.endpoint, count, now_s)
+
+    def _spend(self, count: int, now_s: float) -> bool:
+        wait_s = self._caps.spend(self._request.endpoint, count, now_s)
         self._resume_at_s = now_s + wait_s
         return not wait_s
 

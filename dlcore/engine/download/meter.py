@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 
 from dlcore.engine.download.arrivals import Arrivals
+from dlcore.engine.download.ledger import Ledger
 from dlcore.engine.events import EndpointProgress
 from dlcore.errors import Fault
 
@@ -100,8 +101,9 @@ class Meter:
         faults: Of each endpoint, how often which fault occurred.
         back_offs: Of each endpoint, for how long it was not asked after failures.
         failed_s: Of each endpoint, seconds that its failed requests took.
-        rejected_bytes: Bytes received that did not match their digest.
-        rejected_by_endpoint: The rejected bytes whose sender is known, by endpoint.
+        rejected_by_endpoint: Bytes received that did not match their digest, by endpoint, where it
+            is known who sent them.
+        ledger: What becomes of the bytes.
         arrivals: How much had arrived when.
     """
 
@@ -113,8 +115,8 @@ class Meter:
         self.faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.back_offs: defaultdict[str, BackOff] = defaultdict(BackOff)
         self.failed_s: defaultdict[str, float] = defaultdict(float)
-        self.rejected_bytes = 0
         self.rejected_by_endpoint: Counter[str] = Counter()
+        self.ledger = Ledger()
         self.arrivals = Arrivals()
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
@@ -137,19 +139,8 @@ class Meter:
         """A request failed, or what it brought did not match its digest."""
         self.faults[endpoint][fault.value] += 1
 
-    def rejected(self, endpoint: str | None, count_bytes: int) -> None:
-        """Bytes that were received did not match their digest: they are received again.
-
-        Args:
-            endpoint: Who served them; None if several did.
-            count_bytes: How many they are.
-        """
-        self.rejected_bytes += count_bytes
-        if endpoint:
-            self.blamed(endpoint, count_bytes)
-
-    def blamed(self, endpoint: str, count_bytes: int) -> None:
-        """It is known of rejected bytes that an endpoint sent them."""
+    def rejected(self, endpoint: str, count_bytes: int) -> None:
+        """Bytes that an endpoint sent did not match their digest."""
         self.rejected_by_endpoint[endpoint] += count_bytes
 
     def received(self, package: str, endpoint: str, count: int, now_s: float) -> None:

@@ -64,23 +64,27 @@ class Reporter:
 
     def verified(
         self, request: Request, received: ReceivedRun, bad: Collection[BlockInObject]
-    ) -> None:
+    ) -> int:
         """Blocks were verified, and the good ones written.
 
         Args:
             request: The request that brought the last of their bytes.
             received: All of them.
             bad: Those that do not match.
+
+        Returns:
+            Bytes of the blocks that count from now on; others had them already.
         """
-        received.package.note_written()
+        package, run = received.package, received.run
+        before_bytes = package.verified_bytes
+        package.note_written()
         for block in bad:
             self._reject(request, received, block)
         for block in received.blocks:
-            self._count(
-                received.package, request, BlockRange.of(received.run.object, block, block + 1)
-            )
+            self._count(package, request, BlockRange.of(run.object, block, block + 1))
         for block, culprit in self._culprits.verified(received):
             self._blame(received, block, culprit)
+        return package.verified_bytes - before_bytes
 
     def object_rejected(self, request: Request) -> None:
         """An object without digests for its blocks does not match as a whole."""

@@ -118,6 +118,10 @@ class BlockSink:
             self._buffer = self._pool.take_now(self._buffer_bytes)
         return flows and self._buffer is not None
 
+    def dropped(self, count: int) -> bool:
+        """Note that bytes came which are not of the range; whether more may be placed now."""
+        return self._flow.dropped(count)
+
     async def ready(self) -> None:
         """Wait for a free buffer, and until more may be placed.
 

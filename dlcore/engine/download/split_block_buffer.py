@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
+from dlcore.engine.download.ledger import Account, Ledger
 from dlcore.schedule import Span
 
 BlockKey: TypeAlias = tuple[str, int, int]
@@ -44,6 +45,10 @@ class PartSink:
         self._filled_bytes += count
         return self._flow.passed(count)
 
+    def dropped(self, count: int) -> bool:
+        """Note that bytes came which are not of the part; whether more may be placed now."""
+        return self._flow.dropped(count)
+
     async def ready(self) -> None:
         """Wait until more may be placed."""
         await self._flow.ready()
@@ -56,6 +61,10 @@ class PartSink:
         """Its bytes are not for the block any more."""
         self._buffer.leave(self)
 
+    def kept_in(self, account: Account) -> None:
+        """What has arrived is the block's, not the request's."""
+        self._flow.account.give(self._filled_bytes, account)
+
     def shut_out(self) -> None:
         """Whatever comes from now on is not for the block."""
         self._place = memoryview(bytearray(self.part.length_bytes))
@@ -67,10 +76,15 @@ class SplitBlockBuffer:
     Args:
         memory: The pooled buffer; at least as long as the block.
         length_bytes: Length of the block.
+        account: Has what has arrived of it.
+
+    Attributes:
+        account: The same.
     """
 
-    def __init__(self, memory: memoryview, length_bytes: int) -> None:
+    def __init__(self, memory: memoryview, length_bytes: int, account: Account) -> None:
         self.memory = memory
+        self.account = account
         self.data = memory[:length_bytes]
         self._sinks: set[PartSink] = set()
 
@@ -85,14 +99,17 @@ class SplitBlockBuffer:
 
     def complete(self, sink: PartSink) -> bool:
         """A sink has all its bytes; whether they are here."""
-        is_ours = sink in self._sinks
-        self._sinks.discard(sink)
-        return is_ours
+        if sink not in self._sinks:
+            return False
+        self._sinks.remove(sink)
+        sink.kept_in(self.account)
+        return True
 
     def leave(self, sink: PartSink) -> None:
         """The sink's bytes are not for the block any more; what is here stays."""
         if sink in self._sinks:
             self._sinks.remove(sink)
+            sink.kept_in(self.account)
             sink.shut_out()
 
     def close(self) -> None:
@@ -106,10 +123,12 @@ class SplitBlockBuffers:
 
     Args:
         pool: Where their memory comes from.
+        ledger: Learns what becomes of what arrives.
     """
 
-    def __init__(self, pool: BufferPool) -> None:
+    def __init__(self, pool: BufferPool, ledger: Ledger) -> None:
         self._pool = pool
+        self._ledger = ledger
         self._open: dict[BlockKey, SplitBlockBuffer] = {}
 
     def open(self, key: BlockKey, block_bytes: int, length_bytes: int) -> SplitBlockBuffer | None:
@@ -122,7 +141,8 @@ class SplitBlockBuffers:
         """
         buffer = self._open.get(key)
         if buffer is None and (memory := self._pool.take_now(block_bytes)):
-            buffer = self._open[key] = SplitBlockBuffer(memory, length_bytes)
+            account = self._ledger.open()
+            buffer = self._open[key] = SplitBlockBuffer(memory, length_bytes, account)
         return buffer
 
     def is_open(self, key: BlockKey) -> bool:
@@ -130,7 +150,7 @@ class SplitBlockBuffers:
         return key in self._open
 
     def take(self, key: BlockKey) -> SplitBlockBuffer:
-        """A whole block, to be verified; the caller gives back its memory."""
+        """A whole block, to be verified; the caller gives it back with `give_back`."""
         buffer = self._open.pop(key)
         buffer.close()
         return buffer
@@ -138,9 +158,19 @@ class SplitBlockBuffers:
     def drop(self, key: BlockKey) -> None:
         """Nobody needs the block's buffer any more, if it has one."""
         if key in self._open:
-            self._pool.give_back(self.take(key).memory)
+            self.give_back(self.take(key))
+
+    def give_back(self, buffer: SplitBlockBuffer) -> None:
+        """Nobody needs a buffer any more that was taken; what is left in it was of no use."""
+        buffer.account.close()
+        self._pool.give_back(buffer.memory)
 
     def forget(self, package: str) -> None:
         """Nobody needs the package's buffers any more."""
         for key in [key for key in self._open if key[0] == package]:
+            self.drop(key)
+
+    def close(self) -> None:
+        """Nobody needs any buffer any more."""
+        for key in tuple(self._open):
             self.drop(key)

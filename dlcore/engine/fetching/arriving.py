@@ -213,6 +213,7 @@ class _PieceSink:
     def __init__(self, length_bytes: int, caps: BandwidthCaps, endpoint: str) -> None:
         self.data = memoryview(bytearray(length_bytes))
         self.filled_bytes = 0
+        self.dropped_bytes = 0
         self._caps = caps
         self._endpoint = endpoint
         self._ready_at_s = 0.0
@@ -222,6 +223,13 @@ class _PieceSink:
 
     def advance(self, count: int) -> bool:
         self.filled_bytes += count
+        return self._paid(count)
+
+    def dropped(self, count: int) -> bool:
+        self.dropped_bytes += count
+        return self._paid(count)
+
+    def _paid(self, count: int) -> bool:
         now_s = asyncio.get_running_loop().time()
         wait_s = self._caps.spend(self._endpoint, count, now_s)
         self._ready_at_s = now_s + wait_s

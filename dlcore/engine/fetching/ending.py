@@ -33,7 +33,7 @@ class FetchCount:
         fetched, reused, wasted = self.joint.totals if self.joint else (0, 0, 0)
         if self.short:
             fetched, reused = fetched + self.short.bytes_fetched, reused + self.short.bytes_reused
-            fetched, wasted = fetched + self.short.bytes_wasted, wasted + self.short.bytes_wasted
+            wasted += self.short.bytes_wasted
         return fetched, reused, wasted
 
 

@@ -92,12 +92,14 @@ class PlainUrls:
             url, lambda: probe_url(url, keyring=self._keyring, pool=self._pool)
         )
 
-    async def begin(self, url: str, limit_bytes: int) -> Beginning:
+    async def begin(self, url: str, limit_bytes: int, received: Callable[[int], None]) -> Beginning:
         """Find out what a server says about a file, and read it at once if it is short.
 
         Args:
             url: The file, http or https.
             limit_bytes: The longest file to read.
+            received: Told of bytes of the file as they arrive, also of those that turn out not to
+                be all of it.
 
         Raises:
             NotFoundError: Nothing is there.
@@ -105,7 +107,8 @@ class PlainUrls:
             TransferError: The server cannot be asked, or breaks off.
         """
         return await self._asked(
-            url, lambda: begin_url(url, limit_bytes, keyring=self._keyring, pool=self._pool)
+            url,
+            lambda: begin_url(url, limit_bytes, received, keyring=self._keyring, pool=self._pool),
         )
 
     async def read(self, url: str, limit_bytes: int, *, led_by: str = "") -> bytes:

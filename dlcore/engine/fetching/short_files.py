@@ -26,6 +26,7 @@ from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.engine.delivery.together import ShortFile, Together
 from dlcore.engine.download.downloads import PROGRESS_EVERY_S
 from dlcore.engine.download.figures import EndpointFigures, figures_of
+from dlcore.engine.download.ledger import Account
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.events import Event, PackageReady, PackageStarted, Progress
 from dlcore.engine.fetching.call import Call, FetchItem
@@ -80,8 +81,7 @@ class ShortFiles:
         tell: Hears what happens.
 
     Attributes:
-        bytes_fetched: Bytes of files that were fetched.
-        bytes_reused: Bytes of those that were there already.
+        bytes_reused: Bytes of files that were there already.
     """
 
     def __init__(self, call: Call, tell: Callable[[Event], None]) -> None:
@@ -95,7 +95,7 @@ class ShortFiles:
         self._taken: dict[str, FetchItem] = {}
         self._names: dict[Path, asyncio.Future[frozenset[str]]] = {}
         self._long = self._short = 0
-        self.bytes_fetched = self.bytes_reused = 0
+        self.bytes_reused = 0
 
     async def fetch(self, item: FetchItem, wanted: Wanted, urls: PlainUrls) -> Attempt:
         """Fetch a file, if it is a short one at a URL and its digest is known.
@@ -125,10 +125,18 @@ class ShortFiles:
             return NO_TRY
         if os.path.normcase(name) in names:
             return await self._as_it_is(path, digest, urls) if wanted.name else NO_TRY
-        begun = await self._begin(wanted.what, urls)
-        return await self._take(begun, item, wanted, path, digest, urls)
+        account = self._meter.ledger.open()
+        try:
+            begun = await self._begin(wanted.what, urls, account)
+            return await self._take(begun, item, wanted, path, digest, urls, account)
+        finally:
+            account.close()
 
-    async def _begin(self, url: str, urls: PlainUrls) -> Beginning:
+    async def _begin(self, url: str, urls: PlainUrls, account: Account) -> Beginning:
+        def received(count: int) -> None:
+            self._meter.received(_ALL, host, count, self._now_s())
+            account.received(count)
+
         host, limit = _host_of(url), min(MAX_IN_FLIGHT, self._call.access.connections)
         if self._telling is None:
             self._telling = asyncio.ensure_future(self._tell_progress())
@@ -137,7 +145,7 @@ class ShortFiles:
                 return Beginning(None)
             self._meter.request_began(host, self._now_s())
             try:
-                begun = await urls.begin(url, MAX_SHORT_BYTES)
+                begun = await urls.begin(url, MAX_SHORT_BYTES, received)
             except TransferError as error:
                 self._meter.failed(host, error.fault)
                 if error.fault not in {Fault.REFUSED, Fault.RANGE}:
@@ -145,7 +153,6 @@ class ShortFiles:
                 return Beginning(None)  # a server may want to be asked otherwise
             finally:
                 self._meter.request_ended(host, self._now_s())
-        self._meter.received(_ALL, host, len(begun.content or b""), self._now_s())
         self._short += begun.content is not None
         self._long += begun.content is None
         return begun
@@ -158,6 +165,7 @@ class ShortFiles:
         path: Path,
         digest: Digest,
         urls: PlainUrls,
+        account: Account,
     ) -> Attempt:
         """Deliver what has arrived, if it is all as expected."""
         probed, content = begun.probed, begun.content
@@ -176,7 +184,7 @@ class ShortFiles:
         if place is None:
             return self._in_vain(wanted, probed, content)
         label, count_bytes = item.place or path.name, len(content)
-        self.bytes_fetched += count_bytes
+        account.settle(count_bytes, count_bytes)
         self._tell(PackageStarted(label, count_bytes, 0))
         self._tell(PackageReady(label, str(plain_path(place))))
         endpoints = {_host_of(wanted.what): count_bytes}
@@ -205,9 +213,14 @@ class ShortFiles:
         return await asyncio.shield(self._names[folder])
 
     @property
+    def bytes_fetched(self) -> int:
+        """Bytes that were received; of longer files, those that came with the first answer."""
+        return self._meter.received_bytes[_ALL]
+
+    @property
     def bytes_wasted(self) -> int:
-        """Bytes that were received and not used."""
-        return self._meter.rejected_bytes
+        """Of these, the ones that were not used: the usual way fetches them again."""
+        return self._meter.ledger.wasted_bytes
 
     def figures(self) -> dict[str, EndpointFigures]:
         """What each server has done."""
@@ -228,10 +241,10 @@ class ShortFiles:
     def _progress(self) -> Progress:
         now_s, meter = self._now_s(), self._meter
         return Progress(
-            self.bytes_fetched,
-            meter.received_bytes[_ALL],
+            meter.ledger.used_bytes,
+            self.bytes_fetched - self.bytes_wasted,
             meter.recent_bytes_per_s(now_s),
-            meter.rejected_bytes,
+            self.bytes_wasted,
             {host: meter.progress_of(host, now_s) for host in tuple(meter.connections)},
         )
 

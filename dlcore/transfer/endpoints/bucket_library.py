@@ -39,7 +39,7 @@ class LibraryReader:
         Raises:
             TransferError: The store failed, or sent something else.
         """
-        await self._receive(key, span, total_bytes, writer.write)
+        await self._receive(key, span, total_bytes, writer.write, writer.drop)
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Read all of a short object.
@@ -56,7 +56,7 @@ class LibraryReader:
             body.extend(piece)
 
         if length_bytes:
-            await self._receive(key, (0, length_bytes), length_bytes, take)
+            await self._receive(key, (0, length_bytes), length_bytes, take, lambda _: None)
         return bytes(body)
 
     async def facts(self, key: str) -> ObjectFacts:
@@ -74,6 +74,7 @@ class LibraryReader:
         span: tuple[int, int],
         total_bytes: int,
         take: Callable[[memoryview], Awaitable[None]],
+        drop: Callable[[int], None],
     ) -> None:
         start, end = span
         missing_bytes = end - start
@@ -91,6 +92,7 @@ class LibraryReader:
                     at = end - missing_bytes
                     raise self._error(Fault.TRUNCATED, f"{key} ended at byte {at} of {end}")
                 if len(piece) > missing_bytes:
+                    drop(len(piece))
                     raise self._error(Fault.RANGE, f"{key}: more arrived than was asked for")
                 await take(piece)
                 missing_bytes -= len(piece)

@@ -102,7 +102,7 @@ class _ReadAhead:
     def __init__(self, writer: SinkWriter, budget: ReadBudget) -> None:
         self._writer = writer
         self._budget = budget
-        self._reads: deque[tuple[memoryview, asyncio.Future[None]]] = deque()
+        self._reads: deque[tuple[_BufferSink, asyncio.Future[None]]] = deque()
 
     @property
     def is_busy(self) -> bool:
@@ -122,40 +122,54 @@ class _ReadAhead:
         )
 
     def _begin(self, file: FileRead) -> None:
-        buffer = memoryview(bytearray(file.length_bytes))
+        sink = _BufferSink(file.length_bytes, self._writer)
         self._budget.begin_read(file.length_bytes)
-        task = asyncio.ensure_future(file.read(SinkWriter(_BufferSink(buffer))))
+        task = asyncio.ensure_future(file.read(SinkWriter(sink)))
         task.add_done_callback(lambda _: self._budget.end_read())
-        self._reads.append((buffer, task))
+        self._reads.append((sink, task))
 
     async def write_first(self) -> None:
         """Wait for the first read, and write its bytes to the sink."""
-        buffer, task = self._reads[0]
+        sink, task = self._reads[0]
         await asyncio.wait({task})  # unlike awaiting the task, this does not pass a cancellation on
         task.result()
-        await self._writer.write(buffer)
         self._reads.popleft()
-        self._budget.free(len(buffer))
+        try:
+            await self._writer.write(sink.received)
+        finally:
+            self._budget.free(sink.length_bytes)
 
     async def aclose(self) -> None:
-        """Cancel what is still running, and wait until it has ended."""
+        """Cancel what is still running, and wait until it has ended; drop what it has brought."""
         try:
             await cancel_and_wait([task for _, task in self._reads])
         finally:
-            self._budget.free(sum(len(buffer) for buffer, _ in self._reads))
+            self._budget.free(sum(sink.length_bytes for sink, _ in self._reads))
+            self._writer.drop(sum(len(sink.received) for sink, _ in self._reads))
 
 
 class _BufferSink:
-    """A sink that writes to one buffer of the right length."""
+    """A sink that writes to one buffer of the right length; what it drops, the range drops."""
 
-    def __init__(self, buffer: memoryview) -> None:
-        self._rest = buffer
+    def __init__(self, length_bytes: int, writer: SinkWriter) -> None:
+        self.length_bytes = length_bytes
+        self._buffer = memoryview(bytearray(length_bytes))
+        self._filled_bytes = 0
+        self._writer = writer
+
+    @property
+    def received(self) -> memoryview:
+        return self._buffer[: self._filled_bytes]
 
     def buffer(self) -> memoryview:
-        return self._rest
+        return self._buffer[self._filled_bytes :]
 
     def advance(self, count: int) -> bool:
-        self._rest = self._rest[count:]
+        self._filled_bytes += count
+        return True
+
+    def dropped(self, count: int) -> bool:
+        self._writer.drop(count)
         return True
 
     async def ready(self) -> None:

@@ -98,6 +98,7 @@ async def probe_url(
 async def begin_url(
     url: str,
     limit_bytes: int,
+    received: Callable[[int], None],
     *,
     keyring: Keyring | None = None,
     pool: ConnectionPool | None = None,
@@ -107,6 +108,8 @@ async def begin_url(
     Args:
         url: Absolute, http or https; sent exactly as given.
         limit_bytes: The longest content to read.
+        received: Told of bytes of the content as they arrive, also of those that turn out not to
+            be all of it.
         keyring: What opens the server.
         pool: The connections to use; new ones if None.
 
@@ -117,7 +120,9 @@ async def begin_url(
     name = checked_url("url", url).raw_host or ""
     client, shown = _web(name, url, keyring, pool)
     async with aclosing(client):
-        return await shown.use(lambda headers: probe_beginning(url, client, headers, limit_bytes))
+        return await shown.use(
+            lambda headers: probe_beginning(url, client, headers, limit_bytes, received)
+        )
 
 
 async def read_url(

@@ -5,7 +5,7 @@ Or together with its content, if that is short: then the question costs no reque
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 import msgspec
@@ -116,7 +116,11 @@ async def probe_part(
 
 
 async def probe_beginning(
-    url: str, client: HttpClient, headers: Mapping[str, str] | None, limit_bytes: int
+    url: str,
+    client: HttpClient,
+    headers: Mapping[str, str] | None,
+    limit_bytes: int,
+    received: Callable[[int], None],
 ) -> Beginning:
     """Ask for the first bytes, which are the whole content if that is short.
 
@@ -125,6 +129,8 @@ async def probe_beginning(
         client: As in `probe`.
         headers: As in `probe`.
         limit_bytes: How many.
+        received: Told of bytes of the content as they arrive, also of those that turn out not to
+            be all of it.
 
     Raises:
         TransferError: The server cannot be reached or refuses, or breaks off.
@@ -136,18 +142,33 @@ async def probe_beginning(
                 return Beginning(None)
             if response.status not in {200, 206}:
                 raise await response.status_error()
-            is_partial = response.status == 206
-            total_bytes = _total_from(response, limit_bytes) if is_partial else None
-            if is_partial and total_bytes is None:
-                return Beginning(None)
-            is_long = total_bytes is not None and total_bytes > limit_bytes
-            content = None if is_long else await read_short(response, limit_bytes)
-            if content is not None and total_bytes not in {None, len(content)}:
-                return Beginning(None)
-            length_bytes = announced_length(response) if content is None else len(content)
-            length_bytes = total_bytes if is_partial else length_bytes
-            probed = _probed(url, response, asked, length_bytes, accepts_ranges=is_partial)
-            return Beginning(probed, content)
+            try:
+                return await _beginning(url, response, asked, limit_bytes, received)
+            finally:
+                if response.unread_bytes:
+                    received(response.unread_bytes)
+
+
+async def _beginning(
+    url: str,
+    response: Response,
+    asked: Mapping[str, str],
+    limit_bytes: int,
+    received: Callable[[int], None],
+) -> Beginning:
+    """What an answer with content says, and that content if it is all of it."""
+    is_partial = response.status == 206
+    total_bytes = _total_from(response, limit_bytes) if is_partial else None
+    if is_partial and total_bytes is None:
+        return Beginning(None)
+    is_long = total_bytes is not None and total_bytes > limit_bytes
+    content = None if is_long else await read_short(response, limit_bytes, received)
+    if content is not None and total_bytes not in {None, len(content)}:
+        return Beginning(None)
+    length_bytes = announced_length(response) if content is None else len(content)
+    length_bytes = total_bytes if is_partial else length_bytes
+    probed = _probed(url, response, asked, length_bytes, accepts_ranges=is_partial)
+    return Beginning(probed, content)
 
 
 def _total_from(response: Response, limit_bytes: int) -> int | None:

@@ -107,6 +107,11 @@ def borrow_connection(response: aiohttp.ClientResponse) -> BorrowedConnection | 
     return BorrowedConnection(response, transport, handler)
 
 
+def received_bytes(response: aiohttp.ClientResponse) -> int:
+    """How much of a response's body aiohttp has received, whether it was read or not."""
+    return response.content.total_bytes
+
+
 def forget_broken_connections(connector: aiohttp.BaseConnector | None) -> None:
     """Take broken connections from a pool that is about to be closed.
 

@@ -1,8 +1,9 @@
 """Reads one range or one document over HTTP, and trusts nothing that the server says.
 
 Guarantees: the sink gets exactly bytes ``[start, end)`` in order, or an error is raised. No byte
-after ``end`` reaches it. A response that does not fit the request (status, range, total, length or
-content coding) is an error before its first byte is used. Where something on the way has compressed
+after ``end`` reaches it; of other content that was read from the connection it learns the length
+(`Sink.dropped`). A response that does not fit the request (status, range, total, length or content
+coding) is an error before its first byte is used. Where something on the way has compressed
 the body (gzip), its decoded bytes count, and there must be exactly as many as were asked for.
 
 How the body gets into the sink is in `receive`. Whether the bytes are the right ones is checked
@@ -61,20 +62,23 @@ async def read_range(
         with await client.request("GET", url, headers=range_headers) as response:
             if response.status not in {200, 206}:
                 raise await response.status_error()
-            check_content_coding(response)
-            if version:
-                version.check(response)
-            if response.status == 206:
-                _check_partial(response, start, end, total_bytes)
-                await receive(response, end - start, writer)
-            elif _is_whole(response, total_bytes) and span == (0, total_bytes):
-                await receive(response, total_bytes, writer)
-            elif from_beginning:
-                await receive_within(response, span, total_bytes, writer)
-            else:
-                raise response.error(
-                    Fault.NO_RANGES, "answered a range request with the whole object"
-                )
+            try:
+                check_content_coding(response)
+                if version:
+                    version.check(response)
+                if response.status == 206:
+                    _check_partial(response, start, end, total_bytes)
+                    await receive(response, end - start, writer)
+                elif _is_whole(response, total_bytes) and span == (0, total_bytes):
+                    await receive(response, total_bytes, writer)
+                elif from_beginning:
+                    await receive_within(response, span, total_bytes, writer)
+                else:
+                    raise response.error(
+                        Fault.NO_RANGES, "answered a range request with the whole object"
+                    )
+            finally:
+                writer.drop(response.unread_bytes)
 
 
 async def read_document(
@@ -127,12 +131,15 @@ def announced_length(response: Response) -> int | None:
     return parse_content_length(response.headers.get("Content-Length", ""))
 
 
-async def read_short(response: Response, limit_bytes: int) -> bytes | None:
+async def read_short(
+    response: Response, limit_bytes: int, received: Callable[[int], None]
+) -> bytes | None:
     """Read the rest of a body that may turn out to be too long; None if it does.
 
     Args:
         response: Has the right status.
         limit_bytes: Longest body to accept, in bytes.
+        received: Told of bytes as they arrive.
 
     Raises:
         TransferError: ``TRUNCATED`` or ``STALL``; ``REFUSED``: it cannot be decoded. A body of
@@ -144,6 +151,7 @@ async def read_short(response: Response, limit_bytes: int) -> bytes | None:
         return None
     body = bytearray()
     while data := await response.read():
+        received(len(data))
         body += data
         if len(body) > limit_bytes:
             return None

@@ -69,6 +69,8 @@ async def receive_within(
 ) -> None:
     """Move bytes ``[start, end)`` of a body into the sink, and drop what comes before.
 
+    The sink holds back what is dropped, as all else.
+
     What comes after is not waited for, unless it tells whether the body is as long as it should be.
 
     Raises:
@@ -77,8 +79,12 @@ async def receive_within(
     start, end = span
     at = 0
     while (at < end or end == total_bytes) and (data := await response.read()):
-        await writer.write(memoryview(data)[max(0, start - at) : max(0, end - at)])
+        wanted = memoryview(data)[max(0, start - at) : max(0, end - at)]
+        writer.drop(len(data) - len(wanted))
+        await writer.write(wanted)
         at += len(data)
+        if at <= start:
+            await writer.ready()
         if at > total_bytes:
             raise response.error(Fault.RANGE, f"sent more than the object's {total_bytes} bytes")
     if at < end:
@@ -92,7 +98,9 @@ async def _receive_plain(response: Response, count: int, writer: SinkWriter) -> 
     """
     left_bytes = count
     while data := await response.read():
-        await writer.write(memoryview(data)[:left_bytes])
+        wanted = memoryview(data)[:left_bytes]
+        writer.drop(len(data) - len(wanted))
+        await writer.write(wanted)
         left_bytes -= len(data)
         if left_bytes < 0:
             raise response.error(Fault.RANGE, f"sent more than the {count} bytes asked for")

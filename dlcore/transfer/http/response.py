@@ -21,7 +21,11 @@ from multidict import CIMultiDictProxy
 
 from dlcore.errors import Fault, TransferError
 from dlcore.redaction import redact
-from dlcore.transfer.http.aiohttp_internals import BorrowedConnection, borrow_connection
+from dlcore.transfer.http.aiohttp_internals import (
+    BorrowedConnection,
+    borrow_connection,
+    received_bytes,
+)
 from dlcore.transfer.http.alerts import error_of_page
 from dlcore.transfer.http.content_coding import Gunzip
 from dlcore.transfer.http.exchanges import OpenExchange
@@ -95,6 +99,7 @@ class Response:
         self._route = route
         self._proxy = proxy
         self._gunzip: Gunzip | None = None
+        self._read_bytes = 0
         self._exchange = exchange
         self._window = window
         self._free = free
@@ -156,6 +161,14 @@ class Response:
         """Whether the body is decoded: then lengths in the headers are not those of its content."""
         return self._gunzip is not None
 
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of the body that were received and not read; 0 if it is decoded.
+
+        What the system, or TLS, has received besides is not known here.
+        """
+        return 0 if self._gunzip else received_bytes(self._raw) - self._read_bytes
+
     async def wait(self, bytes_from_network: Awaitable[T]) -> T:
         """Await something that the network brings, while the stall timer runs.
 
@@ -179,7 +192,10 @@ class Response:
     def borrow_connection(self) -> BorrowedConnection | None:
         """Take the connection over to read the body from it; None if that is not possible."""
         is_direct = self._proxy is None or self._proxy.is_socks
-        return borrow_connection(self._raw) if is_direct else None
+        connection = borrow_connection(self._raw) if is_direct else None
+        if connection:
+            self._read_bytes += len(connection.first_bytes)
+        return connection
 
     def is_bounded(self) -> bool:
         """Whether the connection's receive window is bounded now."""
@@ -229,6 +245,7 @@ class Response:
 
     async def _read_raw(self) -> bytes:
         data = await self.wait(self._next_chunk())
+        self._read_bytes += len(data)
         if self._gunzip is None:
             self._stall_timer.received(len(data))
         self._count(len(data))

@@ -1,0 +1,97 @@
+"""What becomes of each byte of content that was received: it is used once, or it is wasted.
+
+A byte that has arrived is *open* while nobody knows yet whether it will be of use. It is *used*
+when it is part of a block that is on disk, verified, and was not there before. Otherwise it is
+*wasted*. Open bytes have an account: that of the request that brought them, or that of the block
+that is put together from parts. Bytes only move from one account to another, and an account that is
+closed leaves nothing open. So when nothing is in flight, what was received is what was used and
+what was wasted: no third kind can be forgotten.
+
+Only content counts, as its endpoint sent it and this process has read it. Documents, listings,
+answers to questions and the pages of errors are no content. What the system had received of a
+connection that was closed is not known here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TypeAlias
+
+ObjectKey: TypeAlias = tuple[str, int]
+"""Package, and number of the object in it."""
+
+
+class Ledger:
+    """The bytes of one download that were used, and those that were wasted."""
+
+    def __init__(self) -> None:
+        self._used_bytes = 0
+        self._wasted_bytes = 0
+        self._unproven: Counter[ObjectKey] = Counter()
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of blocks that are on disk, verified; each block counts once."""
+        return self._used_bytes
+
+    @property
+    def wasted_bytes(self) -> int:
+        """Bytes that arrived twice, or were not used."""
+        return self._wasted_bytes
+
+    def open(self) -> Account:
+        """An account without bytes."""
+        return Account(self)
+
+    def settle(self, count: int, used: int) -> None:
+        """Of so many bytes that arrived, so many were used, and the others were not."""
+        self._used_bytes += used
+        self._wasted_bytes += count - used
+
+    def await_proof(self, key: ObjectKey, used: int) -> None:
+        """So many of the bytes that were used are of an object that only its end can prove."""
+        self._unproven[key] += used
+
+    def disproved(self, key: ObjectKey) -> None:
+        """The object does not match: its bytes were not of use after all."""
+        count = self._unproven.pop(key, 0)
+        self.settle(0, -count)
+
+
+class Account:
+    """Open bytes.
+
+    Args:
+        ledger: Learns what became of them.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._open_bytes = 0
+
+    @property
+    def open_bytes(self) -> int:
+        """How many there are."""
+        return self._open_bytes
+
+    def received(self, count: int) -> None:
+        """Bytes arrived."""
+        self._open_bytes += count
+
+    def dropped(self, count: int) -> None:
+        """Bytes arrived that nobody wants."""
+        self._ledger.settle(count, 0)
+
+    def settle(self, count: int, used: int) -> None:
+        """Of so many bytes, so many were used, and the others were not."""
+        self._open_bytes -= count
+        self._ledger.settle(count, used)
+
+    def give(self, count: int, other: Account) -> None:
+        """So many bytes are the other account's from now on."""
+        self._open_bytes -= count
+        other.received(count)
+
+    def close(self) -> None:
+        """Whatever is open is of no use any more. Idempotent."""
+        self.settle(self._open_bytes, 0)
