@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.download.retry import Retry
-from dlcore.engine.events import Event, PackageTruth, Progress
+from dlcore.engine.events import Event, FetchEnded, PackageTruth, Progress
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.errors import (
@@ -164,6 +164,24 @@ async def test_nothing_is_called_verified_while_it_arrives(library: Path, told: 
         await fetched(library, "AB" * 32, events=events)
     assert [event for event in events if isinstance(event, Progress)]
     assert not [event for event in events if isinstance(event, Progress) and event.verified_bytes]
+    (ended,) = (event for event in events if isinstance(event, FetchEnded))
+    assert ended.bytes_fetched == ended.bytes_wasted == sum(len(b or b"") for b in TREE.values())
+
+
+async def test_what_is_kept_for_another_call_is_not_wasted(library: Path, told: str) -> None:
+    asked, events = Asked(), list[Event]()
+    asked.breaks_at = ("setup.exe", 2 * PIECE_BYTES)
+    with pytest.raises(DlcoreError):
+        await fetched(library, told, asked=asked, events=events)
+    (ended,) = (event for event in events if isinstance(event, FetchEnded))
+    assert ended.bytes_fetched >= 2 * PIECE_BYTES
+    assert ended.bytes_wasted == 0
+    asked.breaks_at = None
+    events.clear()
+    found = await fetched(library, told, asked=asked, events=events)
+    (ended,) = (event for event in events if isinstance(event, FetchEnded))
+    assert (ended.bytes_fetched, ended.bytes_wasted) == (found.bytes_fetched, 0)
+    assert ended.bytes_fetched + ended.bytes_reused == found.content_bytes
 
 
 async def test_what_has_arrived_is_not_fetched_again(library: Path, told: str) -> None:

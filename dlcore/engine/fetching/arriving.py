@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.exhaustion import exhausted
+from dlcore.engine.download.ledger import Account, Ledger
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import DownloadRetried, EndpointProgress, Event, Progress
 from dlcore.errors import ExhaustedError, TransferError
@@ -59,6 +60,7 @@ class Arriving:
         retry: What to do when no distribution point is left.
         cap_bytes_per_s: Read at most this much; 0.0 for no cap.
         tell: Hears how far it is.
+        ledger: Learns what becomes of the bytes: those on disk are used, until `disproved`.
 
     Attributes:
         received_bytes: What has been received, by endpoint.
@@ -73,7 +75,9 @@ class Arriving:
         retry: Retry,
         cap_bytes_per_s: float,
         tell: Callable[[Event], None],
+        ledger: Ledger,
     ) -> None:
+        self._ledger = ledger
         self.received_bytes: Counter[str] = Counter()
         self._name = name
         self._points = list(points)
@@ -126,6 +130,10 @@ class Arriving:
         await side_by_side(self._hash, [p for p in self._lengths if p not in self._digests], 2)
         return self._digests
 
+    def disproved(self) -> None:
+        """All together is not the content: what was received was of no use."""
+        self._ledger.disproved((self._name, 0))
+
     async def _receive(self) -> None:
         pieces = [
             piece
@@ -147,12 +155,17 @@ class Arriving:
         """
         if self._failure:
             return
+        account = self._ledger.open()
         try:
-            data = await self._from_any(piece)
+            data = await self._from_any(piece, account)
+            await in_thread(self._unproven.write, piece, data)
+            account.settle(len(data), len(data))
         except ExhaustedError as error:
             self._failure = self._failure or error
             return
-        await in_thread(self._unproven.write, piece, data)
+        finally:
+            account.close()
+        self._ledger.await_proof((self._name, 0), len(data))
         self._tell_progress()
         self._open[piece.path] -= 1
         if not self._open[piece.path]:
@@ -161,26 +174,30 @@ class Arriving:
     async def _hash(self, path: str) -> None:
         self._digests[path] = await in_thread(self._unproven.digest, path, self._lengths[path])
 
-    async def _from_any(self, piece: Piece) -> memoryview:
+    async def _from_any(self, piece: Piece, account: Account) -> memoryview:
         failures: list[TransferError] = []
         for point in list(self._points):
             file = point.listed.files.get(piece.path)
             if file is None or file.length_bytes != piece.length_bytes:
                 continue
             try:
-                return await self._asking.ask(point.endpoint, partial(self._read, point, piece))
+                return await self._asking.ask(
+                    point.endpoint, partial(self._read, point, piece, account)
+                )
             except TransferError as error:
                 failures.append(error)
         raise self._exhausted(piece.path, failures)
 
-    async def _read(self, point: Point, piece: Piece) -> memoryview:
+    async def _read(self, point: Point, piece: Piece, account: Account) -> memoryview:
         start, end = piece.span
         sink = _PieceSink(end - start, self._caps, point.endpoint.name)
         file = point.listed.files[piece.path]
         try:
             await point.endpoint.read_listed(piece.path, file, (start, end), sink)
         finally:
-            self.received_bytes[point.endpoint.name] += sink.filled_bytes
+            received_bytes = sink.filled_bytes + sink.dropped_bytes
+            self.received_bytes[point.endpoint.name] += received_bytes
+            account.received(received_bytes)
         return sink.data
 
     def _exhausted(self, path: str, failures: Sequence[TransferError]) -> ExhaustedError:

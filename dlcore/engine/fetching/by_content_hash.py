@@ -26,6 +26,7 @@ from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.arriving import Arriving, Point
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.sources import Source
@@ -60,6 +61,7 @@ class HashedCall(NamedTuple):
         cap_bytes_per_s: Read at most this much; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
         is_dry_run: Whether nothing is to be received.
+        early: Counts what is received.
     """
 
     to: Path
@@ -68,6 +70,7 @@ class HashedCall(NamedTuple):
     cap_bytes_per_s: float
     wait_s: float
     is_dry_run: bool
+    early: EarlyBytes
 
 
 async def find_by_content_hash(
@@ -137,12 +140,14 @@ async def _receive(
     async with unproven_place(call.to, sum(files.values()), call.wait_s) as unproven:
         is_resumed = not unproven.is_empty
         arriving = Arriving(
-            name, points, unproven, site.asking, call.retry, call.cap_bytes_per_s, tell
+            *(name, points, unproven, site.asking, call.retry),
+            *(call.cap_bytes_per_s, tell, call.early.ledger),
         )
         digests = await arriving.run()
         content = {path: ContentFile(length, digests[path]) for path, length in files.items()}
         if not _has_hash(content, folders, call.told_hash):
             await in_thread(unproven.forget)
+            arriving.disproved()
             error = _mismatch(name, content, folders, call.told_hash, points)
             raise _perhaps_altered_here(error) if is_resumed else error
     manifest = _manifest(name, content, folders)

@@ -10,6 +10,7 @@ from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.finding import Found
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.fetching.wanted import Wanted
@@ -58,6 +59,7 @@ class Call(NamedTuple):
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
         rules: What a deployment allows; None without one.
+        early: Counts what is received before the download begins; None: nobody wants to know.
     """
 
     site: NamedSite
@@ -72,6 +74,7 @@ class Call(NamedTuple):
     cap_bytes_per_s: float = 0.0
     wait_s: float = 0.0
     rules: FetchRules | None = None
+    early: EarlyBytes | None = None
 
     def modified_ns(self, found: Found) -> int | None:
         """The time that a single file gets; None for that of its delivery."""

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 
 from dlcore.engine.events import FetchEnded
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.short_files import ShortFiles
 from dlcore.engine.listeners.bus import EventBus
@@ -16,15 +17,19 @@ from dlcore.errors import DlcoreError
 class FetchCount:
     """What a fetch has come to; filled while it goes on.
 
+    Args:
+        early: Counts what is received before the download begins.
+
     Attributes:
         joint: Downloads what is fetched; None before that is known.
         short: Has fetched what is short; None if nothing could be.
         errors: Why things could not be fetched.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, early: EarlyBytes) -> None:
         self.joint: JointDownload | None = None
         self.short: ShortFiles | None = None
+        self._early = early
         self.errors: list[str] = []
 
     @property
@@ -34,14 +39,20 @@ class FetchCount:
         if self.short:
             fetched, reused = fetched + self.short.bytes_fetched, reused + self.short.bytes_reused
             wasted += self.short.bytes_wasted
-        return fetched, reused, wasted
+        used, in_vain = self._early.used_bytes, self._early.wasted_bytes
+        return fetched + used + in_vain, max(0, reused - used), wasted + in_vain
 
 
 @contextlib.contextmanager
-def ending_told(bus: EventBus) -> Iterator[FetchCount]:
-    """Tell how the body ended; what it downloads with is closed by then."""
+def ending_told(bus: EventBus, early: EarlyBytes) -> Iterator[FetchCount]:
+    """Tell how the body ended; what it downloads with is closed by then.
+
+    Args:
+        bus: Hears it.
+        early: Counts what is received before the download begins.
+    """
     now_s = asyncio.get_running_loop().time
-    began_s, count = now_s(), FetchCount()
+    began_s, count = now_s(), FetchCount(early)
     try:
         yield count
     except BaseException as error:

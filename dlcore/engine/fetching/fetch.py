@@ -16,6 +16,7 @@ from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.ending import ending_told
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
 from dlcore.engine.fetching.joint_download import JointDownload
@@ -130,6 +131,7 @@ async def fetch(
     records = Deliveries(deliveries or users_deliveries())
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
+    early = EarlyBytes()
     call = Call(
         site=site,
         access=access,
@@ -142,10 +144,11 @@ async def fetch(
         cap_bytes_per_s=cap_bytes_per_s,
         wait_s=wait_s,
         rules=rules,
+        early=early,
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
-        count = stack.enter_context(ending_told(bus))
+        count = stack.enter_context(ending_told(bus, early))
         begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
         for event in begun.origin.events(begun.name, content_hash):
             bus.emit(event)
@@ -169,5 +172,5 @@ async def fetch(
                 wait_s=wait_s,
                 arrived=begun.origin.arrived,
             )
-        fetched = with_origin(fetched, begun.selection, begun.origin)
+        fetched = with_origin(fetched, begun.selection, begun.origin, early.wasted_bytes)
         return replace(fetched, boundary=rules.groups if rules else None)

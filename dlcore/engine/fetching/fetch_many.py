@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from dlcore.deployment import Deployment
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivery.delivering import Package
-from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.by_deployment import Settled, settled
 from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.ending import ending_told
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
 from dlcore.engine.fetching.joint_download import JointDownload
@@ -127,10 +127,16 @@ async def fetch_many(
     records = Deliveries(deliveries or users_deliveries())
     asked = patience(access.timeout_s, retry.total_s if retry else None)
     patterns = patterns_of(include, exclude)
-    call = Call(site, access, to, records, patterns, asked, remote_time=remote_time, rules=rules)
+    early = EarlyBytes()
+    call = Call(
+        *(site, access, to, records, patterns, asked),
+        remote_time=remote_time,
+        rules=rules,
+        early=early,
+    )
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
-        count = stack.enter_context(ending_told(bus))
+        count = stack.enter_context(ending_told(bus, early))
         short = None if cap_bytes_per_s or rules else ShortFiles(call, bus.emit)
         if short:
             count.short = short
@@ -142,41 +148,28 @@ async def fetch_many(
         for placed in placing.placed.values():
             for event in placed.found.origin.events(placed.name):
                 bus.emit(event)
-        sources = placing.sources(wanted, stack)
+        named_sources = placing.sources(wanted, stack)
         limits = cap_bytes_per_s, access.timeout_s
-        joint = JointDownload(sources, bus, retry, *limits, seeds, placing.patch_digests, rules)
+        joint = JointDownload(
+            named_sources, bus, retry, *limits, seeds, placing.patch_digests, rules
+        )
         count.joint = joint
         stack.push_async_callback(joint.aclose)
         fetched = partial(_fetched, placing, joint, wait_s)
         with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
             results = await side_by_side(fetched, wanted, MAX_AT_ONCE)
-        results = _with_figures(results, short, joint) if short else results
-        results = _with_groups(results, rules.groups) if rules else results
+        sources = added(short.figures() if short else {}, joint.figures())
+        results = [_with(each, bytes_wasted=count.totals[2], sources=sources) for each in results]
+        results = [_with(each, boundary=rules.groups) for each in results] if rules else results
         count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
         return results
 
 
-def _with_figures(
-    results: Sequence[FetchResult], short: ShortFiles, joint: JointDownload
-) -> list[FetchResult]:
-    """The results with the figures of the whole call."""
-    sources = added(short.figures(), joint.figures())
-    wasted = short.bytes_wasted + joint.totals[2]
-    return [
-        result._replace(fetched=replace(result.fetched, bytes_wasted=wasted, sources=sources))
-        if result.fetched
-        else result
-        for result in results
-    ]
-
-
-def _with_groups(results: Sequence[FetchResult], groups: AllowedGroups | None) -> list[FetchResult]:
-    return [
-        result._replace(fetched=replace(result.fetched, boundary=groups))
-        if result.fetched
-        else result
-        for result in results
-    ]
+def _with(result: FetchResult, **figures: Any) -> FetchResult:
+    """A result with figures of the whole call."""
+    if result.fetched is None:
+        return result
+    return result._replace(fetched=replace(result.fetched, **figures))
 
 
 async def _fetched(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from dlcore.engine.download.asking import Asking
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.errors import ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer import (
     Beginning,
@@ -50,6 +51,7 @@ class PlainUrls:
             gets it.
         pool: The connections to use; new ones for each question if None.
         max_file_bytes: The longest file to accept; 0 for any.
+        early: Counts what is received of files of unknown length.
         only_asks: Whether nothing is to be received but what servers say.
     """
 
@@ -59,6 +61,7 @@ class PlainUrls:
         asking: Asking,
         pool: ConnectionPool | None = None,
         max_file_bytes: int = 0,
+        early: EarlyBytes | None = None,
         *,
         only_asks: bool = False,
     ) -> None:
@@ -66,6 +69,7 @@ class PlainUrls:
         self._asking = asking
         self._pool = pool
         self._max_file_bytes = max_file_bytes
+        self._early = early or EarlyBytes()
         self._only_asks = only_asks
 
     def check_length(self, name: str, length_bytes: int) -> None:
@@ -144,12 +148,23 @@ class PlainUrls:
                 f"the server of {redact(url)} does not say how long it is: only a fetch can tell",
                 remedy="Leave --dry-run out.",
             )
-        return await self._asked(
-            url,
-            lambda: spool_url(
-                url, folder, check, algorithm, keyring=self._keyring, pool=self._pool
-            ),
-        )
+        account = self._early.ledger.open()
+
+        async def spool() -> SpooledFile:
+            account.close()  # an earlier attempt
+            return await spool_url(
+                *(url, folder, check, account.received, algorithm),
+                keyring=self._keyring,
+                pool=self._pool,
+            )
+
+        try:
+            spooled = await self._asked(url, spool)
+        except BaseException:
+            account.close()
+            raise
+        self._early.spooled(spooled)
+        return spooled
 
     async def _asked(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:

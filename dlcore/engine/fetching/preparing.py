@@ -20,6 +20,7 @@ from dlcore.engine.fetching.by_content_hash import HashedCall, find_by_content_h
 from dlcore.engine.fetching.by_deployment import check_is_package
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.checksums import with_checksums
+from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.fetch_into import target_of
 from dlcore.engine.fetching.finding import Found, content_named, find
 from dlcore.engine.fetching.placing import Placing
@@ -97,6 +98,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
             cap_bytes_per_s=call.cap_bytes_per_s,
             wait_s=call.wait_s,
             is_dry_run=call.is_dry_run,
+            early=call.early or EarlyBytes(),
         )
         found, sources = await find_by_content_hash(named, site, hashed, bus.emit)
     else:
@@ -231,7 +233,9 @@ async def _site(
 
 def _plain_urls(call: Call, servers: NamedServers, site: Site, pool: ConnectionPool) -> PlainUrls:
     max_bytes, only_asks = call.access.max_file_bytes, call.is_dry_run
-    return PlainUrls(servers.keyring, site.asking, pool, max_bytes, only_asks=only_asks)
+    return PlainUrls(
+        *(servers.keyring, site.asking, pool, max_bytes, call.early), only_asks=only_asks
+    )
 
 
 def _pool(access: Access, stack: AsyncExitStack) -> ConnectionPool:

@@ -78,10 +78,21 @@ def size_of(selection: Selection | None) -> SelectionSize | None:
     return SelectionSize(len(selection.manifest.files), len(package.files), package.content_bytes)
 
 
-def with_origin(fetched: Fetched, selection: Selection | None, origin: Origin) -> Fetched:
-    """The result of a fetch, with how much of the package it is and what vouches for it."""
+def with_origin(
+    fetched: Fetched, selection: Selection | None, origin: Origin, wasted_early_bytes: int = 0
+) -> Fetched:
+    """The result of a fetch, with how much of the package it is and what vouches for it.
+
+    Args:
+        fetched: The result of its download.
+        selection: How much of the package it is.
+        origin: What vouches for it, and what was received before the download began.
+        wasted_early_bytes: What was received then and not used.
+    """
     told = msgspec.structs.replace(
         fetched,
+        bytes_fetched=fetched.bytes_fetched + wasted_early_bytes,
+        bytes_wasted=fetched.bytes_wasted + wasted_early_bytes,
         package=origin.called or fetched.package,
         selection=size_of(selection),
         truth=origin.truth,
@@ -94,7 +105,7 @@ def with_origin(fetched: Fetched, selection: Selection | None, origin: Origin) -
         told,
         endpoints={name: count for name, count in origin.received.items() if count},
         bytes_fetched=received_bytes,
-        bytes_reused=max(0, told.content_bytes - received_bytes),
+        bytes_reused=max(0, told.content_bytes - (received_bytes - wasted_early_bytes)),
         sources={},
     )
 

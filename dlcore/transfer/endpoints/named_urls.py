@@ -164,6 +164,7 @@ async def spool_url(
     url: str,
     folder: Path,
     check: Callable[[int], None],
+    received: Callable[[int], None],
     algorithm: str = SHA_256,
     *,
     keyring: Keyring | None = None,
@@ -175,6 +176,7 @@ async def spool_url(
         url: Absolute, http or https; sent exactly as given.
         folder: On the disk that gets the file; exists.
         check: Called with the length so far before more is written; raises what ends that.
+        received: Told of bytes as they arrive.
         algorithm: Of the digest that is reckoned.
         keyring: What opens the server.
         pool: The connections to use; new ones if None.
@@ -188,7 +190,9 @@ async def spool_url(
     client, shown = _web(name, url, keyring, pool)
     spooled = SpooledFile(name, folder, check, algorithm)
     try:
-        await shown.use(lambda headers: read_stream(client, url, spooled.write, headers=headers))
+        await shown.use(
+            lambda headers: read_stream(client, url, spooled.write, received, headers=headers)
+        )
         await spooled.end()
     except BaseException:
         await spooled.aclose()

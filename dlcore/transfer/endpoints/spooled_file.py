@@ -38,6 +38,7 @@ class SpooledFile:
 
     Attributes:
         length_bytes: Length so far.
+        read_bytes: How much of it was read; what was read twice counts once.
 
     Raises:
         StorageError: No file can be made there.
@@ -49,7 +50,7 @@ class SpooledFile:
         self, name: str, folder: Path, check: Callable[[int], None], algorithm: str = SHA_256
     ) -> None:
         self.name = name
-        self.length_bytes = 0
+        self.length_bytes = self.read_bytes = 0
         self._folder = folder
         self._check = check
         self._algorithm = algorithm
@@ -93,6 +94,7 @@ class SpooledFile:
             while start < end:
                 stop = min(start + READ_BYTES, end)
                 await writer.write(await self._read(start, stop))
+                self.read_bytes = min(self.read_bytes + stop - start, self.length_bytes)
                 start = stop
 
         return PackagePlacement(held, read)

@@ -164,6 +164,7 @@ async def read_stream(
     client: HttpClient,
     url: str,
     write: Callable[[bytes], Awaitable[None]],
+    received: Callable[[int], None],
     *,
     headers: Mapping[str, str] | None = None,
 ) -> None:
@@ -173,6 +174,7 @@ async def read_stream(
         client: Sends the request.
         url: Sent exactly as given.
         write: Gets the bytes, in order; it decides how many are too many.
+        received: Told of bytes as they arrive, also of those that nobody gets.
         headers: Further request headers.
 
     Raises:
@@ -183,9 +185,13 @@ async def read_stream(
         with await client.request("GET", url, headers=headers) as response:
             if response.status != 200:
                 raise await response.status_error()
-            check_content_coding(response)
-            while data := await response.read():
-                await write(data)
+            try:
+                check_content_coding(response)
+                while data := await response.read():
+                    received(len(data))
+                    await write(data)
+            finally:
+                received(response.unread_bytes)
 
 
 async def _document_body(

@@ -206,6 +206,7 @@ async def test_a_document_or_stream_that_decodes_to_nothing_for_ever_is_refused(
     first: bytes, again: bytes
 ) -> None:
     written: list[bytes] = []
+    received: list[int] = []
 
     async def write(data: bytes) -> None:
         written.append(data)
@@ -215,9 +216,10 @@ async def test_a_document_or_stream_that_decodes_to_nothing_for_ever_is_refused(
         with pytest.raises(TransferError, match="next to nothing"):
             await read_document(client, f"{server.url}/d", TOTAL)
         with pytest.raises(TransferError, match="next to nothing"):
-            await read_stream(client, f"{server.url}/s", write)
+            await read_stream(client, f"{server.url}/s", write, received.append)
     await client.aclose()
     assert not written
+    assert not sum(received), "what does not decode to content is none"
 
 
 async def test_what_decodes_to_nothing_slowly_is_a_stall() -> None:
