@@ -27,6 +27,7 @@ class Source:
 
     running: int = 0
     max_reads: int = 0
+    brought_bytes: int = 0
     asked: list[int] = field(default_factory=list)
 
     def file_read(
@@ -40,6 +41,7 @@ class Source:
                 await asyncio.sleep(lasts_s)
                 if fails:
                     raise TransferError(f"{number}", fault=Fault.SERVER, endpoint="edge")
+                self.brought_bytes += length
                 await writer.write(body(number, length))
             finally:
                 self.running -= 1
@@ -81,6 +83,7 @@ def test_the_sink_gets_everything_before_the_first_failure_and_nothing_else(
         assert (error is None) == (len(good) == len(files))
         assert error is None or str(error) == f"edge: {len(good)}"
         assert sink.received == b"".join(body(n, how[0]) for n, how in enumerate(good))
+        assert source.brought_bytes == len(sink.received) + sink.dropped_bytes
         assert source.running == 0
         assert source.max_reads <= min(max_reads, POLICY.max_reads_per_range)
         assert shared.has_room(POLICY.max_buffered_bytes)  # all is given back
@@ -123,6 +126,17 @@ async def test_what_waits_in_buffers_is_limited() -> None:
     source, sink = Source(), Collector(100)
     await read_concurrently(source.file_reads(10), SinkWriter(sink), shared)
     assert source.max_reads == 3
+
+
+async def test_what_waits_in_buffers_when_a_range_is_given_up_is_dropped() -> None:
+    """Fault: a range is cancelled while small files wait for their turn. They are not forgotten."""
+    source, sink = Source(), Collector(200, buffer_bytes=15, gate=asyncio.Event())
+    reads = source.file_reads(20)
+    reading = asyncio.ensure_future(read_concurrently(reads, SinkWriter(sink), budget()))
+    await sink.waiting.wait()
+    reading.cancel()
+    await asyncio.wait([reading])
+    assert (sink.filled_bytes, sink.dropped_bytes) == (15, source.brought_bytes - 15)
 
 
 async def test_a_sink_that_is_held_back_holds_the_reading_back() -> None:
