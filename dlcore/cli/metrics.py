@@ -84,7 +84,7 @@ class RunMetrics(Collector):
             "dlcore_wanted_bytes", "Length of all packages begun.", now.wanted_bytes
         )
         yield CounterMetricFamily(
-            "dlcore_wasted_bytes", "Bytes received and not used.", now.wasted_bytes
+            "dlcore_wasted_bytes", "Bytes received twice, or not used.", now.wasted_bytes
         )
         yield CounterMetricFamily(
             "dlcore_retries", "How often all endpoints were asked again.", self._retries

@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True):
         stall_s: Seconds that steps waited for their content, all together.
         download_first_s: What this run would have taken with every referenced package first.
         stop_at_every_step_s: What it would have taken with each step's content at its turn.
-        bytes_fetched: Payload bytes received.
+        bytes_fetched: Bytes of content that were read from connections, used or not.
         bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         bytes_patched: Verified bytes that patches made of files of older versions.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.

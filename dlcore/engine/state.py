@@ -72,7 +72,7 @@ class LifeFigures(NamedTuple):
         elapsed_s: Seconds since it began.
         busy_s: Of these, seconds in which the link was at work.
         fetched_bytes: Payload bytes received, by package.
-        wasted_bytes: Of those received, the ones that turned out not to be needed.
+        wasted_bytes: Of those received, the ones that came twice, or were not used.
         reused_bytes: Verified bytes found on disk, by package.
         endpoints: What each endpoint did.
         renewals: Tokens and locations renewed.
@@ -162,7 +162,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         fetched_bytes: Payload bytes received, by package.
         missing_bytes: Bytes that were not on disk when the run first began their packages, by
             package.
-        wasted_bytes: Of those received, the ones that turned out not to be needed.
+        wasted_bytes: Of those received, the ones that came twice, or were not used.
         endpoints: What each endpoint did.
         reused_bytes: Verified bytes found on disk that the run had not received before.
         found_bytes: ``reused_bytes`` by package, as far as this dlcore has counted them.

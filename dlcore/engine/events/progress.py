@@ -55,8 +55,9 @@ class Progress(Event, frozen=True):
         verified_bytes: Bytes on disk and verified, of all packages begun.
         wanted_bytes: Length of all packages begun.
         rate_bytes_per_s: Recent bytes per second.
-        wasted_bytes: Bytes received and not used: of races lost, of requests cancelled, and of
-            blocks that did not match their digest.
+        wasted_bytes: Bytes of content that arrived twice, or were not used: before or after the
+            range that was asked for, of races lost, of requests that were cancelled or broke off,
+            and of what did not match its digest. Not what is still open.
         endpoints: What is going on at each endpoint.
         packages: How far the packages are of which something has arrived and something is missing.
         cap_bytes_per_s: The most that all endpoints together may bring; 0.0 if there is no cap.

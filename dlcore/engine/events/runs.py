@@ -58,7 +58,9 @@ class RunEnded(Event, frozen=True):
         link_bytes_per_s: The link's rate.
         link_rate: Whether that rate was ``given`` or ``measured``.
         stall_s: Seconds that steps waited for their content, all together.
-        bytes_fetched: Payload bytes received.
+        bytes_fetched: Bytes of content that were read from connections, used or not. Documents,
+            listings and pages of errors are not content; what the system had received of a
+            connection that was closed is not known.
         bytes_reused: Verified bytes that were on disk before.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         download_first_s: Seconds that it would have taken with all content first.
@@ -85,7 +87,9 @@ class FetchEnded(Event, frozen=True):
         outcome: ``succeeded``, or ``failed`` if anything could not be fetched.
         took_s: Seconds that it took.
         failed: How many things could not be fetched.
-        bytes_fetched: Payload bytes received.
+        bytes_fetched: Bytes of content that were read from connections, used or not. Documents,
+            listings and pages of errors are not content; what the system had received of a
+            connection that was closed is not known.
         bytes_reused: Verified bytes that were on disk before.
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         message: Why the first of what could not be fetched could not; empty if all could.

@@ -60,7 +60,7 @@ class Fetched(msgspec.Struct, frozen=True):
         bytes_fetched: Payload bytes received.
         bytes_reused: Verified bytes that were on disk before, or were made of such ones by patches.
         endpoints: Payload bytes by endpoint.
-        bytes_wasted: Of those that the call fetched, the ones that turned out not to be needed.
+        bytes_wasted: Of those that the call fetched, the ones that came twice, or were not used.
         sources: What each endpoint did for the call.
         repaired: Paths of what was there and differed from the manifest, and was put right; also of
             what only an earlier version had, and was removed.

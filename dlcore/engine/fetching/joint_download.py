@@ -40,7 +40,7 @@ class Received(msgspec.Struct, frozen=True):
         bytes_patched: Of `bytes_reused`, those that patches made.
         verified_bytes: Bytes that are on disk now, verified.
         endpoints: Payload bytes by endpoint.
-        bytes_wasted: Of all that the call fetched, the bytes that turned out not to be needed.
+        bytes_wasted: Of all that the call fetched, the bytes that came twice, or were not used.
         sources: What each endpoint did for the call.
     """
 
