@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.engine.download.ledger import Account, Ledger
+from dlcore.engine.download.ledger import Ledger, OpenBytes
 
 
 class FreeFlow:
@@ -10,20 +10,20 @@ class FreeFlow:
 
     Attributes:
         received: The bytes of each read.
-        account: Has them.
+        open_bytes: Has them.
     """
 
-    def __init__(self, account: Account | None = None) -> None:
+    def __init__(self, open_bytes: OpenBytes | None = None) -> None:
         self.received: list[int] = []
-        self.account = account or Ledger().open()
+        self.open_bytes = open_bytes or Ledger().open()
 
     def passed(self, count: int) -> bool:
         self.received.append(count)
-        self.account.received(count)
+        self.open_bytes.received(count)
         return True
 
     def dropped(self, count: int) -> bool:
-        self.account.dropped(count)
+        self.open_bytes.dropped(count)
         return True
 
     async def ready(self) -> None:

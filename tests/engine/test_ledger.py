@@ -249,16 +249,16 @@ def test_an_object_that_does_not_match_was_of_no_use() -> None:
     request.settle(10, 0)
     ledger.disproved(key)
     ledger.disproved(key)
-    assert (ledger.used_bytes, ledger.wasted_bytes, request.open_bytes) == (0, 30, 0)
+    assert (ledger.used_bytes, ledger.wasted_bytes, request.count_bytes) == (0, 30, 0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("rsgdc"), st.integers(0, 9), st.booleans()), max_size=30))
-def test_no_byte_gets_lost_between_accounts(moves: list[tuple[str, int, bool]]) -> None:
+def test_no_byte_gets_lost_on_its_way(moves: list[tuple[str, int, bool]]) -> None:
     ledger, received = Ledger(), 0
-    accounts = [ledger.open(), ledger.open()]
+    holders = [ledger.open(), ledger.open()]
     for move, count, is_second in moves:
-        one, other = accounts[::-1] if is_second else accounts
-        some = min(count, one.open_bytes)
+        one, other = holders[::-1] if is_second else holders
+        some = min(count, one.count_bytes)
         match move:
             case "r":
                 one.received(count)
@@ -272,5 +272,5 @@ def test_no_byte_gets_lost_between_accounts(moves: list[tuple[str, int, bool]]) 
                 one.give(some, other)
             case "c":
                 one.close()
-        still_open = sum(account.open_bytes for account in accounts)
+        still_open = sum(holder.count_bytes for holder in holders)
         assert received == ledger.used_bytes + ledger.wasted_bytes + still_open

@@ -15,7 +15,7 @@ from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.culprits import ReceivedRun
 from dlcore.engine.download.flow import Answered, RequestFlow
-from dlcore.engine.download.ledger import Account
+from dlcore.engine.download.ledger import OpenBytes
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Outcome, Receiver
@@ -66,25 +66,25 @@ class RequestFetcher:
 
     def begin(self, package: PackageDownload, request: Request) -> Receiver:
         """Take the memory that a request begins with; the scheduler knows that it is free."""
-        account = self._meter.ledger.open()
+        open_bytes = self._meter.ledger.open()
         flow = RequestFlow(
-            *(request, self._reporter.received, self._meter, account),
+            *(request, self._reporter.received, self._meter, open_bytes),
             *(self._caps, self._answered),
         )
         if request.part:
             buffer = self._open_split_block(package, request.blocks)
             assert buffer, "a part is asked for only if its block has, or can have, its buffer"
-            return Receiver(package, request, buffer.sink(request.part, flow), account)
+            return Receiver(package, request, buffer.sink(request.part, flow), open_bytes)
 
         async def verify(run: BlockRange, data: memoryview) -> None:
-            await self._verify(package, request, run, data, account)
+            await self._verify(package, request, run, data, open_bytes)
 
         def keep_start(block: BlockInObject, start: memoryview) -> None:
-            self._keep_start(package, request, block, start, account)
+            self._keep_start(package, request, block, start, open_bytes)
 
         sink = BlockSink(package.manifest, request.blocks, self._pool, verify, keep_start, flow)
         sink.begin(request.buffer_bytes)
-        return Receiver(package, request, sink, account)
+        return Receiver(package, request, sink, open_bytes)
 
     async def fetch(self, receiver: Receiver, connection_freed: Callable[[], None]) -> None:
         """Fetch one request; failures of its endpoint are reported, not raised.
@@ -130,7 +130,7 @@ class RequestFetcher:
         request: Request,
         block: BlockInObject,
         start: memoryview,
-        account: Account,
+        open_bytes: OpenBytes,
     ) -> None:
         """A request ends within a block: let others fetch the rest of it, if there is memory."""
         one = BlockRange.of(request.blocks.object, block, block + 1)
@@ -141,7 +141,7 @@ class RequestFetcher:
             return
         if self._reporter.start_arrived(request, block, len(start)):
             buffer.data[: len(start)] = start
-            account.give(len(start), buffer.account)
+            open_bytes.give(len(start), buffer.open_bytes)
         else:
             self._split_blocks.drop(_key(package, one))
 
@@ -171,7 +171,7 @@ class RequestFetcher:
         try:
             await self._finish(receiver, is_filled=is_filled)
         finally:
-            receiver.account.close()
+            receiver.open_bytes.close()
             self._reporter.ended(receiver)
 
     async def _finish(self, receiver: Receiver, *, is_filled: bool) -> None:
@@ -187,7 +187,7 @@ class RequestFetcher:
         """Verify and write a block of which all parts are there."""
         buffer = self._split_blocks.take(_key(package, request.blocks))
         try:
-            await self._verify(package, request, request.blocks, buffer.data, buffer.account)
+            await self._verify(package, request, request.blocks, buffer.data, buffer.open_bytes)
         finally:
             self._split_blocks.give_back(buffer)
 
@@ -197,7 +197,7 @@ class RequestFetcher:
         request: Request,
         run: BlockRange,
         data: memoryview,
-        account: Account,
+        open_bytes: OpenBytes,
     ) -> None:
         """Check and write a run of whole blocks; the good ones count from now on."""
         ledger, key, used_bytes = self._meter.ledger, (package.package_id, run.object), 0
@@ -209,7 +209,7 @@ class RequestFetcher:
             ledger.disproved(key)
             return
         finally:
-            account.settle(len(data), used_bytes)
+            open_bytes.settle(len(data), used_bytes)
         if not package.manifest.objects[run.object].digests:
             ledger.await_proof(key, used_bytes)
         for block in range(run.first, run.last):

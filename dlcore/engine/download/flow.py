@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from dlcore.engine.download.caps import BandwidthCaps
-from dlcore.engine.download.ledger import Account
+from dlcore.engine.download.ledger import OpenBytes
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.patch_names import package_of
 from dlcore.schedule import Request
@@ -26,7 +26,7 @@ class Flow(Protocol):
     """One request, as its sink sees it."""
 
     @property
-    def account(self) -> Account:
+    def open_bytes(self) -> OpenBytes:
         """What has arrived of the request, and of which it is open whether it will be used."""
         ...
 
@@ -50,7 +50,7 @@ class RequestFlow:
         request: The request.
         received: Hears of the bytes.
         meter: Counts them.
-        account: Has them until it is known what becomes of them.
+        open_bytes: Has them until it is known what becomes of them.
         caps: Say how fast they may come.
         answered: Hears of the first bytes; None: nobody wants to know.
     """
@@ -60,14 +60,14 @@ class RequestFlow:
         request: Request,
         received: Received,
         meter: Meter,
-        account: Account,
+        open_bytes: OpenBytes,
         caps: BandwidthCaps,
         answered: Answered | None = None,
     ) -> None:
         self._request = request
         self._received = received
         self._meter = meter
-        self._account = account
+        self._open_bytes = open_bytes
         self._caps = caps
         self._answered = answered  # until the first bytes come
         self._now_s = asyncio.get_running_loop().time
@@ -76,15 +76,15 @@ class RequestFlow:
         self._asked_s = now_s
 
     @property
-    def account(self) -> Account:
+    def open_bytes(self) -> OpenBytes:
         """What has arrived, and of which it is open whether it will be used."""
-        return self._account
+        return self._open_bytes
 
     def passed(self, count: int) -> bool:
         """Count bytes that arrived; whether more may be read now."""
         now_s = self._now_s()
         self._count(count, now_s)
-        self._account.received(count)
+        self._open_bytes.received(count)
         self._received(self._request, count, now_s)
         return self._spend(count, now_s)
 
@@ -92,7 +92,7 @@ class RequestFlow:
         """Count bytes that nobody wants. The scheduler reckons with those of the range only."""
         now_s = self._now_s()
         self._count(count, now_s)
-        self._account.dropped(count)
+        self._open_bytes.dropped(count)
         return self._spend(count, now_s)
 
     def _count(self, count: int, now_s: float) -> None:

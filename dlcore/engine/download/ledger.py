@@ -2,9 +2,9 @@
 
 A byte that has arrived is *open* while nobody knows yet whether it will be of use. It is *used*
 when it is part of a block that is on disk, verified, and was not there before. Otherwise it is
-*wasted*. Open bytes have an account: that of the request that brought them, or that of the block
-that is put together from parts. Bytes only move from one account to another, and an account that is
-closed leaves nothing open. So when nothing is in flight, what was received is what was used and
+*wasted*. Open bytes belong to the request that brought them, or to the block that is put together
+from parts. They only move from one to another, and when a request or a block has come to its end,
+none of its bytes is left open. So when nothing is in flight, what was received is what was used and
 what was wasted: no third kind can be forgotten.
 
 Only content counts, as its endpoint sent it and this process has read it. Documents, listings,
@@ -39,9 +39,9 @@ class Ledger:
         """Bytes that arrived twice, or were not used."""
         return self._wasted_bytes
 
-    def open(self) -> Account:
-        """An account without bytes."""
-        return Account(self)
+    def open(self) -> OpenBytes:
+        """For a request or a block of which nothing has arrived."""
+        return OpenBytes(self)
 
     def settle(self, count: int, used: int) -> None:
         """Of so many bytes that arrived, so many were used, and the others were not."""
@@ -58,8 +58,8 @@ class Ledger:
         self.settle(0, -count)
 
 
-class Account:
-    """Open bytes.
+class OpenBytes:
+    """The open bytes of one request, or of one block that is put together from parts.
 
     Args:
         ledger: Learns what became of them.
@@ -67,16 +67,16 @@ class Account:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._open_bytes = 0
+        self._count = 0
 
     @property
-    def open_bytes(self) -> int:
+    def count_bytes(self) -> int:
         """How many there are."""
-        return self._open_bytes
+        return self._count
 
     def received(self, count: int) -> None:
         """Bytes arrived."""
-        self._open_bytes += count
+        self._count += count
 
     def dropped(self, count: int) -> None:
         """Bytes arrived that nobody wants."""
@@ -84,14 +84,14 @@ class Account:
 
     def settle(self, count: int, used: int) -> None:
         """Of so many bytes, so many were used, and the others were not."""
-        self._open_bytes -= count
+        self._count -= count
         self._ledger.settle(count, used)
 
-    def give(self, count: int, other: Account) -> None:
-        """So many bytes are the other account's from now on."""
-        self._open_bytes -= count
+    def give(self, count: int, other: OpenBytes) -> None:
+        """So many bytes belong to the other from now on."""
+        self._count -= count
         other.received(count)
 
     def close(self) -> None:
-        """Whatever is open is of no use any more. Idempotent."""
-        self.settle(self._open_bytes, 0)
+        """Whatever is still open was of no use. Idempotent."""
+        self.settle(self._count, 0)

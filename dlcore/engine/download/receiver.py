@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 
-from dlcore.engine.download.ledger import Account
+from dlcore.engine.download.ledger import OpenBytes
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.sink import BlockSink, ShortenedError
 from dlcore.engine.download.split_block_buffer import PartSink
@@ -34,7 +34,7 @@ class Receiver:
         package: Its package.
         request: What is fetched.
         sink: Where it goes.
-        account: What has arrived of it, and of which it is open whether it will be used.
+        open_bytes: What has arrived of it, and of which it is open whether it will be used.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Receiver:
         package: PackageDownload,
         request: Request,
         sink: BlockSink | PartSink,
-        account: Account,
+        open_bytes: OpenBytes,
     ) -> None:
         self.package = package
         self.request = request
         self.sink = sink
-        self.account = account
+        self.open_bytes = open_bytes
         self._outcome = Outcome.CANCELLED  # until something arrived
         self._error: TransferError | None = None
         self._is_cancelled = False

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
-from dlcore.engine.download.ledger import Account, Ledger
+from dlcore.engine.download.ledger import Ledger, OpenBytes
 from dlcore.schedule import Span
 
 BlockKey: TypeAlias = tuple[str, int, int]
@@ -61,9 +61,9 @@ class PartSink:
         """Its bytes are not for the block any more."""
         self._buffer.leave(self)
 
-    def kept_in(self, account: Account) -> None:
+    def kept_in(self, open_bytes: OpenBytes) -> None:
         """What has arrived is the block's, not the request's."""
-        self._flow.account.give(self._filled_bytes, account)
+        self._flow.open_bytes.give(self._filled_bytes, open_bytes)
 
     def shut_out(self) -> None:
         """Whatever comes from now on is not for the block."""
@@ -76,15 +76,15 @@ class SplitBlockBuffer:
     Args:
         memory: The pooled buffer; at least as long as the block.
         length_bytes: Length of the block.
-        account: Has what has arrived of it.
+        open_bytes: Has what has arrived of it.
 
     Attributes:
-        account: The same.
+        open_bytes: The same.
     """
 
-    def __init__(self, memory: memoryview, length_bytes: int, account: Account) -> None:
+    def __init__(self, memory: memoryview, length_bytes: int, open_bytes: OpenBytes) -> None:
         self.memory = memory
-        self.account = account
+        self.open_bytes = open_bytes
         self.data = memory[:length_bytes]
         self._sinks: set[PartSink] = set()
 
@@ -102,14 +102,14 @@ class SplitBlockBuffer:
         if sink not in self._sinks:
             return False
         self._sinks.remove(sink)
-        sink.kept_in(self.account)
+        sink.kept_in(self.open_bytes)
         return True
 
     def leave(self, sink: PartSink) -> None:
         """The sink's bytes are not for the block any more; what is here stays."""
         if sink in self._sinks:
             self._sinks.remove(sink)
-            sink.kept_in(self.account)
+            sink.kept_in(self.open_bytes)
             sink.shut_out()
 
     def close(self) -> None:
@@ -141,8 +141,8 @@ class SplitBlockBuffers:
         """
         buffer = self._open.get(key)
         if buffer is None and (memory := self._pool.take_now(block_bytes)):
-            account = self._ledger.open()
-            buffer = self._open[key] = SplitBlockBuffer(memory, length_bytes, account)
+            open_bytes = self._ledger.open()
+            buffer = self._open[key] = SplitBlockBuffer(memory, length_bytes, open_bytes)
         return buffer
 
     def is_open(self, key: BlockKey) -> bool:
@@ -162,7 +162,7 @@ class SplitBlockBuffers:
 
     def give_back(self, buffer: SplitBlockBuffer) -> None:
         """Nobody needs a buffer any more that was taken; what is left in it was of no use."""
-        buffer.account.close()
+        buffer.open_bytes.close()
         self._pool.give_back(buffer.memory)
 
     def forget(self, package: str) -> None:

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.exhaustion import exhausted
-from dlcore.engine.download.ledger import Account, Ledger
+from dlcore.engine.download.ledger import Ledger, OpenBytes
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import DownloadRetried, EndpointProgress, Event, Progress
 from dlcore.errors import ExhaustedError, TransferError
@@ -155,16 +155,16 @@ class Arriving:
         """
         if self._failure:
             return
-        account = self._ledger.open()
+        open_bytes = self._ledger.open()
         try:
-            data = await self._from_any(piece, account)
+            data = await self._from_any(piece, open_bytes)
             await in_thread(self._unproven.write, piece, data)
-            account.settle(len(data), len(data))
+            open_bytes.settle(len(data), len(data))
         except ExhaustedError as error:
             self._failure = self._failure or error
             return
         finally:
-            account.close()
+            open_bytes.close()
         self._ledger.await_proof((self._name, 0), len(data))
         self._tell_progress()
         self._open[piece.path] -= 1
@@ -174,7 +174,7 @@ class Arriving:
     async def _hash(self, path: str) -> None:
         self._digests[path] = await in_thread(self._unproven.digest, path, self._lengths[path])
 
-    async def _from_any(self, piece: Piece, account: Account) -> memoryview:
+    async def _from_any(self, piece: Piece, open_bytes: OpenBytes) -> memoryview:
         failures: list[TransferError] = []
         for point in list(self._points):
             file = point.listed.files.get(piece.path)
@@ -182,13 +182,13 @@ class Arriving:
                 continue
             try:
                 return await self._asking.ask(
-                    point.endpoint, partial(self._read, point, piece, account)
+                    point.endpoint, partial(self._read, point, piece, open_bytes)
                 )
             except TransferError as error:
                 failures.append(error)
         raise self._exhausted(piece.path, failures)
 
-    async def _read(self, point: Point, piece: Piece, account: Account) -> memoryview:
+    async def _read(self, point: Point, piece: Piece, open_bytes: OpenBytes) -> memoryview:
         start, end = piece.span
         sink = _PieceSink(end - start, self._caps, point.endpoint.name)
         file = point.listed.files[piece.path]
@@ -197,7 +197,7 @@ class Arriving:
         finally:
             received_bytes = sink.filled_bytes + sink.dropped_bytes
             self.received_bytes[point.endpoint.name] += received_bytes
-            account.received(received_bytes)
+            open_bytes.received(received_bytes)
         return sink.data
 
     def _exhausted(self, path: str, failures: Sequence[TransferError]) -> ExhaustedError:

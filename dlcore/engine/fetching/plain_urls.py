@@ -148,12 +148,12 @@ class PlainUrls:
                 f"the server of {redact(url)} does not say how long it is: only a fetch can tell",
                 remedy="Leave --dry-run out.",
             )
-        account = self._early.ledger.open()
+        open_bytes = self._early.ledger.open()
 
         async def spool() -> SpooledFile:
-            account.close()  # an earlier attempt
+            open_bytes.close()  # an earlier attempt
             return await spool_url(
-                *(url, folder, check, account.received, algorithm),
+                *(url, folder, check, open_bytes.received, algorithm),
                 keyring=self._keyring,
                 pool=self._pool,
             )
@@ -161,7 +161,7 @@ class PlainUrls:
         try:
             spooled = await self._asked(url, spool)
         except BaseException:
-            account.close()
+            open_bytes.close()
             raise
         self._early.spooled(spooled)
         return spooled

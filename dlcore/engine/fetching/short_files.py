@@ -26,7 +26,7 @@ from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.engine.delivery.together import ShortFile, Together
 from dlcore.engine.download.downloads import PROGRESS_EVERY_S
 from dlcore.engine.download.figures import EndpointFigures, figures_of
-from dlcore.engine.download.ledger import Account
+from dlcore.engine.download.ledger import OpenBytes
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.events import Event, PackageReady, PackageStarted, Progress
 from dlcore.engine.fetching.call import Call, FetchItem
@@ -125,17 +125,17 @@ class ShortFiles:
             return NO_TRY
         if os.path.normcase(name) in names:
             return await self._as_it_is(path, digest, urls) if wanted.name else NO_TRY
-        account = self._meter.ledger.open()
+        open_bytes = self._meter.ledger.open()
         try:
-            begun = await self._begin(wanted.what, urls, account)
-            return await self._take(begun, item, wanted, path, digest, urls, account)
+            begun = await self._begin(wanted.what, urls, open_bytes)
+            return await self._take(begun, item, wanted, path, digest, urls, open_bytes)
         finally:
-            account.close()
+            open_bytes.close()
 
-    async def _begin(self, url: str, urls: PlainUrls, account: Account) -> Beginning:
+    async def _begin(self, url: str, urls: PlainUrls, open_bytes: OpenBytes) -> Beginning:
         def received(count: int) -> None:
             self._meter.received(_ALL, host, count, self._now_s())
-            account.received(count)
+            open_bytes.received(count)
 
         host, limit = _host_of(url), min(MAX_IN_FLIGHT, self._call.access.connections)
         if self._telling is None:
@@ -165,7 +165,7 @@ class ShortFiles:
         path: Path,
         digest: Digest,
         urls: PlainUrls,
-        account: Account,
+        open_bytes: OpenBytes,
     ) -> Attempt:
         """Deliver what has arrived, if it is all as expected."""
         probed, content = begun.probed, begun.content
@@ -184,7 +184,7 @@ class ShortFiles:
         if place is None:
             return self._in_vain(wanted, probed, content)
         label, count_bytes = item.place or path.name, len(content)
-        account.settle(count_bytes, count_bytes)
+        open_bytes.settle(count_bytes, count_bytes)
         self._tell(PackageStarted(label, count_bytes, 0))
         self._tell(PackageReady(label, str(plain_path(place))))
         endpoints = {_host_of(wanted.what): count_bytes}
