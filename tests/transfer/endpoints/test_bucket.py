@@ -12,11 +12,13 @@ import pytest
 from dlcore.buckets import CannotSignError, ObjectBytes, ObjectFacts
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer.endpoints.bucket import SIGNATURE_S, BucketEndpoint
+from dlcore.transfer.endpoints.bucket_library import LibraryReader
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.interface import Renewed
 from dlcore.transfer.policy import TransferPolicy
+from dlcore.transfer.sink import SinkWriter
 from tests.transfer.hostile import AGAIN, Script, hostile
 from tests.transfer.packages import Package
 from tests.transfer.sinks import Collector
@@ -220,3 +222,12 @@ async def test_an_object_that_a_library_does_not_find_is_not_found(package: Pack
     with pytest.raises(TransferError) as refused:
         await read(package, bucket)
     assert (refused.value.fault, refused.value.endpoint) == (Fault.NOT_FOUND, "bucket")
+
+
+async def test_what_the_library_reads_beyond_the_range_is_dropped() -> None:
+    reader = LibraryReader("bucket", FakeBucket(pieces=[b"x" * 60, b"x" * 70]), TransferPolicy())
+    sink = Collector(100)
+    with pytest.raises(TransferError, match="more arrived") as caught:
+        await reader.read_range("key", (0, 100), 130, SinkWriter(sink))
+    assert caught.value.fault is Fault.RANGE
+    assert (sink.filled_bytes, sink.dropped_bytes) == (60, 70)

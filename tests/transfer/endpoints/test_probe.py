@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import ConfigError, Fault, TransferError
-from dlcore.transfer import ConnectionPool, Keyring, probe_url
+from dlcore.transfer import ConnectionPool, Keyring, begin_url, probe_url
 from dlcore.transfer.endpoints.probe import Probed
 from tests.transfer.hostile import AGAIN, Script, hostile
 from tests.transfer.packages import LARGE_BYTES, Package
@@ -144,3 +144,26 @@ async def test_the_name_is_the_last_component_of_the_path(path: str, name: str) 
 async def test_a_text_that_is_not_a_url_is_the_callers_fault() -> None:
     with pytest.raises(ConfigError):
         await probe_url("not a url")
+
+
+@pytest.mark.parametrize(
+    ("line", "content_range", "body_bytes"),
+    [
+        ("206 Partial Content", "bytes 0-99/5000", 100),
+        ("206 Partial Content", "bytes 1-100/5000", 100),
+        ("200 OK", "", 5000),
+    ],
+    ids=["the beginning", "another part", "all of it"],
+)
+async def test_content_that_came_with_the_answer_about_a_long_file_is_counted(
+    line: str, content_range: str, body_bytes: int
+) -> None:
+    """Fault: the question about a file brings content that is of no use. dlcore counts it."""
+    told = {"Content_Range": content_range} if content_range else {}
+    answer = Script.response(line, b"x" * body_bytes, Content_Length=str(body_bytes), **told)
+    at_once = Script([b"".join(each for each in answer.said if isinstance(each, bytes))])
+    received: list[int] = []
+    async with hostile(at_once) as server:
+        beginning = await begin_url(f"{server.url}/a", 100, received.append)
+    assert beginning.content is None
+    assert sum(received) == body_bytes
