@@ -55,7 +55,7 @@ def check(downloads: Downloads, endpoints: Sequence[FakeEndpoint]) -> None:
     assert came == used + downloads.wasted_bytes
 
 
-@settings(derandomize=True, deadline=None, max_examples=cases(10, 200))
+@settings(derandomize=True, deadline=None, max_examples=cases(8, 200))
 @given(
     seed=st.integers(0, 1 << 32),
     memory_blocks=st.integers(2, 20),
