@@ -19,6 +19,7 @@ from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
 from dlcore.engine.download.reporter import Reporter
+from dlcore.engine.download.split_block_buffer import SplitBlockBuffers
 from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockRange, ObjectIndex
@@ -143,11 +144,14 @@ class Scene:
         self.meter = Meter()
         log = EndpointLog(self.meter, self.bus)
         packages = {"ABC00001": self.package}
-        decisions = Decisions(packages, log, NoListener(), self.bus)
+        self.split_blocks = SplitBlockBuffers(self.pool, self.meter.ledger)
+        self.decisions = Decisions(packages, log, NoListener(), self.split_blocks, self.bus)
         culprits = Culprits(Policy().max_mixed_blocks)
-        reporter = Reporter(self.scheduler, decisions, log, culprits, random.Random(1))
+        reporter = Reporter(self.scheduler, self.decisions, log, culprits, random.Random(1))
         self.caps = BandwidthCaps()
-        self.fetcher = RequestFetcher(self.meter, reporter, self.pool, self.verifier, self.caps)
+        self.fetcher = RequestFetcher(
+            self.meter, reporter, self.pool, self.split_blocks, self.verifier, self.caps
+        )
         self.endpoints = {
             name: FakeEndpoint(name, {"ABC00001": PACKAGE}, script) for name in ("a", "b")
         }
@@ -203,7 +207,7 @@ def play(
             await scene.locate()
             try:
                 yield scene
-                scene.fetcher.forget("ABC00001")
+                scene.split_blocks.forget("ABC00001")
                 assert scene.pool.take_now(MEMORY_BYTES) is not None, "a buffer was not given back"
             finally:
                 scene.package.partial.close()

@@ -16,7 +16,7 @@ from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.ledger import Ledger
 from dlcore.engine.download.packages import Retry
 from dlcore.errors import DlcoreError, Fault
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockInObject
 from dlcore.schedule import DeadlineScheduler, Span
 from tests.depth import cases
 from tests.engine.fakes import GOOD, Asked, FakeEndpoint, Reply, opened, package
@@ -152,7 +152,7 @@ def test_a_start_that_nobody_completes_is_wasted(tmp_path: Path) -> None:
         _, task = scene.begin(1, (0, 1))
         await task
         assert figures(scene) == (HALF, 0, 0), "it may still be completed"
-        scene.fetcher.drop("ABC00001", BlockRange.of(0, 0, 1))
+        scene.split_blocks.drop(("ABC00001", 0, 0))
 
     scene = play(tmp_path, acts, lambda asked: Reply(Fault.TRUNCATED, after_bytes=HALF))
     assert figures(scene) == (HALF, 0, HALF)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from dlcore.engine.download.connections import Connections
-from dlcore.engine.download.decisions import Decisions
-from dlcore.engine.download.endpoint_log import EndpointLog
-from dlcore.engine.download.meter import Meter
-from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.events import BlockRejected
 from dlcore.errors import Fault
 from dlcore.model import BlockRange
 from dlcore.schedule import Span, SplitBlockDropped
 from tests.engine.fakes import GOOD, Asked, Reply
-from tests.engine.requests import FIRST, HALF, MEMORY_BYTES, SECOND, NoListener, Scene, play
+from tests.engine.requests import FIRST, HALF, MEMORY_BYTES, SECOND, Scene, play
 from tests.store.helpers import BLOCK_BYTES
 
 
@@ -86,24 +81,18 @@ def test_a_start_that_the_planner_has_no_use_for_is_forgotten(tmp_path: Path) ->
     assert ("start", 1, 4, 100) in told
 
 
-def test_a_split_block_that_is_not_needed_gives_back_its_buffer(tmp_path: Path) -> None:
+def test_a_split_block_that_is_dropped_gives_back_its_buffer_whichever_input_led_to_it(
+    tmp_path: Path,
+) -> None:
     async def acts(scene: Scene) -> None:
         await scene.begin(1, (3, 4), SECOND)[1]
         assert scene.pool.take_now(MEMORY_BYTES) is None
-        decisions = Decisions({}, EndpointLog(Meter(), scene.bus), NoListener(), scene.bus)
-        connections = Connections(
-            (), scene.scheduler, decisions, scene.fetcher, scene.pool, {}, Tasks(fail), fail
-        )
-        connections.apply((SplitBlockDropped("ABC00001", BlockRange.of(0, 3, 4)),))
+        scene.decisions.apply((SplitBlockDropped("ABC00001", BlockRange.of(0, 3, 4)),))
         everything = scene.pool.take_now(MEMORY_BYTES)
         assert everything is not None, "its memory is free"
         scene.pool.give_back(everything)
 
     play(tmp_path, acts, lambda asked: Reply(Fault.TRUNCATED, after_bytes=100))
-
-
-def fail(error: BaseException) -> None:
-    raise AssertionError from error
 
 
 def test_without_memory_the_start_of_a_broken_block_is_not_kept(tmp_path: Path) -> None:

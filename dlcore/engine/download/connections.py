@@ -18,7 +18,7 @@ from dlcore.engine.download.fetcher import RequestFetcher
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
 from dlcore.engine.download.tasks import Tasks
-from dlcore.schedule import Events, Scheduler, SplitBlockDropped
+from dlcore.schedule import Scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -91,13 +91,6 @@ class Connections:
         self._is_closed = True
         self._cancel_wake()
 
-    def apply(self, events: Events) -> None:
-        """Carry out what an input or a decision led to; dropped split blocks free their buffers."""
-        self._decisions.apply(events)
-        for event in events:
-            if isinstance(event, SplitBlockDropped):
-                self._fetcher.drop(event.package, event.blocks)
-
     def _refill(self) -> None:
         self._due = None
         if self._is_closed or self._is_paused:
@@ -116,7 +109,7 @@ class Connections:
         while True:
             answer = self._scheduler.next_request(endpoint, now_s, self._pool.free_bytes)
             self._lacks_memory |= answer.lacks_memory  # before any comes back
-            self.apply(answer.events)
+            self._decisions.apply(answer.events)
             request = answer.request
             if request is None:
                 return

@@ -10,6 +10,7 @@ from dlcore import schedule
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
+from dlcore.engine.download.split_block_buffer import SplitBlockBuffers
 from dlcore.engine.events import BlockRejected, CulpritFound, RangeFailed
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault, TransferError
@@ -44,6 +45,7 @@ class Decisions:
         packages: Key -> package.
         endpoints: Keeps what is decided about endpoints.
         listener: Hears what packages come to.
+        split_blocks: The buffers of blocks that are fetched in parts.
         bus: Hears of rejected blocks, and who is to blame.
     """
 
@@ -52,11 +54,13 @@ class Decisions:
         packages: Mapping[str, PackageDownload],
         endpoints: EndpointLog,
         listener: PackageListener,
+        split_blocks: SplitBlockBuffers,
         bus: EventBus,
     ) -> None:
         self._packages = packages
         self._endpoints = endpoints
         self._listener = listener
+        self._split_blocks = split_blocks
         self._bus = bus
         self._receivers: dict[RequestNumber, Receiver] = {}
 
@@ -103,8 +107,8 @@ class Decisions:
                     self._listener.copy(event)
                 case schedule.SplitBlockFilled() | schedule.StartKept():
                     pass  # these are answers to `Reporter`, which asked
-                case schedule.SplitBlockDropped():
-                    pass  # `Connections` frees its buffer
+                case schedule.SplitBlockDropped(package, blocks):
+                    self._split_blocks.drop((package, blocks.object, blocks.first))
 
     def culprit_found(
         self, package: PackageDownload, index: ObjectIndex, block: BlockInObject, culprit: Culprit

@@ -29,6 +29,7 @@ from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.packages import Locate, Packages, Retry
 from dlcore.engine.download.patch_names import WithPatches, with_patches
 from dlcore.engine.download.reporter import Reporter
+from dlcore.engine.download.split_block_buffer import SplitBlockBuffers
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.verifier import Verifier
 from dlcore.engine.download.without_fetching import FindPatches, no_patches
@@ -113,19 +114,26 @@ class Downloads:
             allowed=self._allowed,
         )
         begun = self._packages.begun
-        self._decisions = Decisions(begun, self._endpoint_log, self._packages, bus)
+        self._pool = pool = BufferPool(memory_bytes)
+        self._split_blocks = SplitBlockBuffers(pool, self.meter.ledger)
+        self._decisions = Decisions(
+            packages=begun,
+            endpoints=self._endpoint_log,
+            listener=self._packages,
+            split_blocks=self._split_blocks,
+            bus=bus,
+        )
         culprits = Culprits(policy.max_mixed_blocks)
         reporter = Reporter(self._scheduler, self._decisions, self._endpoint_log, culprits, rng)
-        self._pool = pool = BufferPool(memory_bytes)
         fetcher = RequestFetcher(
             meter=self.meter,
             reporter=reporter,
             pool=pool,
+            split_blocks=self._split_blocks,
             verifier=self._verifier,
             caps=self._caps,
             answered=self._background.answered,
         )
-        self._fetcher = fetcher
         self._connections = Connections(
             endpoints=endpoints,
             scheduler=self._scheduler,
@@ -137,7 +145,9 @@ class Downloads:
             failed=self._failed,
         )
         pool.on_free(self._connections.memory_freed)
-        self._packages.connect(self._connections.apply, fetcher.forget, self._connections.refill)
+        self._packages.connect(
+            self._decisions.apply, self._split_blocks.forget, self._connections.refill
+        )
         for endpoint, terms in endpoints.items():
             self.set_terms(endpoint, terms)
         self._stopping: asyncio.Future[None] | None = None
@@ -359,7 +369,7 @@ class Downloads:
         self._connections.close()
         self._packages.close()
         await self._tasks.cancel()
-        self._fetcher.close()
+        self._split_blocks.close()
         await self._packages.aclose()
         await self._verifier.aclose()
         self._pool.discard_free()

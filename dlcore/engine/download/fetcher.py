@@ -41,6 +41,7 @@ class RequestFetcher:
         meter: Counts bytes and requests.
         reporter: Tells the scheduler what became of requests and blocks.
         pool: Where buffers come from.
+        split_blocks: The buffers of blocks that are fetched in parts.
         verifier: Hashes and writes.
         caps: Say how fast bytes may come.
         answered: Hears how long each answer took to begin.
@@ -51,6 +52,7 @@ class RequestFetcher:
         meter: Meter,
         reporter: Reporter,
         pool: BufferPool,
+        split_blocks: SplitBlockBuffers,
         verifier: Verifier,
         caps: BandwidthCaps,
         answered: Answered | None = None,
@@ -61,7 +63,7 @@ class RequestFetcher:
         self._verifier = verifier
         self._caps = caps
         self._answered = answered
-        self._split_blocks = SplitBlockBuffers(pool, meter.ledger)
+        self._split_blocks = split_blocks
         self._now_s = asyncio.get_running_loop().time
 
     def begin(self, package: PackageDownload, request: Request) -> Receiver:
@@ -103,18 +105,6 @@ class RequestFetcher:
                 connection_freed()
         finally:
             await self._end(receiver, is_filled=is_filled)
-
-    def drop(self, package_id: str, block: BlockRange) -> None:
-        """A block is not fetched in parts any more, and none of them is in flight."""
-        self._split_blocks.drop((package_id, block.object, block.first))
-
-    def forget(self, package_id: str) -> None:
-        """None of the package's requests is in flight, and none comes any more."""
-        self._split_blocks.forget(package_id)
-
-    def close(self) -> None:
-        """No request is in flight, and none comes any more."""
-        self._split_blocks.close()
 
     def _open_split_block(
         self, package: PackageDownload, block: BlockRange
