@@ -7,6 +7,8 @@ from pathlib import Path
 from dlcore import manifest as documents
 from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import AgentStatus, PackageStatus
+from dlcore.disk.faults import guarded
+from dlcore.engine.delivery.apart import check_apart
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
@@ -39,11 +41,15 @@ async def fetch_by_agent(
 
     Raises:
         AgentError: The agent cannot be had.
+        ConfigError: The folder is in a state directory, or has the agent's in it.
         IntegrityError: What the agent handed out does not match its manifest. The folder is as it
             was before.
         DlcoreError: As `dlcore.fetch`.
     """
-    life, before = _life(await agent.status()), await agent.package(package_id)
+    status = await agent.status()
+    with guarded(f"look at {to}", to):
+        check_apart(to, Path(status.state))
+    life, before = _life(status), await agent.package(package_id)
     obtained = await agent.obtained(package_id)
     status = await agent.status()
     state = Path(status.state)

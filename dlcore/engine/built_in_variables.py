@@ -17,12 +17,10 @@ from typing import Final
 
 from dlcore.deployment import Deployment, Download
 from dlcore.machine import Machine, this_machine, told
+from dlcore.store.state_directory import WORK_FOLDER as WORK_FOLDER
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, Variables
 from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.set_variable import is_read_only
-
-WORK_FOLDER: Final = "work"
-"""Where steps keep temporary files, in the state directory; ``_SMSTSMDataPath`` names it."""
 
 LOG_FOLDER: Final = "logs"
 """Where steps write their logs, in the state directory; ``_SMSTSLogPath`` names it."""

@@ -1,4 +1,7 @@
-"""Makes a state directory, and says in words what a disk that refuses means for it."""
+"""Makes a state directory, recognizes one, and says in words what a disk that refuses means for it.
+
+A state directory is recognized by the folders that each one has from the moment on that it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,19 @@ from pathlib import Path
 
 from dlcore.disk.faults import translated
 from dlcore.store.files import Files
+
+PACKAGES = "packages"  # below the state directory: what is finished
+PARTIALS = "partial"
+REMOVED = "removed"
+WORK_FOLDER = "work"  # where steps keep temporary files; nothing in it is dlcore's
+
+
+def is_state_directory(folder: Path) -> bool:
+    """Whether a folder is a state directory; False if it cannot be looked at."""
+    try:
+        return all((folder / name).is_dir() for name in (PACKAGES, PARTIALS, REMOVED))
+    except OSError:
+        return False
 
 
 def make_state_folder(files: Files, state: Path) -> None:

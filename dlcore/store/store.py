@@ -40,13 +40,12 @@ from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.patch_space import PATCHES, PatchSpace, forget_left_patches
 from dlcore.store.removal import Removal
 from dlcore.store.room import Reserve, Space, check_room
-from dlcore.store.state_directory import make_state_folder, translated_in
+from dlcore.store.state_directory import PACKAGES as PACKAGES
+from dlcore.store.state_directory import PARTIALS as PARTIALS
+from dlcore.store.state_directory import REMOVED, make_state_folder, translated_in
 from dlcore.store.tree import ensure_folder
 from dlcore.store.unproven import UNPROVEN, Unproven
 from dlcore.store.verify import Bad, verify_tree
-
-PACKAGES = "packages"  # below the state directory: what is finished
-PARTIALS = "partial"
 
 
 class Store:
@@ -67,7 +66,7 @@ class Store:
         self._lock = lock
         self._packages = state / PACKAGES
         self._partials = state / PARTIALS
-        self._removed = state / "removed"
+        self._removed = state / REMOVED
         self._begun: dict[str, Partial] = {}
         self._cache: Cache | None = None
         self._seeds: Seeds | None = None

@@ -16,6 +16,7 @@ from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.running import running_agent
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.errors import ConfigError
 from dlcore.publish import publish
 from tests.engine.machine import TOOLS, TREES
 from tests.engine.scene import deployment, publish_packages
@@ -64,6 +65,17 @@ async def test_what_the_agent_had_before_is_not_fetched(site: Path) -> None:
     async with agent_of(site) as agent:
         await agent.obtain(TOOLS)
         assert figures(await fetch(agent, site)) == (ALL_BYTES, 0, ALL_BYTES)
+
+
+@pytest.mark.parametrize("name", ["state", "state/packages/x", "."])
+async def test_nothing_is_delivered_into_the_agents_state_directory(site: Path, name: str) -> None:
+    """Fault: a fetch by the agent is to go into the agent's state directory, or to a folder that
+    has it. dlcore refuses it by name, and the agent fetches nothing.
+    """
+    async with agent_of(site) as agent:
+        with pytest.raises(ConfigError, match="state directory"):
+            await fetch(agent, site, name)
+        assert (await agent.package(TOOLS)).received_bytes == 0
 
 
 async def test_of_a_new_version_only_what_differs_is_fetched(site: Path) -> None:

@@ -229,6 +229,15 @@ def test_what_is_at_the_destination_and_not_dlcores_stays(scene: HookScene) -> N
     assert tree(scene.destination) == {"somebody's.txt": b"mine"}
 
 
+def test_nothing_is_delivered_into_the_state_directory(scene: HookScene) -> None:
+    """Fault: Windows names a destination in the state directory. dlcore-smsts leaves the package to
+    Windows, names the state directory, and asks no agent.
+    """
+    assert scene.call(destination=scene.state / "packages" / FIRST) == 1
+    assert f"is in the state directory {scene.state}" in scene.told()
+    assert scene.last_agent is None
+
+
 def test_the_abort_code_counts_only_if_the_settings_say_so(scene: HookScene) -> None:
     scene.variables.set("SMSTSDownloadAbortCode", "1")
     assert scene.call("ABC00099") == 2  # not 1, which would fail the step

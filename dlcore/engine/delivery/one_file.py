@@ -32,7 +32,7 @@ class OneFile:
             None for that of its delivery. A file that is right already keeps its own.
 
     Raises:
-        ConfigError: The file cannot have this name.
+        ConfigError: The file cannot have this name, or the folder is in a state directory.
         OwnershipError: Another user has planted a link on the way to it.
     """
 

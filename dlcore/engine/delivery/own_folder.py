@@ -15,6 +15,7 @@ from dlcore.disk.generation import generation_at
 from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.ownership import is_of_another
 from dlcore.disk.rights import rights_of_new_folder
+from dlcore.engine.delivery.apart import check_holds_none
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
 from dlcore.engine.delivery.state_folder import has_content, remove_state, state_folder
 from dlcore.engine.delivery.target import (
@@ -47,7 +48,7 @@ class OwnFolder:
             manifest is that of some files of the package.
 
     Raises:
-        ConfigError: The folder cannot have this name.
+        ConfigError: The folder cannot have this name, or is in a state directory.
         OwnershipError: Another user has planted a link on the way to it.
     """
 
@@ -74,6 +75,7 @@ class OwnFolder:
         with guarded(f"look at {self.path}", self.path):
             self._check_kind(manifest)
             self._seen = self._identities(self.path)
+            check_holds_none(self.path, self._seen)
             is_there = bool(self._seen)
             bad = verify_tree(self.path, manifest) if is_there else []
             if is_there and not bad and not self._is_of_another():

@@ -19,6 +19,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import followed
 from dlcore.disk.rights import Rights
+from dlcore.engine.delivery.apart import check_outside
 from dlcore.engine.delivery.state_folder import state_folder
 from dlcore.errors import ConfigError
 from dlcore.long_path import long_path
@@ -150,13 +151,15 @@ def place_of(folder: Path) -> Path:
     """Where a folder is that the user names: links are followed.
 
     Raises:
-        ConfigError: The folder cannot have this name.
+        ConfigError: The folder cannot have this name, or is in a state directory.
         OwnershipError: Another user has planted one of the links.
         StorageError: The disk failed.
     """
     state_folder(folder)  # before the disk refuses a long name in words of its own
     with guarded(f"look at {folder}", folder):
-        return followed(long_path(folder))
+        place = followed(long_path(folder))
+    check_outside(place)
+    return place
 
 
 def told(names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.delivery.delivering import Package
-from dlcore.engine.delivery.target import Target
+from dlcore.engine.delivery.target import Target, place_of
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access, NamedServers
 from dlcore.engine.fetching.by_content_hash import HashedCall, find_by_content_hash
@@ -77,6 +77,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     Raises:
         DlcoreError: As `dlcore.fetch`.
     """
+    place_of(call.to)  # refused before anything is asked for
     servers = NamedServers(call.access, (item.what, *call.site.endpoints))
     mirrors = [servers.bare(e) if isinstance(e, str) else e for e in call.site.endpoints]
     mirrors = [] if call.rules else mirrors
@@ -201,6 +202,7 @@ async def prepare_many(
     if not (wanted or checksums):
         raise ConfigError("nothing to fetch is named", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
+    place_of(call.to)  # refused before anything is asked for
     named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
     servers = NamedServers(call.access, named)
     pool = _pool(call.access, stack)
