@@ -209,11 +209,24 @@ def test_no_agent_is_status_20(tmp_path: Path, here: Here, command: str) -> None
 
 
 def test_a_package_that_nobody_fetches_says_that_no_agent_runs(tmp_path: Path, here: Here) -> None:
-    fetch = ("fetch", PACKAGE, "--state", tmp_path, "-o", tmp_path / "out", "--json")
+    state = tmp_path / "state"
+    fetch = ("fetch", PACKAGE, "--state", state, "-o", tmp_path / "out", "--json")
     told = here(*fetch).error
-    assert told["message"] == f"no endpoint is named, and no agent runs at {tmp_path}"
+    assert told["message"] == f"no endpoint is named, and no agent runs at {state}"
     told = here(*fetch, "--no-agent").error
     assert "with these options the agent is not asked" in told["message"]
+
+
+def test_a_fetch_into_the_state_directory_that_it_names_is_refused(
+    tmp_path: Path, here: Here
+) -> None:
+    """Fault: a fetch is to go into the state directory of its own call, which is not there yet.
+    dlcore refuses it by name.
+    """
+    state = tmp_path / "state"
+    told = here("fetch", PACKAGE, "--state", state, "-o", state / "to", "--from", "x", "--json")
+    assert (told.status, told.error["code"]) == (2, "config")
+    assert f"is in the state directory {state}" in told.error["message"]
 
 
 def test_a_second_agent_is_refused(with_agent: Path, here: Here) -> None:
