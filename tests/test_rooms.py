@@ -17,6 +17,7 @@ PACKAGE = ROOT / "dlcore"
 ALLOWED: dict[str, set[str]] = {
     "long_path": set(),
     "errors": {"long_path"},
+    "plain_files": {"long_path"},
     "extras": {"errors"},
     "digests": set(),
     "model": {"errors", "digests"},
@@ -28,17 +29,20 @@ ALLOWED: dict[str, set[str]] = {
     "text_files": set(),
     "spelling": set(),
     "cmtrace": {"long_path", "printable"},
-    "disk": {"errors", "long_path"},
+    "disk": {"errors", "long_path", "plain_files"},
     "native": {"errors", "disk"},
     "manifest": {"long_path", "errors", "model", "package_ids", "printable", "digests"},
-    "tasksequence": {"errors", "model", "package_ids", "printable"},
+    "tasksequence": {"errors", "model", "package_ids", "plain_files", "printable"},
     "machine": {"tasksequence"},
     "deployment": {
         *("errors", "model", "printable", "text_files", "spelling", "tasksequence"),
-        "package_ids",
+        *("package_ids", "plain_files"),
     },
     "schedule": {"errors", "model"},
-    "store": {"long_path", "errors", "model", "printable", "disk", "native", "manifest"},
+    "store": {
+        *("long_path", "errors", "model", "printable", "disk", "native", "manifest"),
+        "plain_files",
+    },
     "waiting": set(),
     "abandonable": set(),
     "callbacks": set(),
@@ -46,18 +50,20 @@ ALLOWED: dict[str, set[str]] = {
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
         *("buckets", "file_urls", "digests", "redaction", "abandonable", "callbacks"),
+        "plain_files",
     },
-    "trust": {"long_path", "errors", "model", "printable", "disk"},
+    "trust": {"long_path", "errors", "model", "printable", "disk", "plain_files"},
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
         *("trust", "buckets", "file_urls", "redaction", "patches", "package_ids"),
+        "plain_files",
     },
-    "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest"},
+    "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest", "plain_files"},
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
-        *("file_urls", "patches", "abandonable", "callbacks"),
+        *("file_urls", "patches", "abandonable", "callbacks", "plain_files"),
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
@@ -68,18 +74,18 @@ ALLOWED: dict[str, set[str]] = {
     "agent": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust", "store"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "transfer", "engine"),
-        *("package_ids", "long_path", "printable", "spelling", "text_files"),
+        *("package_ids", "long_path", "printable", "spelling", "text_files", "plain_files"),
     },
     "hook": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "store"),
         *("tasksequence", "deployment", "engine", "agent", "cmtrace"),
-        *("package_ids", "long_path", "printable", "text_files"),
+        *("package_ids", "long_path", "printable", "text_files", "plain_files"),
     },
     "locations": {"errors", "hook", "model", "package_ids", "printable", "tasksequence"},
     "patches": {"errors", "extras", "model", "disk", "long_path", "manifest", "printable"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
-        "machine",
+        *("machine", "plain_files"),
     },
     "sync": {
         *("errors", "model", "waiting", "event_loop", "engine", "steps", "tasksequence"),
@@ -119,6 +125,7 @@ INNER_ALLOWED = {
             "dlcore.callbacks",
             "dlcore.errors",
             "dlcore.extras",
+            "dlcore.plain_files",
             "dlcore.printable",
             "dlcore.transfer.http",
         ),
@@ -127,6 +134,7 @@ INNER_ALLOWED = {
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
         *("dlcore.steps.commands", "dlcore.steps.interface", "dlcore.disk.clearing"),
+        "dlcore.plain_files",
     },
 }
 INNER_USERS = {

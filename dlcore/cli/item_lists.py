@@ -14,6 +14,7 @@ from dlcore.engine.fetching.wanted import Wanted
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.package_ids import package_id
+from dlcore.plain_files import read_plain
 from dlcore.printable import printable
 from dlcore.text_files import text_of
 from dlcore.transfer import redact
@@ -95,7 +96,7 @@ def _read(name: str) -> bytes:
         return sys.stdin.buffer.read() if sys.stdin else b""
     check_no_folder(Path(name))
     try:
-        return long_path(Path(name)).read_bytes()
+        return read_plain(long_path(Path(name)))
     except FileNotFoundError:
         raise NotFoundError(f"{name} does not exist", remedy="Check the path.") from None
     except OSError as error:

@@ -15,6 +15,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.named_files import not_planted
 from dlcore.errors import ConfigError, NotFoundError, StorageError
 from dlcore.long_path import long_path
+from dlcore.plain_files import read_plain
 from dlcore.printable import quoted
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def _check_path_of_catalog(catalog: str) -> None:
 def _read(file: Path) -> Told:
     from dlcore.locations import MAX_BYTES, read_told
 
-    with guarded("read what a site tells", file), long_path(file).open("rb") as opened:
-        data = opened.read(MAX_BYTES + 1)
+    with guarded("read what a site tells", file):
+        data = read_plain(long_path(file), MAX_BYTES + 1)
     return read_told(data, str(file))
 
 

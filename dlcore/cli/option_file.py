@@ -19,6 +19,7 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import ConfigError, NotFoundError, OwnershipError
 from dlcore.long_path import long_path
+from dlcore.plain_files import read_plain
 from dlcore.spelling import hint
 from dlcore.text_files import text_of
 
@@ -178,8 +179,7 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
                 f"the configuration file {path} is a folder", remedy=f"Let {VARIABLE} name a file."
             )
         check_unalterable(long_path(path.absolute()))
-        with long_path(path).open("rb") as file:
-            text = file.read(MAX_FILE_BYTES + 1)
+        text = read_plain(long_path(path), MAX_FILE_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         if environment.get(VARIABLE):
             raise NotFoundError(

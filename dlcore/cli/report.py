@@ -18,6 +18,7 @@ from dlcore.engine.listeners.lines import EventLines, decode_lines
 from dlcore.engine.listeners.run_records import numbers, read
 from dlcore.engine.units import duration
 from dlcore.errors import NotFoundError, StorageError
+from dlcore.plain_files import buffered
 from dlcore.timeline import Timeline, headline, latest, reasons, timeline_of, verdict
 from dlcore.timeline.page import page_of
 
@@ -66,7 +67,7 @@ def _events(run: str, state: Path) -> EventLines:
         return _recorded(state, int(run))
     check_no_folder(Path(run))
     try:
-        with Path(run).open("rb") as lines:
+        with buffered(Path(run)) as lines:
             return latest(decode_lines(lines, source=run))
     except FileNotFoundError:
         raise NotFoundError(

@@ -11,6 +11,7 @@ import msgspec
 
 from dlcore.deployment import toml_tables as tables
 from dlcore.errors import ConfigError
+from dlcore.plain_files import read_plain
 from dlcore.printable import quoted
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import TaskSequence
@@ -89,8 +90,7 @@ def _check_names(simulation: Simulation, sequence: TaskSequence, where: str) -> 
 
 def _read(path: Path) -> Simulation:
     try:
-        with path.open("rb") as file:
-            text = file.read(tables.MAX_TOML_BYTES + 1)
+        text = read_plain(path, tables.MAX_TOML_BYTES + 1)
     except OSError as error:
         raise ConfigError(
             f"--simulate: {path} is neither a number nor a readable file: {error.strerror}",

@@ -19,6 +19,7 @@ from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.manifest import decode_catalog
 from dlcore.model import CATALOG_KEY
+from dlcore.plain_files import read_plain
 from dlcore.printable import quoted
 from dlcore.publish.destination import Destination
 from dlcore.publish.opening import open_destination, open_site
@@ -175,7 +176,7 @@ def rotate(
     target = open_destination(site)
     opened = _open(target, sign_with, root, passphrase)
     change = _change(add, remove, threshold, passphrase)._replace(lifetimes_s=_seconds(days))
-    version = opened.rotate(change, catalog.read_bytes() if catalog else None)
+    version = opened.rotate(change, read_plain(catalog) if catalog else None)
     if as_json:
         show_json({"site": site, "root_version": version})
     else:

@@ -12,9 +12,11 @@ from dlcore.disk import system
 from dlcore.disk.windows_errors import INVALID_NAME, SHARING_VIOLATION
 from dlcore.errors import DiskFullError, StorageError
 from dlcore.long_path import shown
+from dlcore.plain_files import NotPlainError
 
 _RUN_AGAIN = "What was verified is kept: run again."
 _MAKE_ROOM = "What was verified is kept: make room and run again."
+_NOT_PLAIN = "Name a file, or remove what is in its place."
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
     errno.ENOENT: "Check the path; choose another one if it cannot be created.",
@@ -88,6 +90,8 @@ def storage_error(
 
 
 def _remedy(error: OSError) -> str:
+    if isinstance(error, NotPlainError):
+        return _NOT_PLAIN
     windows = _REMEDIES_OF_WINDOWS.get(getattr(error, "winerror", None) or 0)
     return windows or _REMEDIES.get(error.errno or 0, _RUN_AGAIN)
 

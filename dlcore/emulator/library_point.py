@@ -32,6 +32,7 @@ from dlcore.emulator.sender import Sender, Span
 from dlcore.errors import ManifestError
 from dlcore.long_path import long_path
 from dlcore.manifest import decode_file_ini, versions_in
+from dlcore.plain_files import read_plain
 
 _TARGET_FORM = re.compile(
     r"/(?P<root>(?:NOCERT_)?SMS_DP_SMSPKG(?:\$|%24))/(?P<rest>.*)", re.IGNORECASE | re.DOTALL
@@ -164,7 +165,7 @@ class LibraryPoint:
         described = described.with_name(f"{described.name}{_INI}")
         if not (parts[1:] and described.is_file()):
             return None
-        digest = decode_file_ini(described.read_bytes(), source="").sha256.hex().upper()
+        digest = decode_file_ini(read_plain(described), source="").sha256.hex().upper()
         path = self._stored(_FILE_LIB, digest[:4], digest)
         if path is None:
             raise web.HTTPNotFound
@@ -229,7 +230,7 @@ def _described(path: Path) -> _Listed:
     if path.is_dir():
         return _Listed(path.name, None)
     try:
-        stated = decode_file_ini(path.read_bytes(), source=path.name)
+        stated = decode_file_ini(read_plain(path), source=path.name)
     except ManifestError as error:
         raise web.HTTPInternalServerError from error
     return _Listed(path.name[: -len(_INI)], stated.length_bytes)

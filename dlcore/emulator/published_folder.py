@@ -23,6 +23,7 @@ from dlcore.model import (
     manifest_key,
     object_key,
 )
+from dlcore.plain_files import read_plain
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DOCUMENT_KEY = re.compile(
@@ -61,7 +62,7 @@ class PublishedFolder:
             OSError: There is no catalog.
             ManifestError: The catalog is malformed: the publisher's fault.
         """
-        document = (self._folder / CATALOG_KEY).read_bytes()
+        document = read_plain(self._folder / CATALOG_KEY)
         return decode_catalog(document, source=CATALOG_KEY).packages
 
     def current(self, package_id: str) -> CatalogEntry | None:
@@ -96,5 +97,5 @@ class PublishedFolder:
         return {name: file.length_bytes for name, file in found.items() if file is not None}
 
     def _decode(self, digest: str) -> Manifest:
-        document = (self._folder / manifest_key(digest)).read_bytes()
+        document = read_plain(self._folder / manifest_key(digest))
         return decode(document, source=manifest_key(digest))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from aiohttp import web
 
 from dlcore.emulator.credentials import Clock
 from dlcore.emulator.link import Link
+from dlcore.plain_files import open_plain
 
 _READ_BYTES = 256 << 10
 _SLICE_BYTES = 64 << 10  # a response reserves this much of the link, then others may reserve
@@ -116,12 +116,9 @@ class Sender:
 
 def _read_at(path: Path, offset: int, count: int) -> bytes:
     """Read exactly ``count`` bytes; opens the file each time, so a cancellation leaks nothing."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        data = os.read(descriptor, count)
-    finally:
-        os.close(descriptor)
+    with open_plain(path) as file:
+        file.seek(offset)
+        data = file.read(count)
     if len(data) != count:
         raise EOFError(f"{len(data)} of {count} bytes at offset {offset}")
     return data

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from dlcore.hook.environment import EnvironmentUnavailableError
+from dlcore.plain_files import read_plain
 
 
 class VariablesInMemory:
@@ -91,10 +90,7 @@ class VariablesInFile:
 
     def _read(self) -> VariablesInMemory:
         try:
-            with open(self._path, encoding="utf-8", opener=_without_waiting) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise self._unavailable("it is not a regular file")
-                found = json.loads(file.read())
+            found = json.loads(read_plain(self._path).decode("utf-8"))
         except FileNotFoundError:
             return VariablesInMemory()
         except OSError as error:
@@ -109,8 +105,3 @@ class VariablesInFile:
         return EnvironmentUnavailableError(
             f"{self._path}: the variables of the task sequence cannot be used: {reason}"
         )
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens a file; of a pipe, does not wait until somebody writes to it."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

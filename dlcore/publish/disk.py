@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+from dlcore import plain_files
 from dlcore.disk.faults import storage_error
 from dlcore.disk.links import refuse_link
 
@@ -32,14 +31,9 @@ def open_plain(path: Path, *, follow: bool = True) -> FileIO:
         follow: Whether the path may be a link.
 
     Raises:
-        OSError: It cannot be opened, or it is something else: ``EINVAL``.
+        OSError: It cannot be opened, or it is something else: `NotPlainError`.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if not follow:
-        refuse_link(path)
-        flags |= getattr(os, "O_NOFOLLOW", 0)
-    file = FileIO(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a plain file", str(path))
-    return file
+    if follow:
+        return plain_files.open_plain(path)
+    refuse_link(path)
+    return plain_files.open_plain(path, getattr(os, "O_NOFOLLOW", 0))

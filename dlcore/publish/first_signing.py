@@ -15,6 +15,7 @@ from dlcore.disk import system
 from dlcore.disk.faults import storage_error
 from dlcore.errors import ConfigError
 from dlcore.model import TIMESTAMP_KEY
+from dlcore.plain_files import read_plain
 from dlcore.publish.destination import Destination
 from dlcore.publish.signed_documents import sign_first
 from dlcore.publish.signed_site import now_utc
@@ -90,7 +91,7 @@ def _sign(
 def _was_begun(unfinished: Path, target: Destination) -> bool:
     """Whether an earlier call for this site was interrupted."""
     try:
-        return unfinished.read_bytes() == target.name.encode()
+        return read_plain(unfinished) == target.name.encode()
     except FileNotFoundError:
         return False
     except OSError as error:

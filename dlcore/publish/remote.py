@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcore.buckets import open_bucket, opening_faults, store_faults
 from dlcore.errors import ConfigError, Fault, NotFoundError, TransferError
+from dlcore.plain_files import read_plain
 from dlcore.publish.destination import Stored
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.streams import Streams
@@ -140,7 +140,7 @@ def _authorities(ca_file: str) -> ClientConfig:
     import ssl
 
     try:
-        data = Path(ca_file).read_bytes()
+        data = read_plain(ca_file)
         ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
         raise _unusable(ca_file, "there is no certificate in it") from None

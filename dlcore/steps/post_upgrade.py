@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dlcore.disk import system
+from dlcore.plain_files import read_plain
 from dlcore.printable import quoted
 
 ROLLBACK: Final = "_SMSTSSetupRollback"
@@ -103,8 +104,7 @@ def setup_result(work_folder: Path) -> dict[str, str]:
     try:
         if not note.is_file():
             return {}
-        with note.open("rb") as file:
-            result = file.read(_MAX_RESULT_BYTES).decode("ascii", "replace").strip()
+        result = read_plain(note, _MAX_RESULT_BYTES).decode("ascii", "replace").strip()
     except OSError:
         return {}
     if result not in (_COMPLETED, _ROLLED_BACK):

@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from dlcore.plain_files import read_plain
 from dlcore.steps.commands.process import Command, Commands
 from dlcore.steps.commands.quoting.windows_arguments import arguments_of
 from dlcore.steps.commands.working_folder import scratch_folder
@@ -107,5 +108,5 @@ def _written_code(file: Path) -> int | None:
     """The exit code that a script has written; None if it has written none."""
     if not file.exists():
         return None
-    text = file.read_text(errors="replace").strip()
+    text = read_plain(file).decode(errors="replace").strip()
     return int(text, 0) if _CODE.fullmatch(text) else None

@@ -7,7 +7,6 @@ which `dlcore.disk.faults` translates for the user, or `OwnershipError`. Thread-
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
@@ -29,6 +28,7 @@ from dlcore.disk.private_folder import (
     place_anywhere,
 )
 from dlcore.native import Run, Written, verify_and_write
+from dlcore.plain_files import NotPlainError
 
 if sys.platform == "win32":
     from dlcore.disk.change_time import is_open_to_write, status_with_change_time
@@ -153,7 +153,7 @@ class Files:
             fd = os.open(name, os.O_RDONLY | FILE_FLAGS, dir_fd=folder)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise OSError(errno.EINVAL, "not a plain file", str(path))
+            raise NotPlainError(path)
         return fd
 
     def watch(self, folder: Path) -> int | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from dlcore.long_path import long_path
 from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
 from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
+from dlcore.plain_files import read_plain
 from dlcore.store import journal
 from dlcore.store.checking import buffer_bytes, in_parallel, runs
 from dlcore.store.files import MAX_DOCUMENT_BYTES, Files
@@ -72,8 +73,7 @@ def missing_objects(manifest: Manifest, present: bytearray) -> list[int]:
 
 def _journal(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_DOCUMENT_BYTES + 1)
+        data = read_plain(path, MAX_DOCUMENT_BYTES + 1)
     except OSError:
         return b""
     return data if len(data) <= MAX_DOCUMENT_BYTES else b""

@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 
 from dlcore.errors import NotFoundError, StorageError, TaskSequenceError
+from dlcore.plain_files import read_plain
 from dlcore.tasksequence.builder import Builder, references_of
 from dlcore.tasksequence.choosing import choose
 from dlcore.tasksequence.forms import Export, exports_in
@@ -33,8 +34,7 @@ def load(path: Path, *, which: str | None = None) -> TaskSequence:
         TaskSequenceError: The file is malformed or hostile, or leaves open which one is meant.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(FILE_BYTES + 1)
+        data = read_plain(path, FILE_BYTES + 1)
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such task sequence", remedy="Check the path.") from None
     except OSError as error:

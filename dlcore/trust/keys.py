@@ -25,6 +25,7 @@ from dlcore.disk.ownership import followed, how_to_close, is_open_to_others
 from dlcore.disk.private_folder import make_missing, open_file, place_anywhere
 from dlcore.disk.system import sync, sync_folder
 from dlcore.errors import ConfigError, NotFoundError
+from dlcore.plain_files import buffered
 
 MAX_KEY_BYTES = 64 << 10
 PUBLIC_FILE_MODE = 0o644
@@ -167,7 +168,7 @@ def _pem(signer: CryptoSigner, passphrase: bytes | None) -> bytes:
 
 def _read(path: Path, max_bytes: int, *, is_secret: bool = False) -> bytes:
     try:
-        with path.open("rb") as file:
+        with buffered(path) as file:
             if is_secret and is_open_to_others(path, file.fileno()):
                 raise ConfigError(
                     f"{path} holds a secret, but is open to other users",

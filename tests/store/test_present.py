@@ -19,6 +19,8 @@ from dlcore.store.present import (
     present_in_state,
     united,
 )
+from dlcore.store.store import package_key
+from tests.pipes import needs_pipes, without_waiting
 from tests.store.helpers import Package, fill, make_package
 
 PACKAGE = make_package()
@@ -93,3 +95,20 @@ def test_what_is_damaged_or_missing_is_not_present(tmp_path: Path, package: Pack
 
 def test_either_folder_is_enough() -> None:
     assert united(bytearray(b"\1\0\0"), bytearray(b"\0\1\0")) == bytearray(b"\1\1\0")
+
+
+@needs_pipes
+def test_a_pipe_in_the_place_of_a_journal_holds_nothing_up(tmp_path: Path) -> None:
+    """Fault: a pipe lies in a state folder, in the place of a journal. dlcore takes it for none,
+    and does not wait.
+    """
+    state = tmp_path / "state"
+    key = package_key(
+        PACKAGE.manifest.package_id,
+        PACKAGE.manifest.version,
+        hashlib.sha256(PACKAGE.document).hexdigest(),
+    )
+    pipe = state / "partial" / key / "journal"
+    found: list[bytearray] = []
+    assert without_waiting(pipe, lambda: found.append(in_state(PACKAGE, state))) is None
+    assert found == [bytearray(blocks_of(PACKAGE))]

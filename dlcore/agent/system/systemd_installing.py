@@ -21,6 +21,7 @@ from dlcore.agent.system.systemd_units import MARK, UNIT, Units
 from dlcore.disk.faults import storage_error
 from dlcore.disk.system import make_folders, sync_folder
 from dlcore.errors import AgentError
+from dlcore.plain_files import read_plain
 from dlcore.text_files import text_of
 
 assert sys.platform != "win32"
@@ -168,7 +169,7 @@ class SystemdInstaller:
 
     def _text(self, name: str) -> str | None:
         with self._translated("read", name), contextlib.suppress(FileNotFoundError):
-            return (self._folder / name).read_bytes().decode(errors="replace")
+            return read_plain(self._folder / name).decode(errors="replace")
         return None
 
     def _write(self, name: str, text: str) -> None:

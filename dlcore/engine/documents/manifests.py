@@ -10,6 +10,7 @@ from dlcore.long_path import long_path
 from dlcore.manifest import Described
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
+from dlcore.plain_files import read_plain
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -33,7 +34,7 @@ def load_manifest(path: Path) -> Manifest:
 def load_described(path: Path) -> tuple[Described, bytes]:
     """As `load_manifest`, with the URLs that a foreign format names, and the file's bytes."""
     try:
-        document = long_path(path).read_bytes()
+        document = read_plain(long_path(path))
     except FileNotFoundError:
         from dlcore.transfer import redact_named  # late: HTTP takes long to import
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dlcore.errors import Fault, NotFoundError, StorageError, TransferError, TrustError, TrustFault
 from dlcore.extras import require
+from dlcore.plain_files import read_plain
 from dlcore.waiting import in_thread
 
 if TYPE_CHECKING:
@@ -152,8 +153,7 @@ async def _ask(
 
 def _read_root(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_ROOT_BYTES)
+        return read_plain(path, MAX_ROOT_BYTES)
     except FileNotFoundError:
         raise NotFoundError(
             f"the root {path} does not exist",

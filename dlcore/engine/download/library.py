@@ -39,6 +39,7 @@ from dlcore.errors import (
 from dlcore.long_path import long_path, shown
 from dlcore.model import Catalog, CatalogEntry, Manifest, manifest_key, patch_list_key
 from dlcore.patches import MAX_PATCH_LIST_BYTES, PatchList, decode_patch_list, fits
+from dlcore.plain_files import read_plain
 from dlcore.spelling import IDS, hint
 from dlcore.store import Store
 from dlcore.transfer import Endpoint, Placement
@@ -318,8 +319,7 @@ def _check_entry(
 def read_if_there(path: Path, limit_bytes: int) -> bytes | None:
     """A file's bytes; None if it does not exist or is longer than ``limit_bytes``."""
     try:
-        with path.open("rb") as file:
-            document = file.read(limit_bytes + 1)
+        document = read_plain(path, limit_bytes + 1)
     except FileNotFoundError:
         return None
     except OSError as error:

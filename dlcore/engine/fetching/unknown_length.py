@@ -17,6 +17,7 @@ from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DiskFullError, IntegrityError
 from dlcore.long_path import rooted
+from dlcore.plain_files import buffered
 from dlcore.store.room import space_at
 from dlcore.transfer import SpooledFile, redact
 from dlcore.waiting import in_thread
@@ -98,7 +99,7 @@ def _length_if_right(target: Path, digest: Digest) -> int | None:
     path = rooted(target)
     if not path.is_file():
         return None
-    with guarded(f"read {target}", target.parent), path.open("rb") as file:
+    with guarded(f"read {target}", target.parent), buffered(path) as file:
         if hashlib.file_digest(file, digest.hash).digest() != digest.value:
             return None
         return file.tell()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from pathlib import Path
 from typing import Final
 
+from dlcore.plain_files import NotPlainError, open_plain
 from dlcore.printable import quoted
 from dlcore.steps.commands.answer_lines import lines_of
 from dlcore.tasksequence.set_variable import is_read_only
@@ -50,22 +50,19 @@ def read_answers(path: Path) -> dict[str, str]:
 
 def _content(path: Path) -> bytes:
     try:
-        with open(path, "rb", opener=_open_plain) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or path.is_symlink():
+        with open_plain(path, getattr(os, "O_NOFOLLOW", 0)) as file:
+            if path.is_symlink():  # Windows has no such flag
                 raise ValueError(f"{VARIABLE} is not a plain file")
             content = file.read(MAX_ANSWER_BYTES + 1)
     except FileNotFoundError:
         return b""
+    except NotPlainError as error:
+        raise ValueError(f"{VARIABLE} is not a plain file") from error
     except OSError as error:
         raise ValueError(f"{VARIABLE} is not a plain file: {error.strerror}") from error
     if len(content) > MAX_ANSWER_BYTES:
         raise ValueError(f"{VARIABLE} is longer than {MAX_ANSWER_BYTES} bytes")
     return content
-
-
-def _open_plain(path: str, flags: int) -> int:
-    """Follows no link, and does not wait for the writer of a FIFO; Windows has neither flag."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def checked_name(name: str, place: str) -> str:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from dlcore.disk.ownership import how_to_close, is_open_to_others
 from dlcore.errors import ConfigError
+from dlcore.plain_files import buffered
 from dlcore.text_files import text_of
 
 MAX_FILE_BYTES = 1 << 17  # a header or URL with a longer secret is refused by every server
@@ -103,7 +103,7 @@ def read_private(endpoint: str, place: str, file: str) -> str:
         ConfigError: It is open to others, or cannot be read.
     """
     try:
-        with Path(file).open("rb") as opened:
+        with buffered(file) as opened:
             if is_open_to_others(file, opened.fileno()):
                 raise ConfigError(
                     f"endpoint {endpoint}: {place} is open to other users",

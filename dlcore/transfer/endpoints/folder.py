@@ -22,6 +22,7 @@ from dlcore.disk.links import is_folder
 from dlcore.errors import Fault, TransferError
 from dlcore.long_path import long_path
 from dlcore.model import EndpointKind, Manifest, object_key
+from dlcore.plain_files import open_plain
 from dlcore.printable import printable
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
 from dlcore.transfer.endpoints.probe import Probed
@@ -224,7 +225,7 @@ def _length(path: Path, root: Path) -> int | None:
 
 def _opened(path: Path, root: Path) -> FileIO:
     try:
-        return path.open("rb", buffering=0)
+        return open_plain(path)
     except PermissionError:
         if path.is_dir():  # what Windows says of a folder
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None

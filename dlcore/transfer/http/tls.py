@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlcore.errors import ConfigError
+from dlcore.plain_files import check_plain
 
 # Where distributions keep the system's authorities.
 _BUNDLES = (
@@ -82,6 +83,8 @@ def _load(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
 
     context.post_handshake_auth = True  # IIS asks for it when it has read which path is wanted
     try:
+        check_plain(cert)
+        check_plain(key or cert)
         context.load_cert_chain(cert, key, passphrase)
     except (OSError, ValueError) as error:
         what, remedy = _load_fault(error, cert, key, is_encrypted=is_encrypted)
@@ -115,6 +118,7 @@ def _load_fault(
 
 def _trusting(ca_file: str) -> ssl.SSLContext:
     try:
+        check_plain(ca_file)
         return _require_tls_1_2(ssl.create_default_context(cafile=Path(ca_file)))
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
