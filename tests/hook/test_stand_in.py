@@ -49,7 +49,7 @@ def test_a_file_that_is_damaged_is_told(tmp_path: Path, text: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "variables.json")
-    with pytest.raises(EnvironmentUnavailableError, match="not a regular file"):
+    with pytest.raises(EnvironmentUnavailableError, match="not a plain file"):
         VariablesInFile(tmp_path / "variables.json").get("x")
 
 

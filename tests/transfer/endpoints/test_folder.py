@@ -12,6 +12,7 @@ import pytest
 
 from dlcore.errors import Fault, TransferError
 from dlcore.model import object_key
+from dlcore.transfer.endpoints import folder as reading
 from dlcore.transfer.endpoints.folder import FolderEndpoint
 from dlcore.transfer.policy import TransferPolicy
 from tests.transfer.packages import Package
@@ -57,7 +58,7 @@ async def test_an_object_that_is_cut_while_it_is_read_names_the_byte(
         def seek(self, offset: int, whence: int = 0) -> int:
             return length_bytes if whence == 2 else offset
 
-    monkeypatch.setattr(Path, "open", lambda *_, **__: Cut(bytes(got_bytes)))
+    monkeypatch.setattr(reading, "open_plain", lambda *_, **__: Cut(bytes(got_bytes)))
     placement = await FolderEndpoint("share", folder).locate(package.manifest)
     sink = Collector(100)
     with pytest.raises(TransferError, match=f"ended at byte {100 + got_bytes}$") as caught:
@@ -92,7 +93,7 @@ async def test_a_share_that_hangs_is_a_stall(
     package: Package, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung = threading.Event()
-    monkeypatch.setattr(Path, "open", lambda *_, **__: hung.wait())
+    monkeypatch.setattr(reading, "open_plain", lambda *_, **__: hung.wait())
     placement = await FolderEndpoint("share", folder, policy=TransferPolicy(stall_s=0.02)).locate(
         package.manifest
     )
@@ -107,7 +108,7 @@ def test_a_share_that_hangs_does_not_hold_up_the_end_of_the_loop(
 ) -> None:
     """Fault: a file share hangs. dlcore gives its read up and ends without it."""
     hung = threading.Event()
-    monkeypatch.setattr(Path, "open", lambda *_, **__: hung.wait())
+    monkeypatch.setattr(reading, "open_plain", lambda *_, **__: hung.wait())
 
     async def main() -> None:
         endpoint = FolderEndpoint("share", tmp_path, policy=TransferPolicy(stall_s=0.02))
@@ -155,6 +156,6 @@ async def test_a_share_that_is_out_of_reach_is_not_taken_for_a_missing_file(
     def says_why(*_: object, **__: object) -> None:
         raise type(kind.__name__, (kind,), {"winerror": code})(errno.EINVAL, name)
 
-    monkeypatch.setattr(Path, "open", cannot_be_opened)
+    monkeypatch.setattr(reading, "open_plain", cannot_be_opened)
     monkeypatch.setattr(Path, "stat", says_why)
     assert await fault_of_reading(package, folder) is fault
