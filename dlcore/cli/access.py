@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import click
 
+from dlcore.cli.checked_values import checked_by
 from dlcore.engine.fetching.access import Access
 from dlcore.model import Authentication, WebAccess
-from dlcore.transfer import users_netrc_file
+from dlcore.transfer import check_header, check_proxy, users_netrc_file
 
 PASSPHRASE_ENV = "DLCORE_CLIENT_KEY_PASSPHRASE"  # noqa: S105  # the name of a variable
 PROXY_PASSWORD_ENV = "DLCORE_PROXY_PASSWORD"  # noqa: S105  # the name of a variable
@@ -27,6 +28,23 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def _file_option(name: str, help_text: str) -> Callable[[Command], Command]:
     return click.option(name, default="", metavar="FILE", help=help_text)
+
+
+def command_words(command: str) -> tuple[str, ...]:
+    """The program and the arguments of ``--credential-command``.
+
+    Raises:
+        click.BadParameter: A quotation mark is missing. The message does not repeat the command.
+    """
+    try:
+        words = shlex.split(command, posix=sys.platform != "win32")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return tuple(word.strip('"') if sys.platform == "win32" else word for word in words)
+
+
+def _as_words(ctx: click.Context, param: click.Parameter, command: str) -> tuple[str, ...]:
+    return command_words(command)
 
 
 _OPTIONS = (
@@ -81,6 +99,7 @@ _OPTIONS = (
         "--header",
         "headers",
         multiple=True,
+        callback=checked_by(check_header),
         metavar="'NAME: VALUE'|@FILE",
         help="Send this header field to the server of the first URL, and to no other; may be "
         "repeated. With @FILE, each line of the file is a header: keep secrets there, because "
@@ -89,6 +108,7 @@ _OPTIONS = (
     click.option(
         "--credential-command",
         default="",
+        callback=_as_words,
         metavar="COMMAND",
         help="Ask this credential helper, of the form that Git uses, for the login at the server "
         "of the first URL.",
@@ -96,6 +116,7 @@ _OPTIONS = (
     click.option(
         "--proxy",
         default="",
+        callback=checked_by(check_proxy),
         metavar="URL",
         help="Proxy to use in place of the environment's: http://HOST:PORT, or SOCKS as "
         "socks5h://HOST:PORT, perhaps with USER@; or a script that names it, "
@@ -161,7 +182,7 @@ def _access(
     netrc_file: str,
     authentication: str,
     proxy_authentication: str,
-    credential_command: str,
+    credential_command: tuple[str, ...],
     **web: Any,
 ) -> Access:
     passphrase_file, proxy_password_file = (
@@ -176,7 +197,7 @@ def _access(
             authentication=Authentication(authentication),
             proxy_authentication=Authentication(proxy_authentication),
             netrc_file=netrc_file or (users_netrc_file() if uses_netrc else ""),
-            credential_command=command_words(credential_command),
+            credential_command=credential_command,
             client_key_passphrase_env=_variable(PASSPHRASE_ENV, passphrase_file),
             proxy_password_env=_variable(PROXY_PASSWORD_ENV, proxy_password_file),
             **web,
@@ -187,16 +208,3 @@ def _access(
 def _variable(name: str, file: str) -> str:
     """The variable, if it is set and no file is named in its place."""
     return name if not file and name in os.environ else ""
-
-
-def command_words(command: str) -> tuple[str, ...]:
-    """The program and the arguments of ``--credential-command``.
-
-    Raises:
-        click.UsageError: A quotation mark is missing. The message does not repeat the command.
-    """
-    try:
-        words = shlex.split(command, posix=sys.platform != "win32")
-    except ValueError as error:
-        raise click.UsageError(f"--credential-command: {error}") from None
-    return tuple(word.strip('"') if sys.platform == "win32" else word for word in words)

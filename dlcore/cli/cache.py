@@ -75,9 +75,23 @@ def size(state: Path, as_json: bool) -> None:
     )
 
 
+def _limit_of(ctx: click.Context, param: click.Parameter, text: str | None) -> CacheLimit | None:
+    if text is None:
+        return None
+    if share := parse_share(text):
+        return CacheLimit(max_share=share)
+    try:
+        return CacheLimit(int(text) if text.isascii() and text.isdigit() else parse_size(text))
+    except ValueError:
+        remedy = f'{HOW_TO_WRITE_A_SIZE} Or a share of the disk, such as "10 %".'
+        raise click.BadParameter(f"{quoted(text)}: not a size. {remedy}") from None
+
+
 @command.command("prune", cls=LoggedCommand)
 @click.option(
     "--max-size",
+    "limit",
+    callback=_limit_of,
     metavar="SIZE",
     help='How much may stay, such as "20 GB" or "10 %" of the disk; 0 for only what must.',
 )
@@ -90,7 +104,7 @@ def size(state: Path, as_json: bool) -> None:
 @state_option
 @json_option
 def prune_(
-    max_size: str | None, config: Path | None, is_dry_run: bool, state: Path, as_json: bool
+    limit: CacheLimit | None, config: Path | None, is_dry_run: bool, state: Path, as_json: bool
 ) -> None:
     """Remove packages, the longest unused first, until the rest is small enough.
 
@@ -100,7 +114,7 @@ def prune_(
     """
     from dlcore.agent.wanted_keys import wanted_keys
 
-    limit = _limit(max_size, config)
+    limit = _limit(limit, config)
     check_there(state)
     done = prune(state, limit, is_dry_run=is_dry_run, wanted=wanted_keys(state))
     if as_json:
@@ -157,8 +171,8 @@ def verify_(packages: tuple[str, ...], state: Path, as_json: bool) -> int:
     return IntegrityError.exit_status if any(faults for _, faults in results) else 0
 
 
-def _limit(max_size: str | None, config: Path | None) -> CacheLimit:
-    if (max_size is None) == (config is None):
+def _limit(given: CacheLimit | None, config: Path | None) -> CacheLimit:
+    if (given is None) == (config is None):
         raise click.UsageError("name how much may stay: with --max-size or with --config")
     if config:
         settings = load_deployment(config).cache
@@ -168,14 +182,7 @@ def _limit(max_size: str | None, config: Path | None) -> CacheLimit:
                 remedy="Set it there, or give --max-size.",
             )
         return CacheLimit(settings.max_bytes, settings.max_share)
-    text = max_size or ""
-    if share := parse_share(text):
-        return CacheLimit(max_share=share)
-    try:
-        return CacheLimit(int(text) if text.isascii() and text.isdigit() else parse_size(text))
-    except ValueError:
-        remedy = f'{HOW_TO_WRITE_A_SIZE} Or a share of the disk, such as "10 %".'
-        raise click.UsageError(f"--max-size: {quoted(text)} is not a size. {remedy}") from None
+    return given or CacheLimit()
 
 
 def _show_pinned(packages: Sequence[Holding], how: str, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ import click
 from dlcore.cli.access import access_options
 from dlcore.cli.asked import Asked, asked_for
 from dlcore.cli.by_agent import check_source, fetched_by_agent
+from dlcore.cli.checked_values import checked_by
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.fetch_results import MAX_LISTED, show_fetched, show_results
@@ -38,6 +39,7 @@ from dlcore.cli.views import View, open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.delivery.apart import check_outside
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
+from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.by_deployment import Settled, settled
@@ -46,11 +48,17 @@ from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.engine.fetching.selecting import patterns_of
 from dlcore.engine.fetching.site import NamedSite
+from dlcore.engine.fetching.wanted import check_sha256
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.writer import Write, written
 from dlcore.engine.time_limit import patience
 
 T = TypeVar("T")
+
+
+def _check_content_hash(told: str) -> None:
+    if told:
+        check_told_hash(told)
 
 
 @click.command(cls=LoggedCommand)
@@ -100,6 +108,7 @@ T = TypeVar("T")
 @click.option(
     "--sha256",
     default="",
+    callback=checked_by(partial(check_sha256, "SHA-256")),
     metavar="HEX",
     help="SHA-256 of the file at a URL; needed unless its server says it over https.",
 )
@@ -123,11 +132,16 @@ T = TypeVar("T")
     help="Trusted catalog, a file; by default the first endpoint's is read.",
 )
 @click.option(
-    "--catalog-sha256", default="", metavar="HEX", help="SHA-256 that the catalog must have."
+    "--catalog-sha256",
+    default="",
+    callback=checked_by(partial(check_sha256, "catalog's SHA-256")),
+    metavar="HEX",
+    help="SHA-256 that the catalog must have.",
 )
 @click.option(
     "--content-hash",
     default="",
+    callback=checked_by(_check_content_hash),
     metavar="HEX",
     help="ConfigMgr's package content hash that the package must have: what a content library "
     "states, or all files of a distribution point together.",

@@ -30,6 +30,7 @@ from dlcore.transfer.endpoints.factory import (
     try_credentials,
     try_login,
 )
+from dlcore.transfer.endpoints.header_fields import check_header
 from dlcore.transfer.endpoints.keyring import Keyring, users_of
 from dlcore.transfer.endpoints.named_urls import (
     begin_url,
@@ -43,6 +44,7 @@ from dlcore.transfer.endpoints.named_urls import (
 )
 from dlcore.transfer.endpoints.netrc_file import users_netrc_file
 from dlcore.transfer.endpoints.probe import Beginning, Probed, last_component
+from dlcore.transfer.endpoints.proxy_script_source import check_proxy
 from dlcore.transfer.endpoints.spooled_file import SpooledFile
 from dlcore.transfer.http.clocks import TOLERATED_S
 from dlcore.transfer.http.exchanges import Exchange, Observe, ask_for, observed
@@ -91,6 +93,8 @@ __all__ = [
     "ask_for",
     "authorities",
     "begin_url",
+    "check_header",
+    "check_proxy",
     "contact_endpoint",
     "ignore",
     "is_bucket_url",

@@ -219,13 +219,13 @@ def test_an_option_is_shown_with_its_origin(
 
 def test_no_credential_is_shown(here: Here, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault K4: an option holds a credential. dlcore shows where it is set, and not what it is."""
-    headers = '["Authorization: Bearer canary", "canary", "@header.txt"]'
+    headers = '["Authorization: Bearer canary", "X: canary", "@header.txt"]'
     config.write_text(f"[fetch]\nheader = {headers}\nproxy = 'name:canary@proxy:8080'\n")
     monkeypatch.setenv("DLCORE_FROM", "https://name:canary@host.example/?sig=canary")
     ended = here("config", "show", "fetch", "--json")
     assert "canary" not in ended.out
     shown = {each["option"]: each["value"] for each in ended.document["options"]}
-    assert shown["header"] == ["Authorization: ***", "***", "@header.txt"]
+    assert shown["header"] == ["Authorization: ***", "X: ***", "@header.txt"]
     assert shown["proxy"] == "***@proxy:8080"
     ended = here("config", "show", "fetch", "--origin")
     assert "canary" not in ended.out
@@ -247,6 +247,41 @@ def test_no_argument_of_a_credential_helper_is_shown(
     rows = {each["option"]: each["value"] for each in ended.document["options"]}
     assert rows["credential-command"] == shown
     assert "canary" not in ended.out + here("config", "show").out
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("fetch", "credential-command", "'helper canary"),
+        ("fetch", "header", "canary"),
+        ("fetch", "proxy", "ftp://user:canary@proxy"),
+        ("fetch", "sha256", "canary"),
+        ("fetch", "catalog-sha256", "canary"),
+        ("fetch", "content-hash", "canary"),
+        ("cache prune", "max-size", "canary"),
+    ],
+)
+def test_what_a_command_refuses_is_told_before_it_is_used(
+    here: Here,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    option: str,
+    value: str,
+) -> None:
+    """Fault: an option is set to what its command refuses. dlcore config show ends with status 2,
+    and does not repeat the value.
+    """
+    variable = f"DLCORE_{command}_{option}".upper().replace("-", "_").replace(" ", "_")
+    monkeypatch.setenv(variable, value)
+    shown = here("config", "show", "--json")
+    assert shown.status == 2
+    (wrong,) = shown.document["wrong"]
+    assert (wrong["command"], wrong["option"], wrong["origin"]) == (command, option, variable)
+    arguments = ("-o", "out", "https://host.example/f") if command == "fetch" else ()
+    refused = here(*command.split(), *arguments, "--json")
+    assert (refused.status, refused.error["code"]) == (2, "config")
+    assert "canary" not in shown.out + shown.err + refused.out + refused.err
 
 
 @pytest.mark.parametrize(("value", "shown"), [("canary", "***"), ("a" * 64, "a" * 64)])

@@ -104,21 +104,36 @@ class HeaderFields:
         ]
 
     def _field(self, text: str) -> tuple[str, str]:
-        name, colon, value = text.partition(":")
-        name, value = name.strip(), value.strip()
-        if not (colon and _NAME.fullmatch(name)):
-            raise self._error("a header is not of the form Name: value")
-        shown = name[:MAX_SHOWN]
-        if not _VALUE.fullmatch(value):
-            raise self._error(f"the header {shown} has a character that cannot be sent")
-        if name.lower() in _OWN:
-            raise self._error(f"the header {shown} is set by dlcore itself")
-        if name.lower() in _OF_A_CONNECTION:
-            raise self._error(f"the header {shown} belongs to the connection, not to a request")
-        return name, value
+        return _field(f"endpoint {self._endpoint}", text)
 
-    def _error(self, what: str) -> ConfigError:
-        return ConfigError(
-            f"endpoint {self._endpoint}: {what}",
-            remedy="Leave it out, or write it as in --header 'X-Region: eu'.",
-        )
+
+def check_header(text: str) -> None:
+    """Refuse an option that names no field which may be sent; a file is not read yet.
+
+    Args:
+        text: ``Name: value``, or ``@`` and the path of a file.
+
+    Raises:
+        ConfigError: It cannot be sent, or is not the user's to set.
+    """
+    if not text.startswith("@"):
+        _field("--header", text)
+
+
+def _field(source: str, text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    shown = name[:MAX_SHOWN]
+    if not (colon and _NAME.fullmatch(name)):
+        fault = "a header is not of the form Name: value"
+    elif not _VALUE.fullmatch(value):
+        fault = f"the header {shown} has a character that cannot be sent"
+    elif name.lower() in _OWN:
+        fault = f"the header {shown} is set by dlcore itself"
+    elif name.lower() in _OF_A_CONNECTION:
+        fault = f"the header {shown} belongs to the connection, not to a request"
+    else:
+        return name, value
+    raise ConfigError(
+        f"{source}: {fault}", remedy="Leave it out, or write it as in --header 'X-Region: eu'."
+    )

@@ -19,7 +19,7 @@ from dlcore.long_path import long_path
 from dlcore.redaction import redact
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
-from dlcore.transfer.http.proxies import NO_PROXIES
+from dlcore.transfer.http.proxies import NO_PROXIES, Proxies
 from dlcore.transfer.http.proxy_script import (
     MAX_RUN_S,
     MAX_SCRIPT_BYTES,
@@ -37,6 +37,19 @@ _FORMS: Final = "Write it as pac+https://HOST/proxy.pac or pac+file:///PATH/prox
 def is_script(proxy: str) -> bool:
     """Whether the setting names a script, and not a proxy."""
     return proxy[: len(PREFIX)].lower() == PREFIX
+
+
+def check_proxy(proxy: str) -> None:
+    """Refuse a setting that names neither a proxy nor a script; a script is not looked for yet.
+
+    Args:
+        proxy: The setting; empty for none.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if proxy and not is_script(proxy):
+        Proxies(proxy)
 
 
 def proxy_script(endpoint: str, proxy: str, ca_file: str, policy: TransferPolicy) -> ProxyScript:
