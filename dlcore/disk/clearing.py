@@ -30,6 +30,16 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def left_in(folder: Path) -> Path | None:
+    """What keeps `clear` from deleting a folder: the first thing in it; None if it is gone."""
+    if not os.path.lexists(folder):
+        return None
+    for parent, folders, files in os.walk(folder):
+        if files or not folders:
+            return Path(parent, *sorted(files)[:1])
+    return folder
+
+
 def _leads_elsewhere(path: Path) -> bool:
     try:
         return is_link(path.lstat())

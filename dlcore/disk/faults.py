@@ -23,7 +23,8 @@ _REMEDIES = {
     errno.EEXIST: "Choose another path, or remove what is there and run again.",
     errno.EROFS: "Mount it writable, or choose another folder.",
     errno.EACCES: "Give this user the right to write there, or choose another folder.",
-    errno.EPERM: "Give this user the right to write there, or choose another folder.",
+    errno.EPERM: "Let this user change it and its folder: another user may own them, or they are"
+    " immutable (lsattr shows that, chattr -i takes it away). Or choose another folder.",
     errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
     errno.EMFILE: "Use fewer connections; Linux can also raise its limit (ulimit -n).",
     errno.ENFILE: "Close other programs: the system has run out of open files.",
@@ -83,7 +84,10 @@ def storage_error(
         space: What to add if the disk is full.
         remedy: What to do; if empty, it depends on the error.
     """
-    message = f"cannot {doing}: {error.strerror or error}: {shown(path)}"
+    where = shown(path)
+    if isinstance(error.filename2, str):
+        where = f"{where} to {shown(Path(error.filename2))}"
+    message = f"cannot {doing}: {error.strerror or error}: {where}"
     if error.errno in _FULL:
         return DiskFullError(message + space, path=path, remedy=remedy or _MAKE_ROOM)
     return StorageError(message, path=path, remedy=remedy or _remedy(error))

@@ -356,8 +356,25 @@ def remove_tree(path: Path | str, *, parent: int | None = None) -> None:
     Args:
         path: The folder.
         parent: Descriptor of the folder that ``path`` is relative to; None for the current one.
+
+    Raises:
+        OSError: Something in it is refused; it names that, relative to ``parent``.
     """
     if sys.platform == "win32":
         held_files.remove_tree(path)
     else:
-        shutil.rmtree(path, dir_fd=parent)
+        _remove_tree(path, parent)
+
+
+def _remove_tree(path: Path | str, parent: int | None) -> None:
+    def tell(call: Callable[..., object], name: str, error: BaseException) -> None:
+        if isinstance(error, OSError):
+            error.filename = str(name)  # not only the last part of it
+        raise error
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, dir_fd=parent, onexc=tell)
+    else:
+        shutil.rmtree(
+            path, dir_fd=parent, onerror=lambda call, name, info: tell(call, name, info[1])
+        )

@@ -255,6 +255,10 @@ class Files:
         try:
             with self._at(path) as (name, folder):
                 system.remove_tree(name, parent=folder)
+        except OSError as error:
+            if isinstance(error.filename, str):
+                error.filename = str(path.parent / error.filename)
+            raise
         finally:
             self._forget_folders()
 

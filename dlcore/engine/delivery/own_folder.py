@@ -10,7 +10,7 @@ import logging
 import os
 from pathlib import Path
 
-from dlcore.disk.faults import guarded
+from dlcore.disk.faults import guarded, storage_error
 from dlcore.disk.generation import generation_at
 from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.ownership import is_of_another
@@ -27,7 +27,7 @@ from dlcore.engine.delivery.target import (
     strangers,
     told,
 )
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, StorageError
 from dlcore.model import Manifest
 from dlcore.store import Bad, Reason, verify_tree
 
@@ -67,6 +67,7 @@ class OwnFolder:
         self._keeps_all = keeps_all
         self._disk = disk or Disk()
         self._seen: dict[str, _Identity] = {}
+        self._left: StorageError | None = None  # why what was replaced before is still there
 
     # What is there
 
@@ -80,6 +81,8 @@ class OwnFolder:
             bad = verify_tree(self.path, manifest) if is_there else []
             if is_there and not bad and not self._is_of_another():
                 return Look(Standing.RIGHT)
+            if self._left:
+                raise self._left
             if is_there:
                 self._check_replaceable(manifest, bad)
             self._check_replaced(manifest)
@@ -233,7 +236,18 @@ class OwnFolder:
                 self._disk.move_to_free_name(self._replaced, self.path)
                 self._disk.sync_folder(self.path.parent)
             elif not self._strange_in_replaced(manifest):
-                self._disk.remove_tree(self._replaced)
+                self._remove_replaced()
+
+    def _remove_replaced(self) -> None:
+        """Delete what an earlier delivery replaced; what is there may be right without that."""
+        try:
+            self._disk.remove_tree(self._replaced)
+        except PermissionError as error:
+            left = self._disk.clear(self._replaced)
+            if left is not None:
+                error.filename = str(left)
+                doing = f"delete what was at {self.path} before it was repaired"
+                self._left = storage_error(error, doing, left)
 
     def _find_exchanged(self) -> None:
         """Give what was replaced its name, if the process died right after the exchange.

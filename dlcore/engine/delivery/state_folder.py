@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from dlcore.disk.clearing import clear
+from dlcore.disk.clearing import clear, left_in
 from dlcore.errors import ConfigError
 from dlcore.long_path import why_no_folder
 
@@ -49,7 +49,10 @@ def remove_state(state: Path) -> None:
     """
     clear(state)
     if has_content(state):
-        _log.warning("%s cannot be deleted completely; delete it, or run the same again", state)
+        _log.warning(
+            "%s cannot be deleted completely: %s; delete it, or run the same again",
+            *(state, left_in(state)),
+        )
 
 
 def has_content(state: Path) -> bool:

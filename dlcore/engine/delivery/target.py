@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from dlcore.disk import renames
+from dlcore.disk.clearing import clear, left_in
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import followed
@@ -41,6 +42,11 @@ class Disk(Files):
     def move_to_free_name(self, source: Path, target: Path) -> None:
         """Rename; raise `FileExistsError` if something is at the target."""
         renames.move_to_free_name(source, target)
+
+    def clear(self, folder: Path) -> Path | None:
+        """Delete a folder as far as that is possible; the first thing that is left, if any."""
+        clear(folder)
+        return left_in(folder)
 
     def hand_over(self, content: Path, manifest: Manifest, rights: Rights) -> None:
         """Check the names of finished content, give it its rights and sync it."""
