@@ -25,8 +25,9 @@ from dlcore.publish.layout import lay_out
 from dlcore.publish.library.content_files import list_library
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.progress import Progress, Stage, meter
-from dlcore.publish.reading import check_files, digest_objects
+from dlcore.publish.reading import check_files, check_unchanged, digest_objects
 from dlcore.publish.source import Source, list_source
+from dlcore.publish.writing_back import write_back
 
 
 class PublishOptions(msgspec.Struct, frozen=True):
@@ -136,6 +137,7 @@ def digested(
 ) -> Manifest:
     """The manifest of what is to be published, all of which is read; raises as `publish`."""
     workers, span_bytes = os.cpu_count() or 1, policy.span_bytes
+    write_back(source)
     if options.content_library:
         lengths = {file.location: file.length_bytes for file in source.files}
         advance = meter(Stage.CHECK, sum(lengths.values()), progress)
@@ -149,4 +151,5 @@ def digested(
     )
     advance = meter(Stage.HASH, layout.content_bytes, progress)
     manifest = digest_objects(source, layout, workers, span_bytes, advance)
+    check_unchanged(source)
     return with_programs(manifest, options.programs)

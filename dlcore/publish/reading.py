@@ -225,6 +225,22 @@ def _read_extent(file: SourceFile, extent: Extent, into: memoryview) -> None:
             into = into[count:]
 
 
+def check_unchanged(source: Source) -> None:
+    """Compare all files with the list, once all of them are hashed.
+
+    What is at the destination already is not read again, so nothing else would show that it was
+    changed after it was hashed, and before the others were.
+
+    Raises:
+        StorageError: A file is another one now, or was written to.
+    """
+    for file in source.files:
+        with disk_faults(file.location):
+            status = file.location.stat(follow_symlinks=bool(file.sha256))
+        if (status.st_size, status.st_mtime_ns) != (file.length_bytes, file.modified_ns):
+            raise _changed(file)
+
+
 def _changed(*suspects: SourceFile) -> StorageError:
     path: Path = suspects[0].location
     others = f" (or one of the {len(suspects) - 1} files after it)" if len(suspects) > 1 else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dlcore.errors import StorageError
 from dlcore.publish import Progress, Stage, publish
+from dlcore.store.files import Files
+from tests.medium import waited_for
 from tests.publish.helpers import BLOCK, content, write_tree
 
 
@@ -33,6 +37,54 @@ def publish_while(folder: Path, out: Path, change: Callable[[], None]) -> Storag
     assert not list(out.glob("manifests/*"))
     assert not list(out.glob("*/.*"))
     return caught.value
+
+
+def publish_again_while(folder: Path, out: Path, change: Callable[[], None]) -> None:
+    """Publish what is there already; the change happens once all is hashed."""
+
+    def progress(at: Progress) -> None:
+        if at.stage is Stage.HASH and at.done_bytes == at.total_bytes:
+            change()
+
+    again = partial(publish, folder, package_id="ABC00012", destination=str(out), block_bytes=BLOCK)
+    again(version=1)
+    catalog = (out / "catalog.json").read_bytes()
+    with pytest.raises(StorageError, match="changed while it was being published"):
+        again(version=2, progress=progress)
+    assert (out / "catalog.json").read_bytes() == catalog
+
+
+def test_a_change_of_what_is_published_already_is_noticed(source: Path, tmp_path: Path) -> None:
+    """Fault: a source file changes after it was hashed, and the site has what it held before, so
+    that it is not read again. dlcore publishes nothing of it and names it.
+    """
+
+    def change() -> None:
+        (source / "a").write_bytes(content(5 * BLOCK, 1))
+
+    publish_again_while(source, tmp_path / "out", change)
+
+
+@pytest.mark.posix_only(reason="Windows tells which files are open to write")
+@pytest.mark.parametrize("more", [0, 70], ids=["few files", "many files"])
+def test_a_store_through_a_mapping_is_noticed(source: Path, tmp_path: Path, more: int) -> None:
+    """Fault: a program stores into a mapped page of a source file that is dirty already, which
+    changes no time. dlcore has written the page back, and publishes nothing of it.
+    """
+    if Files().is_in_memory(tmp_path):
+        pytest.skip("the temporary folder is in memory, where nothing is ever written back")
+    for number in range(more):
+        (source / f"more {number:02}").write_bytes(b"x")
+    with (source / "a").open("r+b") as file:
+        program = mmap.mmap(file.fileno(), 0)
+
+    def store() -> None:
+        program[0] ^= 1
+
+    store()
+    os.utime(source / "a", ns=(1, 1))  # long ago, and the page stays dirty
+    with waited_for():
+        publish_again_while(source, tmp_path / "out", store)
 
 
 @pytest.fixture
