@@ -33,6 +33,17 @@ _HARMLESS = re.compile(
 _FILE_OF_DISTRIBUTION_POINT = re.compile(r"\?/[^?&=;]*")
 
 
+_TOKENS = (
+    re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*"),  # a JSON web token
+    re.compile(r"(?:[A-Za-z]{1,20}=[^&\s'\"]*&)*\bsig=[^\s'\"]+"),  # a shared access signature
+)
+_LONG_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9+/_-]{31,}={0,2}")
+_RUN = re.compile(r"[A-Za-z0-9]{16,}")
+_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
+_KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
+_RANDOM_SHARE = 0.42  # of places where the kind of character changes: 0.62 in base64, 0.25 in names
+
+
 def redact(url: str) -> str:
     """The URL without credentials and control characters."""
     parts = _PARTS.match(url)
@@ -49,11 +60,31 @@ def redact(url: str) -> str:
     return escaped.encode("ascii", "backslashreplace").decode("ascii")
 
 
+def without_tokens(text: str) -> str:
+    """Any text without what looks like a token: somebody may have pasted it in the wrong place.
+
+    That is a JSON web token, the query string of a shared access signature, or a word of 32 and
+    more characters in base64 that looks random. Digests in hexadecimal, ids and paths stay.
+    """
+    for token in _TOKENS:
+        text = token.sub(HIDDEN, text)
+    return _LONG_WORD.sub(lambda word: HIDDEN if _is_random(word[0]) else word[0], text)
+
+
+def _is_random(word: str) -> bool:
+    return any(
+        all(kind.search(run) for kind in _KINDS)
+        and len(_CHANGE.findall(run)) >= _RANDOM_SHARE * len(run)
+        for run in _RUN.findall(word)
+    )
+
+
 def redact_named(text: str) -> str:
     """What a user named and dlcore does not know, which may be a URL with a slip of the pen.
 
-    A plain path or id stays as it is; so does a path with an ``@``.
+    A plain path or id stays as it is; so does a path with an ``@``. A token does not.
     """
+    text = without_tokens(text)
     before = re.split(r"[?#]", text, maxsplit=1)[0]
     if "@" in before and not _PATH.match(before):
         beginning = _BEGINNING.match(before)

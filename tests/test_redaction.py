@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dlcore.redaction import redact, redact_named
+from dlcore.redaction import redact, redact_named, without_tokens
 
 CANARY = "cAnArY0123456789"
 AROUND = st.text(st.characters(exclude_characters="?#", max_codepoint=0x2FF))
@@ -116,3 +116,30 @@ def test_a_url_without_secrets_stays_readable(url: str) -> None:
 def test_the_place_of_what_is_hidden_stays_readable() -> None:
     assert redact("https://h/o?comp=list&sig=abc%2Fdef&sp=r") == "https://h/o?comp=list&***"
     assert redact("https://me:pw@h:1/o;v=1/p?x=1#y") == "https://***@h:1/o;***/p?***#***"
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+SAS = "sv=2023-01-03&sr=c&sp=rl&sig=QWxhZGRpbjpvcGVuIHNlc2FtZQ%3D"
+KEY = "Zm9vYmFyZm9v/2JhcmZvb2Jhcg+Zm9vYmFyZm9vYmFyMTIzNDU2Nzg5MGFiY2Q0aA=="
+
+
+@pytest.mark.parametrize("token", [JWT, SAS, KEY], ids=["JWT", "SAS", "base64"])
+@pytest.mark.parametrize("around", ["{}", "'{}' is not a number", "there is no option --{} here"])
+def test_what_looks_like_a_token_is_not_repeated(token: str, around: str) -> None:
+    assert without_tokens(around.format(token)) == around.format("***")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 64,
+        "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08",
+        "/home/Someone/Documents/Packages/ABC00012.1-8e1d6cde73681830/content/setup.exe",
+        "/srv/Windows11Enterprise23H2x64German/SomeVeryLongFolderName2024/DriversOfHewlettPackard",
+        "Content_3f2504e0-4f89-11d3-9a0c-0305e82c3301.12",
+        r"C:\ProgramData\Microsoft\SomeLongNameOfAProgramThatNobodyKnows2019",
+        "https://host.example/path?comp=list",
+    ],
+)
+def test_what_is_no_token_stays(text: str) -> None:
+    assert without_tokens(text) == text

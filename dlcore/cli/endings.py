@@ -23,6 +23,7 @@ from dlcore.errors import (
     TransferError,
     TrustError,
 )
+from dlcore.redaction import without_tokens
 
 PACKAGE = Path(__file__).parent.parent
 DEBUG_ENV = "DLCORE_DEBUG"
@@ -58,7 +59,31 @@ class Ending(NamedTuple):
 
 
 def ending_of(error: BaseException) -> Ending:
-    """What an exception means for the command that ends with it."""
+    """What an exception means for the command that ends with it, without what looks like a token.
+
+    Whatever a user gives in the wrong place, and a message repeats, is told by way of this.
+    """
+    ending = _ending_of(error)
+    return ending._replace(
+        message=without_tokens(ending.message),
+        remedy=without_tokens(ending.remedy),
+        details={name: _without_tokens(each) for name, each in ending.details.items()},
+    )
+
+
+def _without_tokens(value: object) -> object:
+    match value:
+        case str():
+            return without_tokens(value)
+        case list():
+            return [_without_tokens(each) for each in value]
+        case dict():
+            return {name: _without_tokens(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def _ending_of(error: BaseException) -> Ending:
     match error:
         case DlcoreError():
             details = _details(error)
@@ -149,7 +174,7 @@ def _traceback(error: BaseException) -> str:
     link: BaseException | None = error
     told: list[str] = []
     while link is not None:
-        text = f": {link.message}" if isinstance(link, DlcoreError) else ""
+        text = f": {without_tokens(link.message)}" if isinstance(link, DlcoreError) else ""
         frames = "".join(traceback.format_tb(link.__traceback__))
         told.insert(0, f"Traceback (most recent call last):\n{frames}{type(link).__name__}{text}")
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)

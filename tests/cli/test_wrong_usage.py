@@ -93,3 +93,27 @@ def test_a_number_without_an_upper_bound_is_told_so() -> None:
     with pytest.raises(click.BadParameter) as refusal:
         option.type_cast_value(context, "2")
     assert usage_in_words(refusal.value).endswith("2 is not 3 or more")
+
+
+TOKENS = (
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_ad",
+    "sv=2023-01-03&sr=c&sp=rl&sig=QWxhZGRpbjpvcGVuIHNlc2FtZQ%3D",
+    "Zm9vYmFyZm9vYmFyZm9vYmFyMTIzNDU2Nzg5MGFiY2Q0aA==",
+)
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=["JWT", "SAS", "base64"])
+def test_a_token_in_the_wrong_place_is_not_repeated(here: Here, token: str) -> None:
+    """Fault: a token is pasted where a file, a choice, a number or an id is expected. dlcore does
+    not repeat it.
+    """
+    fetch = "fetch ABC00012 --from x -o out --"
+    for line in (
+        *(f"{fetch}{option} {token}" for option in ("config", "authentication", "connections")),
+        *(f"{fetch}{option} {token}" for option in ("limit-rate", "catalog", "events")),
+        *(f"{fetch}{token}", f"plan {token}", f"list {token}", f"help {token}", token),
+        *(f"config show {token}", f"agent want {token}", f"report {token}"),
+    ):
+        ended = here(*line.split(), "--json")
+        assert ended.status in (2, 4), line
+        assert token[-12:] not in ended.out + ended.err, line
