@@ -13,6 +13,9 @@ from pathlib import Path
 IN_MEMORY = ("tmpfs", "ramfs")
 """Linux' file systems without a disk. They do not tell which pages of a file are dirty."""
 
+OVERLAY = "overlay"
+"""A file system of Linux that lies on others, and does not tell what they are."""
+
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 _MAX_CHARACTERS = 1024

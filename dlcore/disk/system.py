@@ -4,7 +4,7 @@ Linux is the reference. On macOS ``fsync`` does not reach the medium; ``F_FULLFS
 has other functions for most of it (`windows_files`, `sparse_files`), no folder sync, and refuses to
 rename or delete what another program holds (`held_files`). Errors pass through as ``OSError``.
 
-Source: man 2 fsync, syncfs, sync_file_range, lseek, fallocate (Linux); man 2 fcntl (macOS).
+Source: man 2 fsync, syncfs, sync_file_range, statfs, lseek, fallocate (Linux); man 2 fcntl (macOS).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if sys.platform == "win32":
     from dlcore.disk import held_files, sparse_files, windows_files
 
 _WRITE_AND_WAIT = 1 | 2 | 4  # SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE, _WAIT_AFTER
+_OVERLAY = 0x794C7630  # OVERLAYFS_SUPER_MAGIC
+_MAX_STATFS_LONGS = 64  # more than a struct statfs has anywhere
 NOT_SUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 IS_RESERVING = sys.platform == "linux"
 """Whether `allocate` takes the disk space at once; else each write takes its own."""
@@ -110,9 +112,24 @@ def sync(
     (sync_data if data_only else sync_all)(fd)
 
 
+def _is_overlay(fd: int) -> bool:
+    """Whether a file lies on an overlay of Linux."""
+    import ctypes
+
+    status = (ctypes.c_long * _MAX_STATFS_LONGS)()  # its first member is the type
+    try:
+        _call("fstatfs", fd, status)
+    except OSError:
+        return False
+    return (status[0] & 0xFFFFFFFF) == _OVERLAY
+
+
 def _write_pages(fd: int) -> bool:
-    """Write a file's dirty pages, and nothing else; False where there is no such call."""
-    if sys.platform != "linux":
+    """Write a file's dirty pages, and nothing else; False where there is no such call.
+
+    On an overlay the call does nothing: the pages are those of the file in the upper layer.
+    """
+    if sys.platform != "linux" or _is_overlay(fd):
         return False
     import ctypes
 

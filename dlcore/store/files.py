@@ -16,8 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dlcore.disk import system
-from dlcore.disk.file_system import IN_MEMORY, kind_of
+from dlcore.disk.file_system import IN_MEMORY, OVERLAY, kind_of
 from dlcore.disk.links import is_folder, refuse_link
+from dlcore.disk.mapped_stores import shows_stores
 from dlcore.disk.ownership import check_owner
 from dlcore.disk.private_folder import (
     FILE_FLAGS,
@@ -64,6 +65,7 @@ class Files:
         self._at = place_anywhere if root is None else root.place
         self._root = root
         self._direct_flag = direct_flag
+        self._shows_stores: bool | None = None  # of an overlay, once it was tried
 
     def make_folder(self, path: Path) -> None:
         """Make a folder that only its owner can use; its parent exists."""
@@ -90,8 +92,22 @@ class Files:
         return False
 
     def is_in_memory(self, folder: Path) -> bool:
-        """Whether nothing in a folder is ever written back, so `write_back` does nothing there."""
-        return self.needs_write_back and kind_of(folder.resolve()) in IN_MEMORY
+        """Whether nothing in a folder is ever written back, so `write_back` does nothing there.
+
+        Of an overlay that is tried, with a file beside the folder.
+        """
+        if not self.needs_write_back:
+            return False
+        kind = self.kind_of(folder)
+        if kind != OVERLAY:
+            return kind in IN_MEMORY
+        if self._shows_stores is None:
+            self._shows_stores = shows_stores(folder.parent)
+        return not self._shows_stores
+
+    def kind_of(self, folder: Path) -> str:
+        """The file system of a folder, as `dlcore.disk.file_system` names it."""
+        return kind_of(folder.resolve())
 
     def check_owner(self, path: Path, status: os.stat_result) -> None:
         """Refuse a link, and what belongs to another user: `dlcore.disk.ownership.check_owner`."""
