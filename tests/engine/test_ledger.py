@@ -115,7 +115,7 @@ def test_what_was_received_was_used_or_wasted(
 
 
 def test_what_a_cancelled_request_had_of_a_block_is_wasted(tmp_path: Path) -> None:
-    """Fault: a request is cancelled in the middle of a block. Its bytes count as wasted."""
+    """Fault: a request is cancelled in the middle of a block. dlcore counts its bytes as wasted."""
 
     async def acts(scene: Scene) -> None:
         scene.endpoints["a"].rate_bytes_per_s = 1000.0
@@ -145,7 +145,7 @@ def test_a_start_that_others_complete_is_used(tmp_path: Path) -> None:
 
 
 def test_a_start_that_nobody_completes_is_wasted(tmp_path: Path) -> None:
-    """Fault: a block that was begun gives up its buffer. What had come of it counts as wasted."""
+    """Fault: a block that was begun gives up its buffer. dlcore counts what it had as wasted."""
 
     async def acts(scene: Scene) -> None:
         scene.scheduler.keeps = True
@@ -225,7 +225,7 @@ def test_a_bad_block_is_wasted_as_soon_as_that_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", [None, FIRST])
 def test_what_is_not_of_the_range_is_wasted_at_once(tmp_path: Path, part: object) -> None:
-    """Fault: a server sends an object from its beginning. What is skipped counts as wasted."""
+    """Fault: a server sends an object from its beginning. dlcore counts what it skips."""
 
     async def acts(scene: Scene) -> None:
         scene.endpoints["a"].rate_bytes_per_s = 1000.0

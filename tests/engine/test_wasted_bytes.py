@@ -96,7 +96,7 @@ async def got(server: Server, tmp_path: Path, sha256: str = "") -> tuple[int, in
 
 @pytest.mark.parametrize("has_length", [True, False])
 async def test_what_comes_twice_of_a_stream_is_wasted(tmp_path: Path, has_length: bool) -> None:
-    """Fault: a server without ranges breaks off. What comes again of its stream is wasted."""
+    """Fault: a server without ranges breaks off. dlcore counts what comes again as wasted."""
     async with serving(Server(broken=1, has_length=has_length)) as server:
         told = await got(server, tmp_path)
     assert told == (server.sent_bytes, server.sent_bytes - len(BODY))
@@ -111,7 +111,7 @@ async def test_a_file_that_does_not_match_is_wasted(tmp_path: Path, has_length: 
 
 
 async def test_short_files_that_do_not_match_are_wasted(tmp_path: Path) -> None:
-    """Fault: a short file does not match, and is fetched again. Both times, it is wasted."""
+    """Fault: a short file does not match, and is fetched again. dlcore counts both as wasted."""
     heard: list[Event] = []
     async with serving(Server(b"short")) as server:
         items = [
@@ -126,7 +126,7 @@ async def test_short_files_that_do_not_match_are_wasted(tmp_path: Path) -> None:
 
 
 async def test_what_came_of_a_file_that_is_not_short_is_wasted(tmp_path: Path) -> None:
-    """Fault: a file is longer than a short one. What came before that was known is wasted."""
+    """Fault: a file is longer than a short one. dlcore counts what came with the first answer."""
     heard: list[Event] = []
     async with serving(Server(has_length=False)) as server:
         items = [FetchItem(f"{server.url}/a.bin", server.sha256)]

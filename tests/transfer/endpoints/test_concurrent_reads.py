@@ -129,7 +129,7 @@ async def test_what_waits_in_buffers_is_limited() -> None:
 
 
 async def test_what_waits_in_buffers_when_a_range_is_given_up_is_dropped() -> None:
-    """Fault: a range is cancelled while small files wait for their turn. They are not forgotten."""
+    """Fault: a range is cancelled while small files wait for their turn. dlcore counts them."""
     source, sink = Source(), Collector(200, buffer_bytes=15, gate=asyncio.Event())
     reads = source.file_reads(20)
     reading = asyncio.ensure_future(read_concurrently(reads, SinkWriter(sink), budget()))

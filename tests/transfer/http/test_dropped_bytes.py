@@ -51,7 +51,7 @@ async def test_of_a_right_answer_nothing_is_dropped() -> None:
 
 
 async def test_what_is_around_the_range_in_a_whole_object_is_dropped() -> None:
-    """Fault: a server sends the whole object. What is not of the range is counted, and dropped."""
+    """Fault: a server sends the whole object. dlcore counts what it drops of it."""
     whole = status("200 OK", CONTENT)
     assert await dropped(whole, from_beginning=True) == (WANTED, TOTAL - WANTED)
 
@@ -86,7 +86,7 @@ async def test_what_broke_off_is_with_the_sink() -> None:
 
 @pytest.mark.parametrize("came_bytes", [WANTED - 10, WANTED])
 async def test_what_was_read_ahead_of_a_full_sink_is_dropped(came_bytes: int) -> None:
-    """Fault: a request is cancelled while the disk is behind. What was read ahead is dropped."""
+    """Fault: a request ends while the disk is behind. dlcore counts what it read ahead."""
     sink = Collector(WANTED, buffer_bytes=30, gate=asyncio.Event())
     script = partial(body=ASKED[:came_bytes], end=HANG, Content_Length=str(WANTED))
     async with hostile(at_once(script)) as server:
@@ -105,7 +105,7 @@ async def test_of_a_long_body_nothing_is_dropped(server: Server) -> None:
 
 
 async def test_what_the_sink_says_of_dropped_bytes_holds_the_reading_back() -> None:
-    """Fault: a server without ranges sends much that is dropped. The caps hold for that, too."""
+    """Fault: a server without ranges sends much in vain. dlcore reads it within the caps."""
 
     class Slow(Collector):
         def dropped(self, count: int) -> bool:
