@@ -7,7 +7,6 @@ from pathlib import Path
 from dlcore import manifest as documents
 from dlcore.agent.client import AgentClient
 from dlcore.agent.interface import AgentStatus, PackageStatus
-from dlcore.disk.faults import guarded
 from dlcore.engine.delivery.apart import check_apart
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
@@ -47,8 +46,7 @@ async def fetch_by_agent(
         DlcoreError: As `dlcore.fetch`.
     """
     status = await agent.status()
-    with guarded(f"look at {to}", to):
-        check_apart(to, Path(status.state))
+    check_apart(to, Path(status.state))
     life, before = _life(status), await agent.package(package_id)
     obtained = await agent.obtained(package_id)
     status = await agent.status()

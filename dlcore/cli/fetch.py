@@ -37,7 +37,7 @@ from dlcore.cli.standard_output import (
 from dlcore.cli.state import no_agent_option, state_option, trust_root_option, wait_option
 from dlcore.cli.views import View, open_view
 from dlcore.deployment import load_deployment
-from dlcore.engine.delivery.apart import check_outside
+from dlcore.engine.delivery.apart import check_outside, real
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.download.retry import Retry
@@ -242,7 +242,7 @@ def command(
     if is_standard_output(folder):
         check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
     else:
-        check_outside(folder.resolve(), state)
+        check_outside(real(folder), state)
     asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
     if content_hash and not asked.one:
         raise click.UsageError("--content-hash is for one package")

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from dlcore.agent.interface import Want
-from dlcore.disk.faults import guarded
 from dlcore.engine.delivery.apart import check_apart
 from dlcore.engine.units import amount, duration
 from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, UnexpectedContentError
@@ -72,9 +71,7 @@ class Serving:
         Raises:
             DlcoreError: It is not there, for the reason that the error gives.
         """
-        destination = self._call.destination
-        with guarded(f"look at {destination}", destination):
-            check_apart(destination, self._settings.state)
+        check_apart(self._call.destination, self._settings.state)
         obtaining = self._obtaining()
         try:
             await self._deliver(obtaining)

@@ -33,7 +33,7 @@ def check_outside(path: Path, own: Path | None = None) -> None:
     Raises:
         ConfigError: It is in a state directory; the message names that.
     """
-    state = _normal(own.resolve()) if own else None
+    state = _normal(real(own)) if own else None
     below = ""  # name of the folder on the way that was looked at before
     for folder in (path, *path.parents):
         is_steps_own = os.path.normcase(below) == WORK_FOLDER
@@ -58,11 +58,10 @@ def check_apart(path: Path, own: Path) -> None:
 
     Raises:
         ConfigError: As said; the message names the state directory.
-        OSError: The way to a folder cannot be followed.
     """
-    place = path.resolve()
+    place = real(path)
     check_outside(place, own)
-    if _normal(own.resolve()).is_relative_to(_normal(place)):
+    if _normal(real(own)).is_relative_to(_normal(place)):
         raise _has_state(path, own)
 
 
@@ -91,6 +90,11 @@ def _has_state(path: Path, state: Path) -> ConfigError:
         f"{shown(path)} cannot become a package: the state directory {shown(state)} is in it",
         remedy="Name another folder, or another state directory (--state).",
     )
+
+
+def real(path: Path) -> Path:
+    """Where a path leads, as far as that can be told: a loop of links is another's to refuse."""
+    return Path(os.path.realpath(path))
 
 
 def _normal(path: Path) -> Path:
