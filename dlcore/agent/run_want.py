@@ -92,8 +92,8 @@ class RunWant:
             told = self._told
             try:
                 status = await self._agent.status()
-                is_settled = told is self._told and not self._telling.locked()
-                if told and is_settled and told not in status.wants:
+                is_current = told is self._told and not self._telling.locked()
+                if told and is_current and told not in status.wants:
                     _log.warning("the agent does not have what the run wants, and is told again")
                     await self.told(is_lost=True)
             except DlcoreError as error:

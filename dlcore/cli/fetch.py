@@ -39,7 +39,7 @@ from dlcore.deployment import load_deployment
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import Settled, settled
+from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
@@ -257,8 +257,8 @@ def command(
         if events_format:
             raise click.UsageError("--events cannot be used with --dry-run")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root, content_hash=content_hash)
-        given = Settled(named, access, retry, seeds)
-        by = settled(given, deployment, lambda _: None, is_dry_run=True)
+        given = FetchSettings(named, access, retry, seeds)
+        by = with_deployment(given, deployment, lambda _: None, is_dry_run=True)
         return _previewed(asked, by, folder, include, exclude, as_json=as_json)
     common: dict[str, Any] = {
         "endpoints": sources,
@@ -283,7 +283,7 @@ def command(
 
 def _previewed(
     asked: Asked,
-    by: Settled,
+    by: FetchSettings,
     folder: Path,
     include: tuple[str, ...],
     exclude: tuple[str, ...],

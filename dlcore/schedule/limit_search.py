@@ -272,7 +272,7 @@ class LimitSearch:
 
     def _change(self, limit: int, state: State, now_s: float) -> None:
         self.limit, self._state = limit, state
-        self._samples.settle(now_s)
+        self._samples.wait_for_new_connections(now_s)
 
     def _rest(self, now_s: float, no_shrinking_s: float) -> None:
         self._state, self._shrink_at_s = State.STEADY, now_s + no_shrinking_s

@@ -440,15 +440,15 @@ class DeadlineScheduler(Scheduler):
             ),
             lambda place: self._may_fetch(endpoint, *place),
         )
-        self._settle()
+        self._update_equal_blocks()
 
     def _may_fetch(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
         index, _ = block_map.manifest.locate_block(number)
         return self._eligibility.may_serve(endpoint, block_map, index, self._now_s)
 
-    def _settle(self) -> None:
-        """Equal blocks are promised or missing, as what has happened demands."""
-        for package in self._equal_blocks.settle():
+    def _update_equal_blocks(self) -> None:
+        """Promise equal blocks, or make them missing again, as the changes demand."""
+        for package in self._equal_blocks.update():
             self._outcomes.review(package)
 
     def _make_way(self, block_maps: Iterable[BlockMap]) -> None:
@@ -466,7 +466,7 @@ class DeadlineScheduler(Scheduler):
         return min(caps, default=0.0)
 
     def _take_events(self) -> Events:
-        self._settle()
+        self._update_equal_blocks()
         if not self._events:
             return ()
         events = tuple(self._events)

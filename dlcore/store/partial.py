@@ -282,7 +282,7 @@ class Partial:
             self._files.sync_folder(self._folder.parent)
             with contextlib.suppress(OSError):
                 self._files.remove(self._target / JOURNAL)
-            found.settle(self._files, self._target / CONTENT)
+            found.wait_for_clock_step(self._files, self._target / CONTENT)
         self._on_finished(found)
         return self._target / CONTENT
 

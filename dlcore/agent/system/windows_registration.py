@@ -197,7 +197,7 @@ class ServiceEntry:
                 yield f"removed the service {self._name}"
                 return
             self._sleep(POLL_S)
-        yield f"the service {self._name} goes when no program has it open any more"
+        yield f"the service {self._name} is removed when no program has it open any more"
 
     def _create(self, manager: int, command_line: str) -> int:
         service: int | None = _advapi.CreateServiceW(
@@ -221,22 +221,25 @@ class ServiceEntry:
         if not _advapi.ControlService(service, _STOP, status):
             _check("stop the service", besides=_NOT_ACTIVE)
             return
-        if self._settled(service, ServiceState.STOPPING, STOP_WITHIN_MS) is ServiceState.STOPPING:
+        if (
+            self._state_after(service, ServiceState.STOPPING, STOP_WITHIN_MS)
+            is ServiceState.STOPPING
+        ):
             raise AgentError(
                 f"the service {self._name} does not stop",
                 remedy="Wait until 'sc query' shows that it has, and run the command again.",
             )
 
     def _wait_for_start(self, service: int) -> None:
-        state = self._settled(service, ServiceState.STARTING, START_WITHIN_MS)
+        state = self._state_after(service, ServiceState.STARTING, START_WITHIN_MS)
         if state is not ServiceState.RUNNING:
             raise AgentError(
                 f"the service {self._name} was started and does not run ({state.name.lower()})",
                 remedy="The log of the agent tells why; correct it, and run the command again.",
             )
 
-    def _settled(self, service: int, passing: ServiceState, within_ms: int) -> ServiceState:
-        """The state after a passing one, or that one if it does not pass."""
+    def _state_after(self, service: int, passing: ServiceState, within_ms: int) -> ServiceState:
+        """Wait until a passing state ends; returns the next one, or the same if it lasts."""
         state = _state(service)
         for _ in range(int(within_ms / 1000 / POLL_S)):
             if state is not passing:
@@ -311,7 +314,7 @@ def _configure(service: int) -> None:
 
 
 def _check(doing: str, *, besides: int) -> None:
-    """Raise, unless the last call failed with a code that is no failure here."""
+    """Raise, unless the last call failed with the code that does not count as a failure here."""
     if ctypes.get_last_error() != besides:
         raise _refused(doing)
 

@@ -19,7 +19,7 @@ from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import Settled, settled
+from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.ending import ending_told
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
@@ -118,8 +118,8 @@ async def fetch_many(
     """
     bus = LoggedBus(on_event)
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-    site, access, retry, seeds, rules = settled(
-        Settled(named, access or Access(), retry, seeds),
+    site, access, retry, seeds, rules = with_deployment(
+        FetchSettings(named, access or Access(), retry, seeds),
         deployment,
         bus.emit,
         cap_bytes_per_s=cap_bytes_per_s,

@@ -122,7 +122,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
 
 
 def _check_name(wanted: Wanted) -> None:
-    """Refuse a name of the user's that is no name, or is not of a file at a URL."""
+    """Refuse a name from the user that is not usable, or that is not for a file at a URL."""
     if not wanted.name:
         return
     if not wanted.is_url:
@@ -205,7 +205,7 @@ async def prepare_many(
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
     placing = Placing(call, site, servers, urls, pool, bus.emit, short)
     await side_by_side(placing.place, wanted, MAX_HELD if short else MAX_AT_ONCE)
-    placing.settle(wanted)
+    placing.refuse_taken_places(wanted)
     if call.site.endpoints and not (site.is_open or placing.errors):
         raise ConfigError(
             "endpoints are named, but no package is to be fetched from them",
