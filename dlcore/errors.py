@@ -83,7 +83,7 @@ class DlcoreError(Exception):
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """How it travels to another process: with its details, which are no positional arguments.
+        """How it travels to another process: with its details, which are keyword arguments.
 
         Source: Python, "pickle", `object.__reduce__`.
         """

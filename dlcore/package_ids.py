@@ -43,7 +43,7 @@ def package_id(text: str) -> str | None:
 
 
 def published_id(text: str) -> str | None:
-    """The id under which something is published; None if ``text`` is none.
+    """The id under which something is published; None if ``text`` is not an id.
 
     That of a package; or that of the content of an application or an update, without its version.
 
@@ -70,7 +70,7 @@ def asked_id(text: str) -> str:
 
 
 def content_version(text: str) -> int | None:
-    """The version of the content of an application or an update, by its id; None if it is no id.
+    """The version of the content of an application or an update, by its id; None for any other id.
 
     Args:
         text: ``Content_<guid>.<version>`` of an application, or ``<guid>`` of an update. An id

@@ -25,7 +25,7 @@ else:
 
 
 class LocalServer(Protocol):
-    """Takes connections of this machine, and hands those of whom it trusts to a web application."""
+    """Takes connections of this machine, and hands those of trusted users to a web application."""
 
     async def start(self, runner: web.AppRunner) -> None:
         """Listen from now on.

@@ -143,7 +143,7 @@ class MemoryFile:
         self._opened.forget()
 
     def _set_aside(self, path: Path) -> None:
-        """Move away what stands in the place of a file and is none of this process's."""
+        """Move away what stands in the place of a file and was not made by this process."""
         status = self._files.status(path)
         if status is None or (is_file(status) and status.st_nlink == 1):
             return
@@ -155,7 +155,7 @@ class MemoryFile:
                 remedy="Move both away, and start the agent again.",
             )
         self._files.move(path, aside)
-        _log.warning("%s is not a file of the agent's: it is called %s now", path, aside.name)
+        _log.warning("%s is not a file of the agent's: it was renamed to %s", path, aside.name)
 
 
 def _checksum(payload: bytes) -> str:

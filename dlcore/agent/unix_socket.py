@@ -295,7 +295,7 @@ def _is_alive(folder: PrivateFolder, path: Path) -> bool:
 
 
 def _is_connected(connecting: socket.socket, place: str) -> bool:
-    """Try to connect; False if so many others wait there that one has to try again."""
+    """Try to connect; False if too many others wait there, and one has to try again."""
     try:
         connecting.connect(place)
     except BlockingIOError:  # asyncio would take it for a connection that is on its way

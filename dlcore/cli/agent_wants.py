@@ -133,7 +133,7 @@ def _name_of(packages: Sequence[str]) -> str:
     name = ".".join(packages)
     if not _NAME.fullmatch(name):
         raise click.UsageError(
-            "the ids of so many packages are too long for the name of a want: give --name NAME"
+            "the ids of all these packages are too long for the name of a want: give --name NAME"
         )
     return name
 

@@ -239,7 +239,7 @@ def _shown(value: Any) -> str:
 def _idle(commands: tuple[Found, ...], environment: Mapping[str, str]) -> list[str]:
     """Variables with dlcore's prefix that set no option and nothing else.
 
-    A deployment file may name some of them, so they are no fault.
+    A deployment file may name some of them, so they are not an error.
     """
     known = set(OTHER_VARIABLES)
     for each in commands:

@@ -30,7 +30,7 @@ def check_content_hash(folder: Path, told: str, *, quiet: bool, as_json: bool) -
         The exit status.
 
     Raises:
-        ConfigError: The hash is none.
+        ConfigError: The text is not a content hash.
         UnexpectedContentError: A link or a special file is in the folder.
         StorageError: Something cannot be read.
     """

@@ -75,7 +75,7 @@ class OptionFile:
             options: Names of its options.
 
         Raises:
-            ConfigError: The command's table has a key that is none of them.
+            ConfigError: The command's table has a key that is not one of them.
         """
         known = frozenset(options)
         own = self._own_table(command)

@@ -249,11 +249,12 @@ class Client:
         return self._traffic.rules
 
     def set_urgency(self, urgency: Urgency) -> None:
-        """Say how urgent it is what is fetched, from now on, also for what is in flight.
+        """Say how urgent the content is that is fetched, from now on, and what is in flight.
 
-        What has time (`Urgency.SPARE`) is fetched in the background: only so much is under way that
-        a queue that nobody would notice stands before the narrowest link. What nobody waits for is
-        not fetched at all where that costs money or the battery, by the deployment's settings.
+        What is not urgent (`Urgency.SPARE`) is fetched in the background: the bytes under way are
+        limited, so that the queue before the narrowest link is too short for anybody to notice.
+        What nobody waits for is not fetched at all where that costs money or the battery, if the
+        deployment's settings say so.
         """
         self._traffic.set_urgency(urgency)
 

@@ -59,7 +59,7 @@ class MachineQuestion:
             self.answers, self._until_s = Answers(), float("inf")
 
     async def wait(self, max_s: float) -> None:
-        """Wait until there may be something to look at, and for so many seconds at most."""
+        """Wait until there may be something to look at, for at most ``max_s`` seconds."""
         if self.pending is None:
             await asyncio.sleep(max_s)
             return

@@ -163,11 +163,11 @@ class Obtaining:
         self._has_told = True
 
     async def _from(self, source: PackageSource, by: str, policy: HookPolicy | None) -> Obtained:
-        """Wait for the package, and look at it every so often.
+        """Wait for the package, and note its progress from time to time.
 
         Args:
-            source: Who hands it out.
-            by: Who that is, for people.
+            source: What hands it out.
+            by: What that is, for people.
             policy: Bounds the time of its answers; None if it needs none.
         """
         obtaining = asyncio.ensure_future(source.obtain(self._package_id))

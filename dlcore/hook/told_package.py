@@ -45,7 +45,7 @@ def told_content_hash(environment: TaskSequenceEnvironment, package_id: str) -> 
 
 
 def stated_packages(environment: TaskSequenceEnvironment) -> dict[str, StatedContent]:
-    """All packages whose content hash is told, by package id; a version that is 0 is none.
+    """All packages whose content hash is told, by package id; version 0 means an unknown version.
 
     Args:
         environment: The task sequence's variables.

@@ -103,7 +103,7 @@ def _content_id(text: str) -> str:
     """The id of a content.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not the id of a content.
     """
     package = package_id(text)
     if package is None and content_version(text) is None:

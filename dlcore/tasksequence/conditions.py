@@ -111,7 +111,7 @@ def compare(actual: str, operator: Operator, wanted: str) -> bool:
 
     Args:
         actual: What is.
-        operator: Any but the two about existence, which are no comparisons.
+        operator: Any but the two about existence, which compare nothing.
         wanted: What the condition names.
     """
     left, right = actual.casefold(), wanted.casefold()

@@ -1,7 +1,7 @@
 r"""The units by which systemd runs the agent: one template for each, and how a value is written.
 
 A value may hold anything that a path may: spaces, quotes, percent and dollar signs, bytes that are
-no UTF-8. What systemd itself cannot have is refused.
+not UTF-8. What systemd itself cannot have is refused.
 
 Source: man 5 systemd.unit, systemd.service, systemd.socket, systemd.exec; man 7 systemd.syntax.
 """

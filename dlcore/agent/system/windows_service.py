@@ -120,7 +120,7 @@ _of_this_process: WindowsService | None = None  # there is one at most, as there
 
 
 def of_this_process() -> WindowsService | None:
-    """The service that this process is, while `served` is entered; None if it is none."""
+    """The service that this process is, while `served` is entered; None if it is not a service."""
     return _of_this_process
 
 

@@ -82,7 +82,7 @@ class Asking:
         """Put a question to several endpoints; the first good answer wins.
 
         Args:
-            endpoints: Whom to ask, in order of preference.
+            endpoints: Which to ask, in order of preference.
             question: Asks one of them.
             length_bytes: How long the answer may be.
 

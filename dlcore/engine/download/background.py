@@ -98,7 +98,7 @@ class BackgroundMode:
             pace.bounds = None
 
     def answered(self, endpoint: str, took_s: float, now_s: float) -> None:
-        """The first byte of an answer came, that long after it was asked for."""
+        """The first byte of an answer came, ``took_s`` seconds after it was asked for."""
         if self._task is not None and not self._windows.of(endpoint).can_measure:
             self._paces[endpoint].window.sampled(took_s, now_s)
 

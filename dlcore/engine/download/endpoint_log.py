@@ -50,8 +50,8 @@ class EndpointLog:
     def request_failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
         """A request failed.
 
-        That the endpoint knows no ranges is no failure: asking is how that is found out. The
-        scheduler decides what follows, and that is told.
+        An endpoint that knows no ranges has not failed: only a request can find that out. The
+        scheduler decides what follows, and an event tells it.
         """
         if error.fault is Fault.NO_RANGES:
             self._note(package, endpoint, error)
@@ -84,7 +84,9 @@ class EndpointLog:
         self._failures[endpoint] = error
 
     def _note_liar(self, endpoint: str, reason: str) -> None:
-        """Packages that are not asked of it any more fail for that, not for another's block."""
+        """Packages that are not asked of it any more fail for this, not for another's block."""
         self._failures[endpoint] = TransferError(
-            f"it is in quarantine, for it served {reason}", fault=Fault.CORRUPT, endpoint=endpoint
+            f"it is in quarantine because it served {reason}",
+            fault=Fault.CORRUPT,
+            endpoint=endpoint,
         )

@@ -69,7 +69,7 @@ class Library:
             may be added meanwhile.
         allowed: Says which endpoints may be used.
         describe: Gives the manifests of packages whose content hash is stated.
-        trouble: Tells why a package whose content hash is stated is not known; None: it is no such.
+        trouble: Tells why a stated package is not known; returns None for every other package.
     """
 
     def __init__(

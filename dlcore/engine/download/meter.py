@@ -130,7 +130,7 @@ class Meter:
         self.connections[endpoint].ended(now_s)
 
     def request_failed(self, endpoint: str, took_s: float) -> None:
-        """A request that took so long, in seconds, has failed."""
+        """A request has failed after ``took_s`` seconds."""
         self.failed_s[endpoint] += took_s
 
     def failed(self, endpoint: str, fault: Fault) -> None:

@@ -267,7 +267,7 @@ class Packages:
     async def _fetch_patches(
         self, package_id: str, manifest: Manifest, document: bytes, store: Store
     ) -> Path | None:
-        """Fetch patches as a package of their own; None if they cannot be had."""
+        """Fetch patches as a package of their own; None if they cannot be fetched."""
         finished = await in_thread(store.prove, manifest, document)
         if finished:
             return finished
@@ -278,7 +278,7 @@ class Packages:
             self._want(package)
             return await package.path()
         except DlcoreError as error:
-            logger.warning("%s: not to be had: %s", name, error.message)
+            logger.warning("%s: cannot be fetched: %s", name, error.message)
             return None
         finally:
             self._drop(name)

@@ -37,11 +37,11 @@ FindPatches: TypeAlias = Callable[[str, Manifest, str], Awaitable[PatchList | No
 manifest's document in hex. None if there is none that can be used."""
 
 FetchPatches: TypeAlias = Callable[[str, Manifest, bytes, Store], Awaitable[Path | None]]
-"""Fetches patches as a package of their own; None if they cannot be had."""
+"""Fetches patches as a package of their own; None if they cannot be fetched."""
 
 MAX_ASKING_S: Final = 20.0
-"""So long a package waits for its patch list: as long as the longest list takes at 1 MiB/s, and an
-endpoint is given to answer at all."""
+"""How long a package waits for its patch list: the time that the longest list takes at 1 MiB/s, and
+that an endpoint has to begin its answer."""
 
 logger = logging.getLogger(__name__)
 

@@ -85,7 +85,7 @@ async def find_by_content_hash(
         What it is, and where it comes from.
 
     Raises:
-        ConfigError: The hash is none, or nothing may be received.
+        ConfigError: It is not a content hash, or nothing may be received.
         NotFoundError: The distribution point does not have it.
         IntegrityError: All together does not have the content hash. Nothing of it is kept.
         ExhaustedError: A file cannot be had; what has arrived is kept, and is not verified.

@@ -128,7 +128,7 @@ async def _has_catalog(library: ContentLibrary, asking: Asking) -> bool:
 
 
 def _over_tls(url: str) -> str:
-    """The same URL with https; the port of http is of no use there."""
+    """The same URL with https, without the port of http."""
     if not url.lower().startswith("http://"):
         return url
     host, slash, path = url.partition("://")[2].partition("/")

@@ -56,7 +56,7 @@ async def told_beside(url: str, probed: Probed, name: str, urls: PlainUrls) -> T
             described, own = _file_of(data, redact(metalink), name, probed.length_bytes)
         except DlcoreError as error:
             problem = error.message
-            _log.warning("the Metalink of %s is of no use: %s", redact(url), problem)
+            _log.warning("the Metalink of %s cannot be used: %s", redact(url), problem)
             continue
         mirrors += own
         if is_same_origin(url, metalink):

@@ -47,7 +47,7 @@ MAX_HELD: Final = 256
 MAX_IN_FLIGHT: Final = 64
 """Requests, as other programs are told to send for long lists; fewer if the user says so."""
 MAX_LONG_AHEAD: Final = 8
-"""So many more files may turn out to be long than short, before lengths are asked for first."""
+"""How many more files may turn out to be long than short before lengths are asked for first."""
 
 _ALL: Final = "short files"  # what the meter calls all of them
 

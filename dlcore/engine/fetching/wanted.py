@@ -84,7 +84,7 @@ def digest_of_user(wanted: Wanted) -> Digest | None:
     """The digest that the user names; None if none.
 
     Raises:
-        ConfigError: It is none, or nothing would be compared with it.
+        ConfigError: It is not a digest, or nothing would be compared with it.
     """
     check_sha256("SHA-256", wanted.sha256)
     if not (wanted.sha256 or wanted.checksum):

@@ -198,7 +198,7 @@ class _DamagedError(ValueError):
 
 
 _FAULTS = (sqlite3.Error, OSError, OwnershipError, ValueError, OverflowError)
-"""What a damaged index raises; a message of SQLite's may itself be no text."""
+"""What a damaged index raises; even a message of SQLite's may not be text."""
 
 
 _ALL_SQL = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"  # NULL: of a UNIQUE column
@@ -278,10 +278,10 @@ def _drop(database: sqlite3.Connection, key: str) -> None:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise _DamagedError("a text is none")
+    raise _DamagedError("a value is not text")
 
 
 def _whole(value: object) -> int:
     if isinstance(value, int):
         return value
-    raise _DamagedError("a number is none")
+    raise _DamagedError("a value is not a whole number")

@@ -169,7 +169,7 @@ def _is_of_this_machine(address: IpAddress) -> bool:
 
 
 def _meanings(address: str) -> list[IpAddress]:
-    """What an address stands for; what is no address is as the unspecified one."""
+    """What an address stands for; a text that is not an address counts as the unspecified one."""
     try:
         return _parsed(address)
     except ValueError:

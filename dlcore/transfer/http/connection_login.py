@@ -47,7 +47,8 @@ FindAccount = Callable[[], Awaitable[AccountPassword | None]]
 """Reads the account that the settings name; None if they name none."""
 
 MAX_REPEATED: Final = 2
-"""A server that wants a login so often where there is one wants it for each request."""
+"""A server that asks again this often, though the connection is logged in, wants a login for each
+request."""
 
 MAX_UNANSWERED: Final = 2
 """How often an account is shown without an answer: the connection breaks, or nobody waits for it
@@ -244,7 +245,7 @@ class ConnectionLogin:
         try:
             response = await handshake.run(scheme, account)
         except ContextError as error:
-            # If it was shown, the server's last token is no success.
+            # If it was shown, the server's last token does not mean that the login succeeded.
             if not (isinstance(error, WrongPasswordError) or handshake.has_answered_challenge):
                 raise
             self._note_refusal(handshake, account)

@@ -34,7 +34,7 @@ def not_accepted(
     return handshake.error(
         f"{side.who} does not accept the user {account.user} ({scheme})",
         f"Correct user (DOMAIN\\USER or USER@REALM) and password: {side.settings}. Or allow"
-        " this user there. The same password is not shown again, for that could lock the"
+        " this user there. The same password is not shown again: that could lock the"
         " account.",
     )
 

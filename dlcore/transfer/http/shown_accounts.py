@@ -38,7 +38,7 @@ class ShownAccounts:
 
         Args:
             account: What would be shown.
-            host: To whom.
+            host: The host that it would be shown to.
         """
         return self._refused.get(_judged(account, host), "")
 
