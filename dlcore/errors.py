@@ -52,7 +52,7 @@ _PASSING: Final = frozenset(
         Fault.CHANGED,  # from now on the new version is asked for
     }
 )
-"""All others last until somebody acts, so whoever waits for them waits in vain.
+"""All others last until somebody acts, so it is useless to wait for them.
 
 * ``REFUSED``, ``NO_RANGES``, ``RANGE``: the same question gets the same answer.
 * ``NOT_FOUND``: the URL is wrong, or the content must be put there first.

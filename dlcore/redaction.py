@@ -50,7 +50,7 @@ def redact(url: str) -> str:
 
 
 def redact_named(text: str) -> str:
-    """What a user named and dlcore does not know, which may be a URL with a slip of the pen.
+    """What a user named and dlcore does not know, which may be a misspelled URL.
 
     A plain path or id stays as it is; so does a path with an ``@``.
     """

@@ -1,7 +1,7 @@
 """The latest events, by number, for clients that were away.
 
 Guarantees: it holds a bounded number of events, and nothing is kept for a reader: one that falls
-behind misses the oldest. Of the figures of progress only the latest are kept, and only if they have
+behind misses the oldest. Only the latest figures of progress are kept, and only if they have
 changed, so that they do not push out what happened.
 """
 
@@ -41,7 +41,7 @@ class EventRing:
         self.is_closed = False
 
     def hear(self, event: Event) -> None:
-        """Something happened: a listener of the engine's bus."""
+        """Take note of an event: a listener of the engine's bus."""
         if isinstance(event, Progress):
             if self._told is not None and _figures(event) == _figures(self._told):
                 return
@@ -79,7 +79,7 @@ class EventRing:
         await asyncio.shield(self._news)
 
     def close(self) -> None:
-        """No event follows: readers end."""
+        """End the readers: no event follows."""
         self.is_closed = True
         self._wake()
 

@@ -1,9 +1,9 @@
 """``agent/memory.json``: what the agent remembers across a restart of the machine.
 
 Guarantees: the file is replaced by one rename after it was synced, and its folder is synced then.
-Only its owner can read it: a task sequence may hold what is nobody else's business. A file that is
-damaged, or of another version, is told of and dropped: clients want again what they need, and
-content is found on disk whatever this file says. A folder or a link in its place is set aside.
+Only its owner can read it: a task sequence may hold secrets. A file that is damaged, or of another
+version, is reported and dropped: clients want again what they need, and content is found on disk
+whatever this file says. A folder or a link in its place is set aside.
 
 The checksum finds damage. It does not prove who wrote the file.
 """
@@ -93,7 +93,7 @@ class MemoryFile:
         self._files = Files(self._opened)
 
     def load(self) -> Memory:
-        """What was remembered; nothing if there is no file that can be used, which is told.
+        """What was remembered; nothing, with a warning, if there is no file that can be used.
 
         What is in the place of the file is set aside.
 

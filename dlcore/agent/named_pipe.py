@@ -95,7 +95,7 @@ class NamedPipeServer:
             end = await self._next()
 
     async def _next(self) -> PipeHandle:
-        """A free end, as soon as the system has room for one: a server must not become deaf."""
+        """Wait for a free end until the system has room for one: the server goes on listening."""
         while True:
             try:
                 return self._instance()

@@ -108,7 +108,7 @@ class Obtaining:
         await self.interrupt()
 
     def release(self) -> None:
-        """Let give way what was handed out long ago."""
+        """Let packages give way that were handed out long ago."""
         now_s = asyncio.get_running_loop().time()
         over = [
             key

@@ -50,14 +50,21 @@ class Route(NamedTuple):
 
 
 ROUTES: Final = (
-    Route("GET", "/status", "status", "How the agent is, what it wants and has.", 200, AgentStatus),
+    Route(
+        "GET",
+        "/status",
+        "status",
+        "The state of the agent: what it wants and has.",
+        200,
+        AgentStatus,
+    ),
     Route(
         *("PUT", "/wants/{name}", "want", "Want something, in place of the want of that name."),
         *(204, None, Want, WantName),
         failures=(409, 413, 415, 422, 502, 507),
     ),
     Route(
-        *("DELETE", "/wants/{name}", "forget", "Want it no longer; content that is there stays."),
+        *("DELETE", "/wants/{name}", "forget", "Forget a want; content that is there stays."),
         *(204, None, None, WantName),
         failures=(423, 507),
     ),

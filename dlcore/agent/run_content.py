@@ -95,7 +95,7 @@ class AgentRunContent:
         self._want.change(packages=packages, maybe_packages=maybe, in_use=())
 
     def set_retry(self, retry: Retry) -> None:
-        """Nothing: how often a download is tried again is the agent's, for all its clients."""
+        """Do nothing: the agent decides how often downloads are tried again."""
 
     def _known(self, package_ids: Sequence[str]) -> tuple[str, ...]:
         """Those that the catalog knows: of the others, whoever waits for them is told."""

@@ -1,7 +1,7 @@
 """The want of a run: what the agent is told of it, whenever that changes.
 
-It is told in the background, so that a run does not wait for it between two steps. It stays with
-the agent if the run's process ends, so that the content is there when the run goes on.
+The agent is told in the background, so that a run does not wait for it between two steps. It stays
+with the agent if the run's process ends, so that the content is there when the run goes on.
 """
 
 from __future__ import annotations

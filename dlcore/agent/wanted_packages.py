@@ -1,4 +1,4 @@
-"""Sees to it that every wanted package arrives: what fails is tried again, for ever.
+"""Makes sure that every wanted package arrives: what fails is tried again, without end.
 
 The engine decides which bytes are fetched next; here is only what a package failed with, and when
 it is tried again. Packages are begun one after the other, the earliest needed first.

@@ -33,7 +33,7 @@ class LiveRows:
         self._ready: set[str] = set()
 
     def hear(self, event: events.Event) -> None:
-        """Something happened."""
+        """Take note of an event."""
         match event:
             case events.RunBegan():
                 self._steps = {step.index: step for step in event.steps}

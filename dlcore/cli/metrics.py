@@ -35,7 +35,7 @@ class RunMetrics(Collector):
         self._retries = 0
 
     def hear(self, event: events.Event) -> None:
-        """Something happened."""
+        """Take note of an event."""
         with self._lock:
             match event:
                 case events.Progress():

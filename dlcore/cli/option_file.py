@@ -159,8 +159,8 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
     """The configuration file; None if there is none.
 
     Args:
-        environment: May name the file; an empty DLCORE_CONFIG is as none, and the null device is
-            an empty file.
+        environment: May name the file; an empty DLCORE_CONFIG counts as unset, and the null device
+            is an empty file.
         commands: As of `OptionFile`.
 
     Raises:

@@ -240,7 +240,7 @@ class Client:
 
     @property
     def urgency(self) -> Urgency:
-        """How urgent it is what is fetched; `Urgency.AWAITED` at first."""
+        """How urgent the content is that is fetched; `Urgency.AWAITED` at first."""
         return self._traffic.urgency
 
     @property

@@ -1,7 +1,7 @@
 """Has the content of a sequence on disk before it is needed: in the background, by a time.
 
 Guarantees: packages are fetched in the order of need. A package counts as ready only after it was
-proven (`Content.path`). One that cannot be had does not keep the others from coming. Whatever ends
+proven (`Content.path`). One that cannot be fetched does not hold up the others. Whatever ends
 it, what was verified stays, and the next call fetches only the rest.
 """
 
@@ -185,7 +185,7 @@ class _Precache:
         return self._told(began_s)
 
     async def _fetch_all(self) -> None:
-        """Fetch each, and those again that may be had later, as long as there is time."""
+        """Fetch each, and try those again that may succeed later, as long as there is time."""
         pending = self._wanted.packages
         while pending:
             for package_id in pending:

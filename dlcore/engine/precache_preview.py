@@ -20,7 +20,7 @@ async def preview_precache(client: Client, wanted: SequenceContent) -> Precached
     """Tell what `precache` would fetch; nothing is changed, and no content is fetched.
 
     What is on disk is hashed, which takes as long as reading it. A package whose manifest cannot
-    be had has the error, and counts as missing.
+    be described has the error, and counts as missing.
 
     Args:
         client: Open.

@@ -57,7 +57,7 @@ async def run_sequence(
     Raises:
         LockedError: Another process holds the state directory or runs a sequence there; the message
             says which.
-        AgentError: The content comes from an agent that cannot be had; run again to go on.
+        AgentError: The content comes from an agent that cannot be reached; run again to go on.
         PreflightError: A prerequisite is missing; nothing was run, or nothing more.
         StorageError: The local disk failed, or is full; run again to go on.
         RunStateError: A run is under way that cannot go on without a decision, or for which a

@@ -278,7 +278,7 @@ class Session:
             UnexpectedContentError: There is something in a package's folder that is not the
                 package's, though no step has used it.
             StorageError: The local disk failed, or is full; what was verified is kept.
-            AgentError: The agent that has the content cannot be had.
+            AgentError: The agent that has the content cannot be reached.
         """
         return await self._jobs.folders(step)
 

@@ -153,7 +153,7 @@ class StepContent:
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or is full; what was verified is kept.
-            AgentError: The agent that has the content cannot be had.
+            AgentError: The agent that has the content cannot be reached.
         """
         folders = await self._obtain(package_ids, lambda ids: self._proven(ids, waited))
         for package_id, path in folders.items():

@@ -91,7 +91,7 @@ class Traffic:
 
     @property
     def urgency(self) -> Urgency:
-        """How urgent it is what is fetched."""
+        """How urgent the content is that is fetched."""
         return self._wish.urgency
 
     def limit(self, cap_bytes_per_s: float) -> None:

@@ -50,7 +50,7 @@ class Program:
         policy: The hook's constants.
         leave: Ends the process at once, with an exit code.
         make: Makes what serves the call; for tests.
-        tell: Tells a person who looks on, if there is one, why a package is not delivered.
+        tell: Tells a person at the console, if there is one, why a package is not delivered.
     """
 
     def __init__(
@@ -130,11 +130,11 @@ class Program:
         requests.run(serving.run)
 
     def _hung(self) -> None:
-        """It was asked to end and does not."""
+        """End at once: it was asked to end and does not."""
         self._leave(self._failed("ended", "the program was asked to end, and left at once"))
 
     def _failed(self, code: str, reason: str) -> int:
-        """Say once why, and give the exit code."""
+        """Log the reason, and return the exit code."""
         if not self._is_told:
             self._is_told = True
             what = f"Package {self._call.package_id}" if self._call else "The package"
@@ -148,7 +148,7 @@ class Program:
         return self._failure.status
 
     def _note(self, outcome: str) -> None:
-        """Tell later steps; that is of no weight, so nothing comes of it if it fails."""
+        """Tell later steps; a failure to do so is ignored."""
         if self._environment:
             with contextlib.suppress(Exception):
                 self._environment.set(OUTCOME_VARIABLE, outcome)

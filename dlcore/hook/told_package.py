@@ -1,6 +1,6 @@
 """What Windows' own engine tells of a package in variables: which version and which content.
 
-Microsoft documents neither variable; both are observed. So a value in another form counts as none.
+Microsoft documents neither variable; both are observed. So a value in another form is ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def told_version(environment: TaskSequenceEnvironment, package_id: str) -> int |
         package_id: The package.
 
     Raises:
-        EnvironmentUnavailableError: The variables cannot be had any more.
+        EnvironmentUnavailableError: The variables can no longer be read.
     """
     version = environment.get(f"_SMSTSSourceVersion{package_id}").strip()
     is_number = version.isascii() and version.isdigit() and len(version) <= 9  # digits: an int32
@@ -39,7 +39,7 @@ def told_content_hash(environment: TaskSequenceEnvironment, package_id: str) -> 
         package_id: The package.
 
     Raises:
-        EnvironmentUnavailableError: The variables cannot be had any more.
+        EnvironmentUnavailableError: The variables can no longer be read.
     """
     return told_hash(environment.get(f"{_HASH}{package_id}"))
 
@@ -51,7 +51,7 @@ def stated_packages(environment: TaskSequenceEnvironment) -> dict[str, StatedCon
         environment: The task sequence's variables.
 
     Raises:
-        EnvironmentUnavailableError: The variables cannot be had any more.
+        EnvironmentUnavailableError: The variables can no longer be read.
     """
     return {
         package_id: StatedContent(told, told_version(environment, package_id) or None)

@@ -1,9 +1,9 @@
 """What a management point replies when a client asks where a content lies.
 
-The reply's form is not documented. Read is what was observed; all else is told in remarks or passed
-over. Nothing here speaks with a management point.
+The reply's form is not documented. What was observed is read; everything else becomes a remark or
+is skipped. Nothing here speaks with a management point.
 
-Guarantees: of what is not known only the name is told, and that only if it is a plain word. A value
+Guarantees: only the name of an unknown property is shown, and only if it is a plain word. A value
 that is not known may be a secret, whatever its name.
 
 Source: ``ContentLocationReply`` in logs of clients that were made public; for the reply without

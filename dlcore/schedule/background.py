@@ -114,7 +114,7 @@ class BackgroundWindow:
         self._received_bytes, self._slowdown_s, self._unused = 0.0, UNKNOWN_S, 0
 
     def update(self, now_s: float) -> None:
-        """Decide anew, once in a round trip at most; to be called every `tick_s`."""
+        """Decide again, once in a round trip at most; to be called every `tick_s`."""
         round_trip_s = self.round_trip_s(now_s)
         if round_trip_s is None:
             return

@@ -8,7 +8,7 @@ Guarantees: a block waits only for one that is in flight; or for the rest of one
 parts, if the package of that does not come later in deadline order. So no two wait for each other.
 A promise ends with the request that it depends on, or when that is late (`Endgame.is_late`).
 
-What each block of a group should be is found out anew after each input that changed one of them.
+What each block of a group should be is found out again after each input that changed one of them.
 """
 
 from __future__ import annotations

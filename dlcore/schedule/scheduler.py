@@ -25,7 +25,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | in flight | start_arrived | split | StartKept |
 | in flight | finished, failed, cancelled | missing | |
 | split | arrived | split, or to be verified | SplitBlockFilled |
-| split | next_request, late | its part divided anew | RequestCancelled |
+| split | next_request, late | its part divided again | RequestCancelled |
 | split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
 | missing | an equal one is in flight or verified | promised | CopyBlocks if that is verified |
 | promised | nothing comes of the equal one, or too late; not_copied | missing | |

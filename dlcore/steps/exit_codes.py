@@ -1,4 +1,4 @@
-"""What exit codes mean that a helpdesk meets: of Windows Setup, installers, Windows and ConfigMgr.
+"""What the exit codes mean that a helpdesk sees: of Setup, installers, Windows and ConfigMgr.
 
 Guarantees: the signed and the unsigned form of a code have the same explanation; a Win32 code is
 also recognised as an HRESULT (``0x80070005`` is 5). Not for the codes of one particular program: a

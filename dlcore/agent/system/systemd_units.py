@@ -195,7 +195,7 @@ def _socket_path(address: AgentAddress) -> str:
 
 
 def _protection(scope: Scope, state: Path) -> str:
-    """What the agent may not do; a user's own systemd has not the rights for most of it."""
+    """What the agent may not do; a user's own systemd lacks the rights for most of it."""
     if scope is Scope.USER:
         return _PROTECTION_OF_ALL
     system = _PROTECTION_OF_SYSTEM.format(states=_KEPT.parent, name=_KEPT.name)

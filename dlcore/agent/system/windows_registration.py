@@ -1,6 +1,6 @@
-"""The agent among the services that Windows knows: entered, changed, started, stopped, removed.
+"""Registers the agent as a service of Windows; changes, starts, stops and removes it.
 
-A service of that name that dlcore has not entered is never changed or removed.
+A service of that name that dlcore has not registered is never changed or removed.
 
 Source: learn.microsoft.com/en-us/windows/win32/api/winsvc (CreateServiceW, ChangeServiceConfigW,
 ChangeServiceConfig2W, QueryServiceConfigW, StartServiceW, ControlService, DeleteService),
@@ -133,7 +133,7 @@ class ServiceEntry:
             return None if service is None else _state(service)
 
     def check(self) -> None:
-        """Refuse to change or remove what dlcore has not entered.
+        """Refuse to change or remove what dlcore has not registered.
 
         Raises:
             AgentError: It is such a service, or Windows refused. Nothing was changed.
@@ -146,15 +146,15 @@ class ServiceEntry:
             )
 
     def install(self, command_line: str) -> Iterator[str]:
-        """Enter the service and start it; tells each thing when it is done.
+        """Register the service and start it; reports each change once it is made.
 
-        What is there is changed, and a service that runs is started anew.
+        What is there is changed, and a service that runs is restarted.
 
         Args:
             command_line: What Windows starts, as the system, whenever it starts itself.
 
         Raises:
-            AgentError: The service is not dlcore's, or Windows refused. What was told is done.
+            AgentError: The service is not dlcore's, or Windows refused. What was reported is done.
         """
         self.check()
         before = self.command_line()
@@ -179,10 +179,10 @@ class ServiceEntry:
             _advapi.CloseServiceHandle(service)
 
     def uninstall(self) -> Iterator[str]:
-        """Stop the service and remove it; tells each thing when it is done. Idempotent.
+        """Stop the service and remove it; reports each change once it is made. Idempotent.
 
         Raises:
-            AgentError: The service is not dlcore's, or Windows refused. What was told is done.
+            AgentError: The service is not dlcore's, or Windows refused. What was reported is done.
         """
         self.check()
         with self._opened(_ALL_ACCESS_TO_MANAGER, _ALL_ACCESS) as service:

@@ -209,7 +209,7 @@ class StatedPackages:
 
 
 def _worst(failures: Sequence[DlcoreError]) -> DlcoreError:
-    """What somebody has to do something about: another content, before what cannot be read."""
+    """The failure to report: wrong content comes before a library that cannot be read."""
     for each in failures:
         if isinstance(each, IntegrityError):
             return each

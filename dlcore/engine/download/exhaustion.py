@@ -48,7 +48,7 @@ def exhausted(
     """The error that tells it.
 
     Args:
-        message: What cannot be had, and why.
+        message: What cannot be fetched, and why.
         causes: The last failure of each endpoint.
         remedy: What to do besides what the failures say.
         is_away: As of `ExhaustedError`.

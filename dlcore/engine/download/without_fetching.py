@@ -1,7 +1,7 @@
-"""What of a package can be had without fetching it: from old files as they are, and by patches.
+"""What of a package need not be fetched: it comes from old files as they are, and by patches.
 
 This comes before the first request for the package's own blocks, so that nothing is fetched that a
-patch is about to give. What is left afterwards is fetched as ever. Patches themselves are fetched
+patch is about to give. What is left afterwards is fetched as usual. Patches themselves are fetched
 like a package: in deadline order, verified block by block, and kept if they are broken off.
 
 Guarantees: a block counts only if it matched the manifest, by the call that takes blocks from the
@@ -90,7 +90,7 @@ class WithoutFetching:
         older: Sequence[Path],
         taken_over: Sequence[Path] = (),
     ) -> int:
-        """Take over all blocks that can be had so; the package was begun, and is not fetched yet.
+        """Take over all blocks that need not be fetched; the package was begun, but no fetch yet.
 
         Args:
             package: The package.
@@ -162,7 +162,7 @@ class WithoutFetching:
         usable: Sequence[_Usable],
         store: Store,
     ) -> Path | None:
-        """The folder with the patches; None if they cannot be had."""
+        """The folder with the patches; None if they cannot be fetched."""
         objects = {each.patch.object for each in usable if each.patch.length_bytes}
         content = listed.selected(objects)
         if not objects or content.content_bytes >= package.partial.missing_bytes():

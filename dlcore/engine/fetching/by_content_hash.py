@@ -88,7 +88,7 @@ async def find_by_content_hash(
         ConfigError: It is not a content hash, or nothing may be received.
         NotFoundError: The distribution point does not have it.
         IntegrityError: All together does not have the content hash. Nothing of it is kept.
-        ExhaustedError: A file cannot be had; what has arrived is kept, and is not verified.
+        ExhaustedError: A file cannot be fetched; what has arrived is kept, and is not verified.
         DlcoreError: As `dlcore.fetch`.
     """
     check_told_hash(call.told_hash)
@@ -216,7 +216,7 @@ def _perhaps_altered_here(error: IntegrityError) -> IntegrityError:
     return IntegrityError(
         f"{error.message}. A part was received by an earlier call, and may have been altered on the"
         " disk since",
-        remedy=f"Run again first: then all of it is received anew. {error.remedy}",
+        remedy=f"Run again first: then all of it is received again. {error.remedy}",
     )
 
 

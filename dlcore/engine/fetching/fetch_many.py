@@ -112,8 +112,8 @@ async def fetch_many(
         whole call.
 
     Raises:
-        ConfigError: There is no item, the catalog's digest is none, or the list of checksums could
-            have been altered on the way.
+        ConfigError: There is no item, the catalog's digest is not a SHA-256, or the list of
+            checksums could have been altered on the way.
         DlcoreError: The list of checksums cannot be read.
     """
     bus = LoggedBus(on_event)

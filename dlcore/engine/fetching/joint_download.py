@@ -154,7 +154,7 @@ class JointDownload:
 
     @property
     def totals(self) -> tuple[int, int, int]:
-        """Bytes received, found on disk, and received in vain, of all packages."""
+        """Bytes received, found on disk, and wasted, of all packages."""
         downloads = self._downloads
         if downloads is None:
             return 0, 0, 0

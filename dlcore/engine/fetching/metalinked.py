@@ -39,7 +39,7 @@ class Told(NamedTuple):
 
 
 async def told_beside(url: str, probed: Probed, name: str, urls: PlainUrls) -> Told:
-    """Read the Metalink of a file, if there is one. One that cannot be used is as none.
+    """Read the Metalink of a file, if there is one. One that cannot be used is ignored.
 
     Args:
         url: The file, as the user named it.

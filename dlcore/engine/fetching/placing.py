@@ -195,5 +195,5 @@ class Placing:
 
 
 def _is_for(mirror: Mirror, urls: dict[str, list[str]]) -> bool:
-    """Whether a mirror has an object where the item says; another item may have its like."""
+    """Whether a mirror has an object where the item says; another item may have an equal one."""
     return any(mirror.urls.get(name) in own for name, own in urls.items())

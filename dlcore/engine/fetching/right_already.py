@@ -1,4 +1,4 @@
-"""Short files that are where they are to go already: what is there is hashed, and nothing asked."""
+"""Short files that are in their place already: they are hashed, and no server is asked."""
 
 from __future__ import annotations
 

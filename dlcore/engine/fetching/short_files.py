@@ -254,7 +254,7 @@ def _fetched(place: Path, digest: Digest, length_bytes: int, endpoints: dict[str
         place: Where it is.
         digest: What verified it.
         length_bytes: Its length.
-        endpoints: Who brought how many bytes; nobody if it was there.
+        endpoints: Bytes by server; empty if it was there.
     """
     came_bytes, shown = sum(endpoints.values()), str(plain_path(place))
     return Fetched(

@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """What it is, without the secrets that a URL may have, also one with a slip of the pen."""
+        """What it is, without the secrets that a URL may have, even a misspelled one."""
         if self.is_url:
             return redact(self.what)
         return self.what if is_file(self.what) else redact_named(self.what)

@@ -51,7 +51,7 @@ class IntoCatalog:
         self.documents = 0
 
     def begin(self) -> None:
-        """See `Entering`. The catalog says of nothing that it is finished."""
+        """Do nothing; see `Entering`. A catalog does not say what is finished."""
 
     def enter(self, entries: Entries) -> Refused | None:
         """See `Entering`."""
@@ -81,7 +81,7 @@ class IntoCatalog:
         return refused
 
     def finish(self, refused: Sequence[Refusal], gone: Sequence[str]) -> None:
-        """Nothing: the catalog says it all."""
+        """Do nothing: the catalog says it all."""
 
     def withdraw(self, gone: Sequence[str]) -> tuple[str, ...]:
         """Take out what it stated when this began, unless it states something else by now.

@@ -54,7 +54,7 @@ def key_of(files: Iterable[SourceFile], block_bytes: int) -> bytes:
 
 
 class KnownDigests:
-    """The memory. Thread-safe; several processes may have it.
+    """The memory. Thread-safe; several processes may use it.
 
     Args:
         folder: Where it is kept; None for the `default_folder`.

@@ -164,7 +164,7 @@ def _read_without_keys(
 ) -> bytes | None:
     """The catalog for a shard, which compares with it and writes nothing that is based on it.
 
-    So that of a signed site is used as it is, if neither keys nor a root are at hand.
+    So a signed catalog is used without verification if neither keys nor a root are given.
     """
     if keys or root:
         return read_trusted(target, keys, root, passphrase)

@@ -1,12 +1,12 @@
-"""Withdraws packages from the catalog of a site that a content library has no more.
+"""Withdraws from the catalog of a site what a content library no longer has.
 
 Their content stays until a pruning removes it, so that clients which began with the catalog before
-can fetch the rest. The manifest of what is withdrawn is stored anew first, as it is: so it counts
+can fetch the rest. The manifest of what is withdrawn is stored again first, as it is: so it counts
 as replaced from then on, and not from when it was published (`pruning.old_versions`).
 
 Guarantees: nothing is withdrawn unless all of the library could be read, and the number of what is
 gone is the one that was confirmed. What another publisher has entered meanwhile stays. The catalog
-is changed by one change; nothing is removed before it, nor by this.
+is changed once; nothing is removed, neither before that change nor by it.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ def withdraw(
     Args:
         target: The site.
         catalog: Its catalog.
-        entries: What it states of them, by package id. One of which it states something else by
-            now stays.
+        entries: What it states of them, by package id. An entry that has changed since then stays.
         watch: Sees prunings since its beginning.
         at_once: How many manifests to store at the same time.
 

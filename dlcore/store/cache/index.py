@@ -186,7 +186,7 @@ class Index:
 
     def _discard(self, why: Exception) -> None:
         """Delete the index: whatever is wrong with it, packages are complete without it."""
-        _log.warning("%s is made anew: %s", self._path, why)
+        _log.warning("%s is rebuilt: %s", self._path, why)
         self.close()
         for mark in _MARKS:
             with contextlib.suppress(OSError, OwnershipError):

@@ -1,4 +1,4 @@
-"""Values in a command line for Windows, which programs take apart themselves.
+"""Values in a command line for Windows, which programs parse themselves.
 
 Guarantees: with the rules that Microsoft's C runtime documents, each value arrives as exactly one
 argument or a piece of one. A value with white space outside of quotes is put into quotes; an empty

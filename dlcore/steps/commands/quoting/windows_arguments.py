@@ -16,7 +16,7 @@ _RUN: Final = re.compile(r'(\\*)"|[^"\\ \t]+|\\+')
 
 
 def arguments_of(line: str) -> list[str]:
-    """Take a command line apart.
+    """Parse a command line.
 
     Args:
         line: All of it, the program first. The program ends at its closing quotation mark, or
