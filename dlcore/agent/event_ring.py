@@ -63,10 +63,13 @@ class EventRing:
 
     def since(self, number: int) -> Sequence[AgentEvent]:
         """The events after one, as far as they are kept; all of them if its number is unknown."""
-        if number > self.latest:
-            number = -1
-        newer = list(takewhile(lambda event: event.number > number, reversed(self._events)))
-        if self._progress and self._progress.number > number:
+        is_known = number <= self.latest
+
+        def is_newer(event: AgentEvent) -> bool:
+            return event.number > number or not is_known
+
+        newer = list(takewhile(is_newer, reversed(self._events)))
+        if self._progress and is_newer(self._progress):
             newer.append(self._progress)
         return sorted(newer, key=lambda event: event.number)
 

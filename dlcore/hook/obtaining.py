@@ -98,7 +98,7 @@ class Obtaining:
         self._reach = reach
         self._open_own_fetch = open_own_fetch
         self._has_told = False
-        self._verified_bytes = -1
+        self._verified_bytes: int | None = None
         self._progressed_s = 0.0
 
     async def run(self) -> Obtained:

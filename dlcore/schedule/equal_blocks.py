@@ -113,7 +113,10 @@ class Group:
             self._open -= 1
 
     def _set(self, place: Place, part: _Part) -> None:
-        self._open += (part is _Part.OPEN) - (self._parts.get(place) is _Part.OPEN)
+        if self._parts.get(place) is _Part.OPEN:
+            self._open -= 1
+        if part is _Part.OPEN:
+            self._open += 1
         self._parts[place] = part
 
     def _all(self, part: _Part) -> list[Place]:

@@ -122,7 +122,7 @@ class Inquiry:
         """A question was answered with a failure.
 
         Args:
-            endpoint: Who was asked.
+            endpoint: The one that was asked.
             now_s: The time.
             may_pass: Whether it may pass.
             is_stall: Whether nothing came for the whole time limit.
@@ -132,7 +132,7 @@ class Inquiry:
         """
         self._asked_at_s.pop(endpoint, None)
         count = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
-        stalls = self._stalls[endpoint] = self._stalls.get(endpoint, 0) + is_stall
+        stalls = self._stalls[endpoint] = self._stalls.get(endpoint, 0) + (1 if is_stall else 0)
         is_left = count < self._policy.max_attempts and stalls < self._policy.max_stalls
         if may_pass and is_left:
             wait_s = backoff_s(

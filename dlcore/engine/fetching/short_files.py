@@ -142,12 +142,14 @@ class ShortFiles:
                 self._meter.failed(host, error.fault)
                 if error.fault not in {Fault.REFUSED, Fault.RANGE}:
                     raise
-                return Beginning(None)  # a server may want to be asked otherwise
+                return Beginning(None)  # the server may answer a question of another form
             finally:
                 self._meter.request_ended(host, self._now_s())
         self._meter.received(_ALL, host, len(begun.content or b""), self._now_s())
-        self._short += begun.content is not None
-        self._long += begun.content is None
+        if begun.content is None:
+            self._long += 1
+        else:
+            self._short += 1
         return begun
 
     async def _take(

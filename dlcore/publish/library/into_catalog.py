@@ -77,7 +77,8 @@ class IntoCatalog:
         if not self._watch.change_unless_pruned(self._catalog.change, change):
             return None
         self._published.update({own: entry for own, entry in entries.items() if own not in refused})
-        self.documents += is_changed
+        if is_changed:
+            self.documents += 1
         return refused
 
     def finish(self, refused: Sequence[Refusal], gone: Sequence[str]) -> None:
@@ -92,5 +93,6 @@ class IntoCatalog:
         entries = {own: self.known[own] for own in gone}
         at_once = self._policy.looked_at_at_once
         out = withdraw(self._target, self._catalog, entries, self._watch, at_once)
-        self.documents += bool(out)
+        if out:
+            self.documents += 1
         return out

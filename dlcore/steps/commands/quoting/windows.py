@@ -104,7 +104,7 @@ def _divided(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         text = part.text if program else part.text.lstrip()
         if not program:
             is_quoted = text.startswith('"')
-        end = _end_of_program(text, is_quoted=is_quoted, at=int(bool(is_quoted and not program)))
+        end = _end_of_program(text, is_quoted=is_quoted, at=1 if is_quoted and not program else 0)
         if end is not None:
             rest = [Part(text[end:])] if text[end:] else []
             return [*program, Part(text[:end])], [*rest, *parts[index + 1 :]]
