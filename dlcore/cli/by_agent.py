@@ -99,7 +99,7 @@ def _is_same(config: Path, other: str) -> bool:
 
 
 def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:
-    """Refuse to fetch a package from nowhere: no endpoint is named, and no agent does it.
+    """Refuse to fetch a package without a source: no endpoint is named, and no agent runs.
 
     Args:
         item: What is to be fetched.

@@ -62,7 +62,7 @@ def show_results(
 ) -> int:
     """Print what became of several things; those that failed come last, one by one.
 
-    Of many that are well, only those are printed that were put right.
+    Of many that succeeded, only those that were repaired are printed.
 
     Args:
         results: All of them.

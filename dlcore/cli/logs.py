@@ -207,7 +207,7 @@ class _StandardError(logging.Handler):
 
 
 class _LogFile(logging.FileHandler):
-    """A file that may become unwritable: that is told once, and the command goes on."""
+    """A file that may become unwritable: that is reported once, and the command goes on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""What click says of a wrong command line, in the words of the house.
+"""What click says about a wrong command line, in dlcore's own words.
 
 Messages of dlcore do not end with a full stop: ``--connections: 0 is not from 1 to 256``.
 """

@@ -161,7 +161,7 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
 
 
 def _without_folders(found: list[Bad]) -> list[Bad]:
-    """The differences, without folders that lack, or have, no more than what is named in them."""
+    """The differences, without folders that differ only by the files that are named."""
     folders = {
         (item.path[:end], item.reason)
         for item in found

@@ -29,7 +29,7 @@ LOGIN_KEYS: Final = (
     *("netrc_file", "credential_command", "headers"),
 )
 SECRETS: Final = ("password", "client_key_passphrase", "proxy_password")
-"""Keys that there are not, because they would put a secret into the file."""
+"""Keys that are refused, because they would put a secret into the file."""
 
 _PATHS: Final = ("client_cert", "client_key", "netrc_file", *(f"{key}_file" for key in SECRETS))
 _CREDENTIALS: Final = ("authorization", "cookie")

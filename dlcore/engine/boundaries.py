@@ -4,7 +4,7 @@ Guarantees: no endpoint serves content that no group allows which may be used no
 looked at every few seconds; when the machine has moved to other groups, they hold at once, also for
 what is in flight, and fallback begins anew. A machine without any address is between two networks:
 it keeps what it had. A system that does not answer holds nothing up: until it does, the network
-counts as unknown, or as the one that it was. What a question that fails asked for stays as it was.
+counts as unknown, or as the one that it was. If a question fails, its last answer stays valid.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def _is_link_local(address: str) -> bool:
 
 
 def _is_other(way: Way, before: Way) -> bool:
-    """Whether other groups count; that the machine is in them by another address does not."""
+    """Whether other groups may be used; another address in the same groups changes nothing."""
     return way.at_once != before.at_once or [each[:3] for each in way.stages] != [
         each[:3] for each in before.stages
     ]

@@ -54,7 +54,7 @@ def initial_variables(
 
 
 def facts_again(sequence: TaskSequence, deployment: Deployment, machine: Machine) -> Variables:
-    """What tells of the machine, for a process that goes on with a run.
+    """The variables about the machine, for a process that goes on with a run.
 
     A step may have changed it before a restart: MBR2GPT changes the firmware's mode. No step can
     set these variables, so what the sequence or the deployment says of them is left out.
@@ -115,14 +115,14 @@ def _of_machine(machine: Machine) -> dict[str, str]:
 
 
 def set_before_step(variables: MutableMapping[str, str], step: Step) -> None:
-    """Set what tells of a step that is about to run."""
+    """Set the variables about a step that is about to run."""
     variables["_SMSTSCurrentActionName"] = step.name
 
 
 def set_after_step(
     variables: MutableMapping[str, str], step: Step, exit_code: int, *, has_succeeded: bool
 ) -> None:
-    """Set what tells of a step that has run; a step that is left out changes nothing."""
+    """Set the variables about a step that has run; a step that is left out changes nothing."""
     variables["_SMSTSLastActionName"] = step.name
     variables["_SMSTSLastActionRetCode"] = str(exit_code)
     variables["_SMSTSLastActionSucceeded"] = _flag(has_succeeded)

@@ -1,8 +1,8 @@
 """What a pre-cache would fetch, found out without fetching content.
 
-Guarantees: nothing on this machine is changed. What is told to be there was read and compared with
-its digests. The figure of what is to be fetched is an upper bound: what other packages, seeds and
-patches save is only known when it is fetched.
+Guarantees: nothing on this machine is changed. What is reported as present was read and compared
+with its digests. The figure of what is to be fetched is an upper bound: what other packages, seeds
+and patches save is only known when it is fetched.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def take_up(
 
 
 def _of_another_kind(state: Path, run: RunState) -> RunStateError:
-    """A simulated run never becomes a real one: no step that it has behind it was executed."""
+    """A simulated run never becomes a real one: none of its steps so far was executed."""
     how, option = ("simulates", "with") if run.simulated else ("executes", "without")
     return RunStateError(
         f"a run is under way in {state / STATE_FILE}, at step {run.position}, and it {how} its"

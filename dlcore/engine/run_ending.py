@@ -1,4 +1,4 @@
-"""How a run ends is told until the caller has taken it, and what it leaves behind is started once.
+"""Reports how a run ended until the caller has taken it, and starts once what it leaves behind.
 
 A run that has ended, or waits for a restart, stays on disk until its outcome was taken. If the
 process dies before that, the next one tells the outcome again, and runs no step. A restart that has

@@ -137,11 +137,12 @@ class StepContent:
     async def packages(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
         """Wait for packages, prove them, and set their variables.
 
-        What is on disk needs no network. For what is missing it is waited for.
+        What is on disk needs no network. For what is missing, this waits for the network.
 
         Args:
             package_ids: What is wanted, in order.
-            waited: Told how long each package was waited for, those before it being there.
+            waited: Called with the time that each package was waited for, after those before it
+                were there.
 
         Returns:
             Package id -> its folder, complete and verified.

@@ -99,7 +99,7 @@ class Traffic:
         self._wants(self._wish._replace(cap_bytes_per_s=cap_bytes_per_s))
 
     def set_urgency(self, urgency: Urgency, *, is_told: bool = True) -> None:
-        """Say how urgent it is what is fetched.
+        """Say how urgent the content is that is fetched.
 
         Args:
             urgency: How urgent it is.

@@ -288,7 +288,7 @@ class ThroughputSamples:
         return is_manned and interval.bytes_per_s > 0
 
     def _measure_noise(self, first: float, second: float, third: float) -> None:
-        """A trend is not noise: what counts is how far a sample is off its neighbours' mean."""
+        """A trend is not noise: what counts is how far a sample is off its neighbors' mean."""
         difference = abs(first - 2 * second + third) / 3**0.5
         noise = difference / (first + second + third) * 1.5
         self.noise += (noise - self.noise) * self._policy.noise_smoothing

@@ -382,7 +382,7 @@ def run_sequence(
 
 
 def _adapted(executor: Executor | AsyncExecutor) -> AsyncExecutor:
-    """An executor as the engine knows them; one that simulates stays recognisable."""
+    """An executor as the engine knows them; one that simulates stays recognizable."""
     return executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
 
 

@@ -133,7 +133,7 @@ def best_bytes_per_s(samples: Sequence[Sample]) -> float:
 
 
 def merged(samples: Sequence[Sample], at_most: int) -> tuple[Sample, ...]:
-    """The samples, neighbours put together until there are few enough."""
+    """The samples, neighbors put together until there are few enough."""
     few = tuple(samples)
     while len(few) > at_most:
         pairs = (few[n : n + 2] for n in range(0, len(few), 2))

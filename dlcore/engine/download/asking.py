@@ -22,7 +22,7 @@ from dlcore.waiting import cancel_and_wait
 _log = logging.getLogger(__name__)
 
 MIN_TOLD_WAIT_S = 2.0
-"""Shorter waits are not worth a word; only who asked for patience has longer ones."""
+"""Shorter waits are not reported; only a caller that asked for patience has longer ones."""
 
 E = TypeVar("E", bound=Named)
 T = TypeVar("T")

@@ -41,7 +41,7 @@ class RequestFlow:
         received: Hears of the bytes.
         meter: Counts them.
         caps: Say how fast they may come.
-        answered: Hears of the first bytes; None: nobody wants to know.
+        answered: Hears of the first bytes; None: it is not needed.
     """
 
     def __init__(

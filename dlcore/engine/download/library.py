@@ -64,7 +64,7 @@ class Library:
         tell: Hears of endpoints that ask for time.
         policy: How patiently they are asked.
         patch_digests: The SHA-256 of each patch list that may be used, by that of its manifest;
-            None: any, as nothing is signed.
+            None: any, because nothing is signed.
         other_versions: Versions that are not in the catalog, by their names (`version_name`); more
             may be added meanwhile.
         allowed: Says which endpoints may be used.

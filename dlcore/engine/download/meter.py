@@ -166,7 +166,7 @@ class Meter:
         return sum(rate.bytes_per_s(now_s) for rate in rates)
 
     def progress_of(self, endpoint: str, now_s: float) -> EndpointProgress:
-        """What is going on at an endpoint, and what has come to pass there."""
+        """What is going on at an endpoint, and what has happened there."""
         connections = self.connections[endpoint]
         return EndpointProgress(
             connections.in_flight,

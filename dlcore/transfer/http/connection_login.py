@@ -1,7 +1,7 @@
 """Who is shown to a server or a proxy that wants a login by Negotiate or NTLM, and when.
 
-A request is sent as it is first. If it is answered 401 (by a proxy 407), the handshake follows.
-Shown is this process's own login, if it has one; if the server does not accept that, the account
+A request is first sent as it is. If it is answered 401 (by a proxy 407), the handshake follows. It
+shows this process's own login, if there is one; if the server does not accept that, the account
 that the settings name.
 
 Guarantees:
@@ -251,7 +251,8 @@ class ConnectionLogin:
             self._note_refusal(handshake, account)
             raise login_faults.not_accepted(handshake, scheme, account) from None
         except (TransferError, asyncio.CancelledError):
-            self._unanswered += handshake.has_answered_challenge
+            if handshake.has_answered_challenge:
+                self._unanswered += 1
             if self._unanswered >= MAX_UNANSWERED:
                 self._refused = account
             raise
