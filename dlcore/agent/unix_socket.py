@@ -135,7 +135,7 @@ class _SocketFile:
             raise _taken(self._address) from None
         try:
             self._check_nobody_listens()
-            return self._listen_anew()
+            return self._listen_again()
         except BaseException:
             self.remove()
             raise
@@ -174,7 +174,7 @@ class _SocketFile:
             )
         return True
 
-    def _listen_anew(self) -> socket.socket:
+    def _listen_again(self) -> socket.socket:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listening.setblocking(False)

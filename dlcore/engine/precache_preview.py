@@ -31,13 +31,13 @@ async def preview_precache(client: Client, wanted: SequenceContent) -> Precached
     """
     library = await client.library()
     found = [
-        await _foretold(client, library, package_id, is_certain=package_id in wanted.needed)
+        await _previewed(client, library, package_id, is_certain=package_id in wanted.needed)
         for package_id in wanted.packages
     ]
     return Precached(tuple(found), 0.0, 0, sum(each.verified_bytes for each in found))
 
 
-async def _foretold(
+async def _previewed(
     client: Client, library: Library, package_id: str, *, is_certain: bool
 ) -> PrecachedPackage:
     entry: CatalogEntry | None = None

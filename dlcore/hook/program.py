@@ -86,7 +86,7 @@ class Program:
         Returns:
             The exit code, as Windows means it.
         """
-        with EndingRequests(self._hung, self._policy.grace_s) as requests:
+        with EndingRequests(self._end_at_once, self._policy.grace_s) as requests:
             return self._ended(arguments, requests)
 
     def _ended(self, arguments: Sequence[str], requests: EndingRequests) -> int:
@@ -129,7 +129,7 @@ class Program:
         )
         requests.run(serving.run)
 
-    def _hung(self) -> None:
+    def _end_at_once(self) -> None:
         """End at once: it was asked to end and does not."""
         self._leave(self._failed("ended", "the program was asked to end, and left at once"))
 

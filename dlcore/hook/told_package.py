@@ -10,7 +10,7 @@ from typing import Final
 
 from dlcore.agent.interface import StatedContent
 from dlcore.hook.environment import TaskSequenceEnvironment
-from dlcore.hook.package_hash import told_hash
+from dlcore.hook.package_hash import hash_in
 from dlcore.package_ids import package_id as package_id_of
 
 _HASH: Final = "_SMSTSPkgHash"
@@ -41,7 +41,7 @@ def told_content_hash(environment: TaskSequenceEnvironment, package_id: str) -> 
     Raises:
         EnvironmentUnavailableError: The variables can no longer be read.
     """
-    return told_hash(environment.get(f"{_HASH}{package_id}"))
+    return hash_in(environment.get(f"{_HASH}{package_id}"))
 
 
 def stated_packages(environment: TaskSequenceEnvironment) -> dict[str, StatedContent]:

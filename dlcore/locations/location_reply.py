@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
-from dlcore.hook.package_hash import told_hash
+from dlcore.hook.package_hash import hash_in
 from dlcore.locations.place import place_of
 from dlcore.locations.told import OTHER_LOCALITY, Access, Location, Package, Told
 from dlcore.model import EndpointKind
@@ -130,7 +130,7 @@ def _content_hash(reply: Element) -> str:
     """The SHA-256 among the hashes of a reply; empty if there is none."""
     own = [(reply.get("HashAlgorithm", ""), reply.get("Hash", ""))]
     listed = [(e.get("Algorithm", ""), e.get("HashString", "")) for e in reply.iter("Hash")]
-    told = {told_hash(text) for algorithm, text in own + listed if algorithm == _SHA_256}
+    told = {hash_in(text) for algorithm, text in own + listed if algorithm == _SHA_256}
     told.discard("")
     return told.pop() if len(told) == 1 else ""
 

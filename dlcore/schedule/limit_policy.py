@@ -86,7 +86,8 @@ class LimitPolicy(msgspec.Struct, frozen=True):
         regrow_round_trips: The wait lasts at least this many round trips for each second of it.
         harmful: Growth that leaves this share of the rate or less is taken back at once: ranges got
             too short, or the server is overloaded.
-        regret_s: Fruitless growth stays this long. A lossy path shows by then that it was needed.
+        fruitless_s: Fruitless growth stays for this time. A lossy path shows by then that it was
+            needed.
         fell: A rate has fallen if it lost this share of the best, and `fell_noises`.
         fell_noises: A change counts only if it is this many times the noise.
         plain_noises: From this many times the noise on, one sample is enough to see a loss.
@@ -157,7 +158,7 @@ class LimitPolicy(msgspec.Struct, frozen=True):
     max_regrow_s: float = 32.0
     regrow_round_trips: float = 12.0
     harmful: float = 0.7
-    regret_s: float = 2.0
+    fruitless_s: float = 2.0
     fell: float = 0.06
     fell_noises: float = 2.0
     plain_noises: float = 5.0

@@ -187,7 +187,7 @@ class LimitSearch:
         if self._samples.count < 2 and (gain < policy.proportional or self._is_near):
             return
         if gain < (policy.proportional if self._is_near else policy.fruitful):
-            self._regret(level, now_s)
+            self._undo_growth(level, now_s)
             return
         self._rest(now_s, self._shrink_after_s)
         self._regrow_s, self._strikes, self._way_back = policy.regrow_s, 0, None
@@ -196,7 +196,7 @@ class LimitSearch:
             is_fast = gain >= policy.proportional and not self._is_near
             self._grow(level, now_s, policy.grow if is_fast else policy.probe_up)
 
-    def _regret(self, level: Level, now_s: float) -> None:
+    def _undo_growth(self, level: Level, now_s: float) -> None:
         """Growth was fruitless: take it back, unless the rate is still less than it was."""
         policy = self._policy
         round_trips = max(1.0, policy.regrow_round_trips * self._meter.base_round_trip_s)
@@ -207,7 +207,7 @@ class LimitSearch:
             self._change(self._before.limit, State.STEADY, now_s)
             return
         self._way_back = self._way_back or self._before.limit
-        self._rest(now_s, policy.regret_s)
+        self._rest(now_s, policy.fruitless_s)
         if not self._fell(level):
             return
         self._strikes += 1

@@ -303,10 +303,10 @@ class DeadlineScheduler(Scheduler):
         if item.request.part is None:
             for loser in item.block_map.verified(number, blocks, item.request.endpoint):
                 self._in_flight.cancel(loser, blocks.first)
-            self._praise({item.request.endpoint}, item.block_map, blocks)
+            self._count_good({item.request.endpoint}, item.block_map, blocks)
         elif split := item.split_block:
             item.block_map.split_verified(split)
-            self._praise(split.served_by, item.block_map, blocks)
+            self._count_good(split.served_by, item.block_map, blocks)
         if item.block_map.is_complete:
             self._demand.review(item.block_map)
         return self._take_events()
@@ -408,7 +408,9 @@ class DeadlineScheduler(Scheduler):
             lambda _, split: split.endpoint == endpoint.name and split.is_at_rest
         )
 
-    def _praise(self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange) -> None:
+    def _count_good(
+        self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange
+    ) -> None:
         """Count good blocks; of an object with one digest it turns out later whether they are."""
         if len(servers) == 1 and block_map.manifest.objects[blocks.object].digests:
             (server,) = servers

@@ -164,7 +164,7 @@ def _endpoints(timeline: Timeline) -> Iterator[Reason]:
     for own in timeline.endpoints:
         bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
         if bad_blocks or own.quarantined_s is not None:
-            yield _liar(own, bad_blocks, timeline)
+            yield _wrong_content(own, bad_blocks, timeline)
         if own.failures > bad_blocks:
             yield _failing(own, own.failures - bad_blocks, timeline)
         if best and is_slow(own, best):
@@ -188,7 +188,7 @@ def _is_comparable(own: EndpointTimes) -> bool:
     return own.quarantined_s is None and own.busy_s >= MIN_BUSY_S
 
 
-def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
+def _wrong_content(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
     text = (
         f"Endpoint {own.name} served content that does not match its digest "
         f"({counted(bad_blocks, 'bad block')})"

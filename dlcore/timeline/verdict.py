@@ -155,14 +155,14 @@ def _failures_of_endpoints(timeline: Timeline, min_failures: int) -> Iterator[_C
     for own in timeline.endpoints:
         bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
         if bad_blocks or own.quarantined_s is not None:
-            yield _liar(own, timeline)
+            yield _wrong_content(own, timeline)
         is_dropped = any(mark.kind == "dropped" for mark in own.marks)
         others = own.failures - bad_blocks
         if others >= min_failures or (is_dropped and others > 0):
             yield _failing(own, others)
 
 
-def _liar(own: EndpointTimes, timeline: Timeline) -> _Cause:
+def _wrong_content(own: EndpointTimes, timeline: Timeline) -> _Cause:
     text = f"endpoint {own.name} served content that does not match its digest"
     if own.quarantined_s is not None:
         since = moment(own.quarantined_s, timeline.length_s)

@@ -21,9 +21,9 @@ from dlcore.engine.delivery.target import (
     Disk,
     Look,
     Standing,
+    foreign_files,
     is_unrelated,
     place_of,
-    strangers,
     told,
 )
 from dlcore.errors import ConfigError
@@ -105,7 +105,7 @@ class OwnFolder:
             self._check_nothing_is_lost(bad)
         strange = [item.path for item in bad if self._is_strange(item, delivered)]
         if strange:
-            raise strangers(self.path, manifest, strange)
+            raise foreign_files(self.path, manifest, strange)
         if delivered is None and is_unrelated(manifest, bad) and self._has_bytes():
             others = dict.fromkeys(item.path for item in bad if item.reason != Reason.MISSING)
             raise ConfigError(
@@ -127,7 +127,7 @@ class OwnFolder:
         """Refuse to go on while an earlier delivery left what is not dlcore's."""
         strange = self._strange_in_replaced(manifest)
         if strange:
-            raise strangers(self._replaced, manifest, strange)
+            raise foreign_files(self._replaced, manifest, strange)
 
     def _check_kind(self, manifest: Manifest) -> None:
         if os.path.ismount(self.path):  # Path.is_mount fails on Windows before Python 3.12

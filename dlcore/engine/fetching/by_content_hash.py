@@ -22,7 +22,7 @@ from dlcore import manifest as documents
 from dlcore.engine.delivery.target import place_of
 from dlcore.engine.delivery.unproven_place import unproven_place
 from dlcore.engine.documents.content_library import StatedHash
-from dlcore.engine.documents.told_hash import check_told_hash
+from dlcore.engine.documents.named_hash import check_named_hash
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.arriving import Arriving, Point
@@ -55,7 +55,7 @@ class HashedCall(NamedTuple):
 
     Attributes:
         to: Folder that becomes the package.
-        told_hash: The content hash, as the user wrote it.
+        named_hash: The content hash, as the user wrote it.
         retry: What to do when no distribution point is left.
         cap_bytes_per_s: Read at most this much; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
@@ -63,7 +63,7 @@ class HashedCall(NamedTuple):
     """
 
     to: Path
-    told_hash: str
+    named_hash: str
     retry: Retry
     cap_bytes_per_s: float
     wait_s: float
@@ -91,7 +91,7 @@ async def find_by_content_hash(
         ExhaustedError: A file cannot be fetched; what has arrived is kept, and is not verified.
         DlcoreError: As `dlcore.fetch`.
     """
-    check_told_hash(call.told_hash)
+    check_named_hash(call.named_hash)
     if in_library := await _by_library(name, site):
         return in_library
     points = await _points(name, site)
@@ -141,9 +141,9 @@ async def _receive(
         )
         digests = await arriving.run()
         content = {path: ContentFile(length, digests[path]) for path, length in files.items()}
-        if not _has_hash(content, folders, call.told_hash):
+        if not _has_hash(content, folders, call.named_hash):
             await in_thread(unproven.forget)
-            error = _mismatch(name, content, folders, call.told_hash, points)
+            error = _mismatch(name, content, folders, call.named_hash, points)
             raise _perhaps_altered_here(error) if is_resumed else error
     manifest = _manifest(name, content, folders)
     arrived = {path: unproven.path_of(path, length) for path, length in files.items()}
@@ -257,7 +257,7 @@ def _digests_there(call: HashedCall, lengths: Mapping[str, int]) -> Manifest | N
         if not (path.is_dir() and lengths and _has_lengths(path, lengths)):
             return None
         found = folder_digests(path)
-        if not documents.has_content_hash(found, call.told_hash):
+        if not documents.has_content_hash(found, call.named_hash):
             return None
         content = {
             name: ContentFile((path / name).stat().st_size, digest)

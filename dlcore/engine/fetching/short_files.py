@@ -169,14 +169,14 @@ class ShortFiles:
         hashed.update(content)
         is_named = bool(wanted.name) or name_of(probed) == path.name
         if hashed.digest() != digest.value or not is_named:
-            return self._in_vain(wanted, probed, content)
+            return self._wasted(wanted, probed, content)
         urls.check_length(path.name, len(content))
         modified_ns = probed.modified_ns if self._call.remote_time else None
         if self._call.remote_time and modified_ns is None:
             _log.warning("%s: its server does not say when it was modified", path.name)
         place = await self._group.deliver(ShortFile(path.parent, path.name, content, modified_ns))
         if place is None:
-            return self._in_vain(wanted, probed, content)
+            return self._wasted(wanted, probed, content)
         label, count_bytes = item.place or path.name, len(content)
         self.bytes_fetched += count_bytes
         self._tell(PackageStarted(label, count_bytes, 0))
@@ -184,7 +184,7 @@ class ShortFiles:
         endpoints = {_host_of(wanted.what): count_bytes}
         return Attempt(_fetched(place, digest, count_bytes, endpoints), place)
 
-    def _in_vain(self, wanted: Wanted, probed: Probed, content: bytes) -> Attempt:
+    def _wasted(self, wanted: Wanted, probed: Probed, content: bytes) -> Attempt:
         """What has arrived is not used: the usual way fetches it again."""
         self._meter.rejected(_host_of(wanted.what), len(content))
         return Attempt(probed=probed)

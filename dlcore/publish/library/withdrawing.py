@@ -95,7 +95,7 @@ def withdraw(
         return document
 
     while True:
-        for _ in map_ahead(lambda entry: _store_anew(target, entry), entries.values(), at_once):
+        for _ in map_ahead(lambda entry: _store_again(target, entry), entries.values(), at_once):
             pass
         target.sync()
         if watch.change_unless_pruned(catalog.change, change):
@@ -105,7 +105,7 @@ def withdraw(
     return tuple(withdrawn)
 
 
-def _store_anew(target: Destination, entry: CatalogEntry) -> None:
+def _store_again(target: Destination, entry: CatalogEntry) -> None:
     """Store a manifest as it is, so that it is as old as its withdrawal."""
     key = manifest_key(entry.manifest)
     document = read_document(target, key, MAX_MANIFEST_BYTES)
