@@ -249,7 +249,7 @@ class ExhaustedError(DlcoreError):
 class ContentRefusedError(ExhaustedError):
     """Every endpoint failed, and at least one of them because it does not accept this client.
 
-    Of all causes that one is told: somebody must act on it, while the others may pass.
+    Of all causes, this one is reported: somebody must act on it, while the others may pass.
     """
 
     code = "auth"

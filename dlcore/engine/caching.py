@@ -118,7 +118,7 @@ def prune(
     Args:
         state: The state directory.
         limit: How large the rest may be.
-        is_dry_run: Whether nothing is changed, and only told.
+        is_dry_run: Whether nothing is changed; the result says what would be.
         wanted: Keys of the packages that an agent wants: they stay as well.
 
     Raises:
