@@ -399,7 +399,7 @@ class RunStateFault(enum.StrEnum):
 
     DAMAGED = "damaged"  # run.json cannot be read: at which step the run was is lost
     VERSION = "version"  # another version of dlcore wrote run.json
-    SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or begin anew?
+    SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or start over?
     SETTING = "setting"  # the deployment's download setting was changed: the same question
     SIMULATED = "simulated"  # one of the two only simulates its steps: they cannot be one run
     CATALOG = "catalog"  # the catalog that the run began with is lost

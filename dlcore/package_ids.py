@@ -36,7 +36,7 @@ def package_id(text: str) -> str | None:
     """The package id that ``text`` is, in upper case; None if it is not one.
 
     Args:
-        text: In any case, perhaps with blanks around it, as people write it.
+        text: In any case, perhaps with spaces around it, as people write it.
     """
     wanted = text.strip().upper()
     return wanted if _ID.fullmatch(wanted) and wanted != NO_PACKAGE else None
@@ -48,7 +48,7 @@ def published_id(text: str) -> str | None:
     That of a package; or that of the content of an application or an update, without its version.
 
     Args:
-        text: In any case, perhaps with blanks around it, as people write it.
+        text: In any case, perhaps with spaces around it, as people write it.
     """
     if own := package_id(text):
         return own

@@ -38,7 +38,7 @@ class Priority(StrEnum):
     """Somebody waits for it, or soon will: the whole link."""
 
     BACKGROUND = "background"
-    """What other traffic leaves over."""
+    """What other traffic leaves unused."""
 
 
 class SequencePoint(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,7 +120,7 @@ class MemoryFile:
         memory = Memory() if document is None else decode_memory(document)
         if memory is None:
             _log.warning(
-                "%s is damaged or of another version: what was wanted is forgotten, content is not",
+                "%s is damaged or of another version: the wants are lost, the content is kept",
                 path,
             )
         return memory or Memory()

@@ -148,7 +148,7 @@ class AgentRunContent:
             await self._want.told()
             try:
                 return await self._agent.obtained(package_id, terms)
-            except NotFoundError:  # its memory was damaged, and it began anew
+            except NotFoundError:  # its memory was damaged, and it started over
                 await self._want.told(is_lost=True)
                 return await self._agent.obtained(package_id, terms)
 

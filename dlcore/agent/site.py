@@ -129,7 +129,7 @@ class Site:
         left_s = self._looked_s + self._policy.look_s - _now_s()
         await asyncio.wait({look}, timeout=max(0.0, left_s))
         if not look.done():
-            self.trouble = DlcoreError(f"it was not there within {self._policy.look_s:g} s")
+            self.trouble = DlcoreError(f"it did not arrive within {self._policy.look_s:g} s")
             return
         _raise_unknown(look)
 

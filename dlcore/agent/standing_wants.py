@@ -142,7 +142,7 @@ class StandingWants:
             raise LockedError(
                 f"the want {RUN} is that of a run which goes on in {self._client.state}",
                 path=self._client.state,
-                remedy="Let the run end: it has the want forgotten by itself.",
+                remedy="Let the run end: it deletes the want itself.",
             )
 
     def is_kept_from(self, package_id: str, terms: ObtainTerms) -> bool:
@@ -216,13 +216,13 @@ class StandingWants:
         if terms.want and terms.want not in {want.name for want in self.wants}:
             raise NotFoundError(
                 f"the agent has no want that is called {terms.want}",
-                remedy="Tell it again, and then obtain what it names.",
+                remedy="Create it again, and then obtain what it names.",
             )
         pinned = self._pinned.get(terms.want)
         if pinned and package_id not in pinned.packages:
             raise NotFoundError(
                 f"package {package_id} is not in the catalog that the run began with",
-                remedy="Begin the run anew, with the current catalog.",
+                remedy="Start the run over, with the current catalog.",
             )
         name = self.name_of(package_id, terms.want)
         for want in self.wants:

@@ -65,7 +65,7 @@ class WantedPackages:
                 self._tasks[package_id] = asyncio.ensure_future(self._see_to(package_id))
 
     async def stop(self) -> None:
-        """Wait for nothing; `follow` begins anew."""
+        """Wait for nothing; `follow` starts over."""
         tasks = [*self._tasks.values()]
         self._tasks.clear()
         await cancel_and_wait(tasks)

@@ -33,7 +33,7 @@ def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) 
         return text
     why = "runs use this name" if text == _NAME_OF_RUNS else "cannot be the name of a want"
     raise click.BadParameter(
-        f"{quoted(text)}: {why}. Write up to 128 letters, digits and . _ : - without blanks."
+        f"{quoted(text)}: {why}. Write up to 128 letters, digits and . _ : - without spaces."
     )
 
 
@@ -51,14 +51,14 @@ def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) 
     callback=moment_of,
     metavar="TIME",
     help="When everything must be there, in local time: 06:00 (the next one), 2026-12-01T06:00, "
-    "or +8h. Until it is near, only bandwidth is used that other traffic leaves over. Without "
+    "or +8h. Until it is near, only bandwidth is used that other traffic leaves unused. Without "
     "--by and --background, it is fetched at once.",
 )
 @click.option(
     "--background",
     "is_background",
     is_flag=True,
-    help="Only use bandwidth that other traffic leaves over, however long that takes; not with "
+    help="Only use bandwidth that other traffic leaves unused, however long that takes; not with "
     "--by.",
 )
 @state_option

@@ -79,7 +79,7 @@ def size(state: Path, as_json: bool) -> None:
 @click.option(
     "--max-size",
     metavar="SIZE",
-    help='How much may stay, such as "20 GB" or "10 %" of the disk; 0 for only what must.',
+    help='How much may stay, such as "20 GB" or "10 %" of the disk; 0 keeps only what must stay.',
 )
 @click.option(
     "--config",

@@ -105,7 +105,7 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
     settings = [each for one in chosen for each in _settings(one, os.environ, file, refused)]
     if not words:
         settings = [setting for setting in settings if setting.origin != DEFAULT]
-    path = option_file.place_of(os.environ)
+    path = option_file.config_path(os.environ)
     idle = _idle(commands, os.environ)
     status = ConfigError.exit_status if wrong else 0
     if as_json:

@@ -83,7 +83,7 @@ def _file(path: Path) -> BinaryIO:
     except OSError as error:
         raise ConfigError(
             f"--events-file: {path} cannot be written: {error.strerror}",
-            remedy="Name a file in a folder that exists and may be written.",
+            remedy="Name a file in a folder that exists and can be written to.",
         ) from None
 
 

@@ -138,13 +138,13 @@ T = TypeVar("T")
     type=click.IntRange(1, 256),
     default=256,
     show_default=True,
-    help="Open at most this many connections to each endpoint; how many help is measured.",
+    help="Open at most this many connections to each endpoint; dlcore measures how many help.",
 )
 @click.option(
     "-R",
     "--remote-time",
     is_flag=True,
-    help="Give files at URLs the time of modification that their server says.",
+    help="Give files at URLs the time of modification that their server states.",
 )
 @seed_option
 @state_option

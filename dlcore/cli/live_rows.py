@@ -67,7 +67,7 @@ class LiveRows:
         match event:
             case events.PackageStarted(package, content_bytes, reused_bytes):
                 self._packages[package] = _Arrival(content_bytes, reused_bytes)
-                self._ready.discard(package)  # it was altered, or its agent began anew
+                self._ready.discard(package)  # it was altered, or its agent started over
             case events.PackageReady(package) | events.PackageFailed(package):
                 self._packages.pop(package, None)
                 if isinstance(event, events.PackageReady):

@@ -242,7 +242,7 @@ def _file_handler(path: Path, log_format: LogFormat) -> logging.Handler:
     except OSError as error:
         raise ConfigError(
             f"--log-file: {path} cannot be written: {error.strerror}",
-            remedy="Name a file in a folder that exists and may be written.",
+            remedy="Name a file in a folder that exists and can be written to.",
         ) from None
     handler.setFormatter(formatter(log_format))
     return handler

@@ -143,7 +143,7 @@ def lines_of(text: str) -> dict[Words, int]:
     return lines
 
 
-def place_of(environment: Mapping[str, str]) -> Path:
+def config_path(environment: Mapping[str, str]) -> Path:
     """Where the configuration file is: where DLCORE_CONFIG says, or the user's own."""
     named = environment.get(VARIABLE)
     if named:
@@ -169,7 +169,7 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
         OwnershipError: Another user could alter it.
         StorageError: It cannot be read.
     """
-    path = place_of(environment)
+    path = config_path(environment)
     if str(path) == os.devnull:
         return None
     try:

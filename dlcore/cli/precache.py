@@ -76,8 +76,8 @@ def command(
 ) -> int:
     """Fetch what SEQUENCE may need ahead of time: an exported task sequence (XML, object.xml, zip).
 
-    Uses only bandwidth that other traffic leaves over, in the order in which the steps need it, and
-    keeps to the bandwidth schedule of the settings. If it is interrupted, run it again: it
+    Uses only bandwidth that other traffic leaves unused, in the order in which the steps need it,
+    and keeps to the bandwidth schedule of the settings. If it is interrupted, run it again: it
     continues where it was. A run on the same state directory then finds the content there.
 
     Ends with status 21 if the time has come and something is missing, and with that of the first

@@ -31,7 +31,7 @@ _OPTIONS = (
         default=None,
         help="How many times to ask all endpoints again when none is left that serves the "
         f"content, each time after a random wait that grows.  [default: {Retry().count}, or as "
-        "often as --retry-time has room for]",
+        "often as --retry-time allows]",
     ),
     click.option(
         "--retry-time",

@@ -118,7 +118,7 @@ def read_bandwidth(value: object, where: str) -> tuple[BandwidthWindow, ...]:
                 problems.add(
                     f"{where} {later + 1}: overlaps {where.rpartition(' ')[2]} {earlier + 1}"
                     f" ({windows[earlier]})",
-                    "Let each hour of the week belong to one of them at most.",
+                    "Make sure that each hour of the week belongs to at most one of them.",
                 )
     problems.refuse()
     return tuple(windows)

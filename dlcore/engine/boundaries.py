@@ -2,7 +2,7 @@
 
 Guarantees: no endpoint serves content that no group allows which may be used now. The network is
 looked at every few seconds; when the machine has moved to other groups, they hold at once, also for
-what is in flight, and fallback begins anew. A machine without any address is between two networks:
+what is in flight, and fallback starts over. A machine without any address is between two networks:
 it keeps what it had. A system that does not answer holds nothing up: until it does, the network
 counts as unknown, or as the one that it was. If a question fails, its last answer stays valid.
 """
@@ -105,7 +105,7 @@ class Boundaries:
             asyncio.get_running_loop().call_soon(self._say_what_holds, "began")
 
     async def aclose(self) -> None:
-        """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
+        """Let go of the downloads, and stop watching. Idempotent; `attach` starts over."""
         self._downloads = None
         self._cancel_opening()
         task, self._watching = self._watching, None
@@ -193,7 +193,9 @@ class Boundaries:
         question = self._pending
         answered, _ = await asyncio.wait([question], timeout=self._answer_within_s)
         if not answered:
-            _log.warning("this machine does not tell of its network in %g s", self._answer_within_s)
+            _log.warning(
+                "this machine has not described its network within %g s", self._answer_within_s
+            )
             return None
         if self._pending is question:  # else another who waited for the same answer was first
             self._pending = None

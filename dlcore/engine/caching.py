@@ -161,8 +161,8 @@ def needed_by_run(state: Path) -> frozenset[str]:
     document = pins.read(state, run.pin.catalog)
     if document is None:
         raise RunStateError(
-            f"a run is under way by {state / STATE_FILE}, and the catalog that it began with is"
-            " damaged or missing: it is not known what it needs",
+            f"{state / STATE_FILE} says that a run is under way, and the catalog that it began with"
+            " is damaged or missing: it is not known what it needs",
             fault=RunStateFault.CATALOG,
             remedy=f"Let the run end. {RESTART_REMEDY}",
         )

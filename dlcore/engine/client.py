@@ -452,7 +452,7 @@ class Client:
         return self._content
 
     async def stop_downloads(self) -> None:
-        """Stop all downloads; what is verified stays. The next call of `content` begins anew.
+        """Stop all downloads; what is verified stays. The next call of `content` starts over.
 
         That is also the way on after the local disk has failed. Nobody may wait for a package.
         """

@@ -53,7 +53,7 @@ class MachineQuestion:
             self.answers, self.pending = _told(self.pending), None
         elif self.pending and loop.time() >= self._until_s:
             _log.warning(
-                "this machine does not tell of its network and its power within %g s",
+                "this machine has not described its network and its power within %g s",
                 self._within_s,
             )
             self.answers, self._until_s = Answers(), float("inf")

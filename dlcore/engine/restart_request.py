@@ -127,5 +127,5 @@ def _seconds(variables: Variables, name: str) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return int(text)
     if text:
-        _log.warning("%s is not a number of seconds, and does not count", name)
+        _log.warning("%s is not a number of seconds, and is ignored", name)
     return None

@@ -76,7 +76,7 @@ class RunEnding:
                 return
             await self._keeper.forget()
         except StorageError as error:
-            _log.warning("the next run will tell this one's outcome again: %s", error.message)
+            _log.warning("the next run will report this one's outcome again: %s", error.message)
             return
         self._start_post_action()
 

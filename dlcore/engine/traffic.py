@@ -121,7 +121,7 @@ class Traffic:
         self._watch_if_needed()
 
     async def aclose(self) -> None:
-        """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
+        """Let go of the downloads, and stop watching. Idempotent; `attach` starts over."""
         self._downloads = None
         task, self._task = self._task, None
         if task is not None:

@@ -28,7 +28,7 @@ class Pace(enum.StrEnum):
     """As fast as the link and the caps allow."""
 
     BACKGROUND = "background"
-    """Only what other traffic leaves over."""
+    """Only what other traffic leaves unused."""
 
     PAUSED = "paused"
     """Not at all."""

@@ -121,7 +121,7 @@ class Obtaining:
     async def step_back(self) -> None:
         """Leave the link to Windows' own downloader, if the agent was told what is wanted.
 
-        What later steps need goes on arriving, with what that leaves over, until the next call.
+        What later steps need goes on arriving, with what that leaves unused, until the next call.
         """
         if not self._has_told:
             return

@@ -96,7 +96,7 @@ class Program:
         except DlcoreError as error:
             return self._failed(error.code, f"{error.message.rstrip('.')}. {error.remedy}".rstrip())
         except Exception as error:
-            return self._failed("internal", _place_of(error))
+            return self._failed("internal", _describe_unforeseen(error))
         except BaseException as error:
             return self._failed("ended", f"the program was asked to end ({type(error).__name__})")
         self._note("delivered")
@@ -154,7 +154,7 @@ class Program:
                 self._environment.set(OUTCOME_VARIABLE, outcome)
 
 
-def _place_of(error: Exception) -> str:
+def _describe_unforeseen(error: Exception) -> str:
     """What an error that dlcore did not foresee is, without its text, which may quote a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

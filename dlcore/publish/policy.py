@@ -29,7 +29,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
             catalog. A longer one is not read.
         lock_timeout_s: Time to wait for the lock on a folder's catalog. A publisher holds it for
             the time of one small write.
-        stale_s: Age at which a temporary file counts as left over by a publisher that was killed.
+        stale_s: Age at which a temporary file counts as left behind by a publisher that was killed.
             No object takes a day to write. A pruning leaves what is younger.
         removed_at_once: Number of objects that a pruning removes in one call; S3 takes as many in
             one request.

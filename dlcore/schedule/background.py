@@ -1,4 +1,4 @@
-"""Background mode: use only what other traffic leaves over, by watching the queue.
+"""Background mode: use only what other traffic leaves unused, by watching the queue.
 
 Packets wait in a queue when more is sent than a link carries. The round trip then exceeds the base
 round trip, which is that of an empty path. `BackgroundWindow` limits the bytes under way,

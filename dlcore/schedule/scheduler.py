@@ -437,10 +437,10 @@ class DeadlineScheduler(Scheduler):
             return
         self._gave_up_s[endpoint.name] = now_s
         self._equal_blocks.give_up(
-            lambda place, is_behind: self._endgame.is_late(
-                endpoint, *place, now_s, is_behind=is_behind
+            lambda member, is_behind: self._endgame.is_late(
+                endpoint, *member, now_s, is_behind=is_behind
             ),
-            lambda place: self._may_fetch(endpoint, *place),
+            lambda member: self._may_fetch(endpoint, *member),
         )
         self._update_equal_blocks()
 

@@ -185,7 +185,7 @@ def test_a_malformed_ini_file_is_named(library: Path, text: str) -> None:
 
 
 def test_a_name_is_held_to_the_rules_of_manifests(library: Path) -> None:
-    """Fault: a content library has a file whose name ends in a blank. dlcore refuses it."""
+    """Fault: a content library has a file whose name ends in a space. dlcore refuses it."""
     place_of(library, "ends ", ini(b"x"))
     assert "ends" in refused(ManifestError, PACKAGE_ID, library).message
 

@@ -156,7 +156,7 @@ def check_it_starts(python: Sequence[str] = (sys.executable, "-P")) -> None:
     )
     if ended.returncode:
         raise AgentError(
-            f"{sys.executable} finds no dlcore when the system starts it",
+            f"{sys.executable} does not find dlcore when the system starts it",
             remedy="Install dlcore into that Python, with pip, and run the command again.",
         )
 

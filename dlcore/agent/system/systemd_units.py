@@ -154,7 +154,7 @@ def command_line(command: Sequence[str]) -> str:
     found = _NOT_IN_PROGRAM.search(program)
     if found or not program.startswith("/") or not _is_utf8(program):
         raise ConfigError(
-            f"systemd runs no program whose path is {quoted(program)}",
+            f"systemd does not run a program whose path is {quoted(program)}",
             remedy="Install dlcore where the path has neither quotes, backslashes, dollar signs "
             "nor control characters, and run 'dlcore agent install' from there.",
         )

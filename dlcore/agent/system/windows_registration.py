@@ -235,7 +235,7 @@ class ServiceEntry:
         if state is not ServiceState.RUNNING:
             raise AgentError(
                 f"the service {self._name} was started and does not run ({state.name.lower()})",
-                remedy="The log of the agent tells why; correct it, and run the command again.",
+                remedy="The log of the agent says why; correct that, and run the command again.",
             )
 
     def _state_after(self, service: int, passing: ServiceState, within_ms: int) -> ServiceState:
@@ -310,7 +310,7 @@ def _configure(service: int) -> None:
     for level, value in told:
         if not _advapi.ChangeServiceConfig2W(service, level, ctypes.byref(value)):
             _check("configure the service", besides=_UNKNOWN_LEVEL)
-            _log.warning("this Windows cannot be told the setting %d of a service", level)
+            _log.warning("this version of Windows does not know setting %d of a service", level)
 
 
 def _check(doing: str, *, besides: int) -> None:

@@ -23,7 +23,7 @@ from dlcore.engine.delivery.target import (
     Standing,
     foreign_files,
     is_unrelated,
-    place_of,
+    resolve_links,
     told,
 )
 from dlcore.errors import ConfigError
@@ -59,7 +59,7 @@ class OwnFolder:
         *,
         keeps_all: bool = False,
     ) -> None:
-        self.path = self.source = place_of(folder)
+        self.path = self.source = resolve_links(folder)
         self.state = state_folder(self.path)
         self._replaced = self.state / "replaced"
         self._deliveries = deliveries
@@ -132,12 +132,12 @@ class OwnFolder:
     def _check_kind(self, manifest: Manifest) -> None:
         if os.path.ismount(self.path):  # Path.is_mount fails on Windows before Python 3.12
             raise ConfigError(
-                f"{self.path} is a file system of its own, which a package cannot become",
+                f"{self.path} is a mount point, which a package cannot replace",
                 remedy=f"Name a folder in it, such as {self.path / manifest.package_id}.",
             )
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(
-                f"{self.path} is not a folder, and a package is one",
+                f"{self.path} is not a folder, but a package is one",
                 remedy="Name a folder that does not exist or is empty.",
             )
 
@@ -261,7 +261,9 @@ class OwnFolder:
             if is_away and self._disk.status(self._replaced) is not None:
                 strange = [self._replaced.name]
         if strange:
-            _log.warning("%s is kept: it has what is not dlcore's: %s", self.state, told(strange))
+            _log.warning(
+                "%s is kept: it has files that are not dlcore's: %s", self.state, told(strange)
+            )
         else:
             remove_state(self.state)
 

@@ -146,8 +146,8 @@ class Target(Protocol):
         ...
 
 
-def place_of(folder: Path) -> Path:
-    """Where a folder is that the user names: links are followed.
+def resolve_links(folder: Path) -> Path:
+    """The real path of a folder that the user names: links are followed.
 
     Raises:
         ConfigError: The folder cannot have this name.

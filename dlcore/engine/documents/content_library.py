@@ -110,7 +110,7 @@ class _Tree(NamedTuple):
             if not name.upper().endswith(_SUFFIX):
                 raise ManifestError(f"{source}: {quoted(name)} is not an INI file", remedy=_REMEDY)
             if path in taken:
-                raise ManifestError(f"{source}: {quoted(path)} is there twice", remedy=_REMEDY)
+                raise ManifestError(f"{source}: {quoted(path)} is listed twice", remedy=_REMEDY)
             taken.add(path)
             self.files[key] = path
 
@@ -240,7 +240,7 @@ class _Description:
             waiting.extend(found)
             if any(len(folder) > MAX_PATH_CHARACTERS for folder in found):
                 raise ManifestError(
-                    f"{source}: its folders lead ever deeper",
+                    f"{source}: its folders are nested without end",
                     remedy="Validate the content on the distribution point.",
                 )
         tree.check(source)

@@ -398,7 +398,7 @@ class Packages:
     ) -> None:
         package_id = package.package_id
         if self._begun.get(package_id) is not package:
-            return  # it was begun anew, and the scheduler knows what is missing of that
+            return  # its download was started over, and the scheduler knows what is missing of that
         if not package.is_hint:
             self._reused_bytes[package_id] += gained_bytes
         self._apply(self._scheduler.found(package_id, found))

@@ -140,7 +140,9 @@ class WithoutFetching:
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
             return
         except TimeoutError:
-            logger.warning("package %s: no patch is used: nobody has its list", package.package_id)
+            logger.warning(
+                "package %s: no patch is used: no endpoint has its list", package.package_id
+            )
             return
         places = await in_thread(old.in_place, manifest)
         for each in usable:

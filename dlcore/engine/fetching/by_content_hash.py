@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.delivery.target import place_of
+from dlcore.engine.delivery.target import resolve_links
 from dlcore.engine.delivery.unproven_place import unproven_place
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.documents.named_hash import check_named_hash
@@ -204,8 +204,8 @@ def _mismatch(
     hash_ = documents.content_hash(_folder_digests(content, folders))
     servers = ", ".join(point.endpoint.name for point in points)
     return IntegrityError(
-        f"{name} from {servers} has the content hash {hash_}, not {told.upper()}. Which of its"
-        f" {len(content)} files is wrong cannot be told: no digests of single files are known",
+        f"{name} from {servers} has the content hash {hash_}, not {told.upper()}. Without"
+        f" digests of single files, dlcore cannot tell which of its {len(content)} files is wrong",
         remedy="Nothing is kept. Check the hash; validate the content on the distribution point; or"
         " fetch from its content library, which names the file.",
     )
@@ -252,7 +252,7 @@ def _digests_there(call: HashedCall, lengths: Mapping[str, int]) -> Manifest | N
 
     Nothing is hashed that cannot be the content: the target may be any folder.
     """
-    path = place_of(call.to)
+    path = resolve_links(call.to)
     try:
         if not (path.is_dir() and lengths and _has_lengths(path, lengths)):
             return None

@@ -47,12 +47,12 @@ def check_withdrawal(contents: Contents, gone: Sequence[str], confirmed: int, si
         raise ConfigError(
             f"the library cannot be read as a whole, so nothing of {site} is withdrawn: what it has"
             f" of {package_id}{more} is not known: {error.message}",
-            remedy="Mend the library, or publish without --withdraw-gone.",
+            remedy="Repair the library, or publish without --withdraw-gone.",
         )
     if not contents.found:
         raise ConfigError(
-            f"the library has nothing at all, so nothing of {site} is withdrawn",
-            remedy="Look whether it is the right folder, and whether its share is there.",
+            f"the library is empty, so nothing of {site} is withdrawn",
+            remedy="Check that it is the right folder, and that its share is available.",
         )
     if len(gone) != confirmed:
         raise ConfigError(

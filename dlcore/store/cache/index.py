@@ -1,7 +1,7 @@
 """The index of the cache: in which package a digest lies. The only importer of sqlite3.
 
 Guarantees: no method raises because of what is in the file, or because it cannot be written. An
-index that is damaged, of another version or another user's is deleted and begun anew once; if that
+index that is damaged, of another version or another user's is deleted and made again once; if that
 fails too, there is none for the life of the process, and every question has the answer "nowhere".
 What it answers may be wrong: the caller verifies.
 
@@ -160,7 +160,7 @@ class Index:
     def _asked(self, nothing: Callable[[], _T], ask: Callable[[sqlite3.Connection], _T]) -> _T:
         """The answer to a question; ``nothing()`` while there is no index."""
         with self._lock:
-            for _ in range(2):  # a damaged one is begun anew, and then knows nothing
+            for _ in range(2):  # a damaged one is made again, and then knows nothing
                 try:
                     database = self._opened()
                     if database is None:

@@ -140,9 +140,7 @@ def _question(url: str, user: str) -> bytes:
 async def _run(name: str, command: Sequence[str], question: bytes, max_s: float) -> bytes:
     program = shutil.which(command[0])
     if program is None:
-        raise ConfigError(
-            f"{name} is not there", remedy="Install it, or name it by its whole path."
-        )
+        raise ConfigError(f"{name} is not there", remedy="Install it, or name it by its full path.")
     process = await _start(name, [program, *command[1:], "get"])
     try:
         async with asyncio.timeout(max_s):

@@ -20,7 +20,7 @@ def arguments_of(line: str) -> list[str]:
 
     Args:
         line: All of it, the program first. The program ends at its closing quotation mark, or
-            else at the first blank; backslashes escape nothing there.
+            else at the first space; backslashes escape nothing there.
     """
     text = line.strip(" \t")
     if text.startswith('"'):
