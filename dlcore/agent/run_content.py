@@ -145,11 +145,11 @@ class AgentRunContent:
         terms = ObtainTerms(NAME, to_write)
 
         async def ask() -> PackageStatus:
-            await self._want.told()
+            await self._want.confirm()
             try:
                 return await self._agent.obtained(package_id, terms)
             except NotFoundError:  # its memory was damaged, and it started over
-                await self._want.told(is_lost=True)
+                await self._want.confirm(is_lost=True)
                 return await self._agent.obtained(package_id, terms)
 
         obtained = await self._wait.until_back((package_id,), ask)

@@ -99,7 +99,7 @@ def want(
             label="warning",
         )
     if as_json:
-        show_json({"want": _told(found), "unknown": unknown})
+        show_json({"want": _for_programs(found), "unknown": unknown})
         return
     say(f"wanted: {found.name}, {_pace(by, is_background=is_background)}")
     for status in statuses:
@@ -145,7 +145,7 @@ def wants(state: Path, as_json: bool) -> None:
     """List what the agent was asked to fetch, the oldest first; status 20 if it does not run."""
     found = run_async(_status(state)).wants
     if as_json:
-        show_json({"wants": [_told(each) for each in found]})
+        show_json({"wants": [_for_programs(each) for each in found]})
     elif not found:
         say("no wants")
     else:
@@ -224,7 +224,7 @@ async def _forget(state: Path, names: Sequence[str]) -> tuple[list[str], list[st
     return forgotten, kept
 
 
-def _told(want: Want) -> dict[str, Any]:
+def _for_programs(want: Want) -> dict[str, Any]:
     return {
         "name": want.name,
         "priority": want.priority.value,

@@ -92,12 +92,12 @@ class LoggedCommand(ConfiguredCommand):
                 raise
             import asyncio  # these take long to load, and are seldom needed
 
-            from dlcore.cli.by_agent import told_of_agent
+            from dlcore.cli.by_agent import with_agent_named
 
             config = (
                 ctx.params.get("config") if ctx.params.get("is_without_agent") is False else None
             )
-            raise asyncio.run(told_of_agent(error, state, config)) from error
+            raise asyncio.run(with_agent_named(error, state, config)) from error
 
 
 def is_verbose() -> bool:

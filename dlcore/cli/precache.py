@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore.cli.amounts import told_amounts
+from dlcore.cli.amounts import format_amounts
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
@@ -153,7 +153,7 @@ def _show(found: Precached, *, as_json: bool, is_dry_run: bool) -> None:
         )
         return
     ready = sum(each.is_ready for each in found.packages)
-    came = told_amounts(found.bytes_fetched, found.bytes_reused, found.bytes_patched)
+    came = format_amounts(found.bytes_fetched, found.bytes_reused, found.bytes_patched)
     say(f"{ready} of {counted(len(found.packages), 'package')} ready and verified ({came})")
     if found.hurried_s:
         say(f"the whole link was used for the last {found.hurried_s:.0f} s, because time was short")

@@ -137,7 +137,7 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
         )
     bad = _without_folders(found)
     for item in bad:
-        _log.error("%s", _told(item))
+        _log.error("%s", _format_bad(item))
     if as_json:
         show_json(
             {
@@ -151,7 +151,7 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
         )
     else:
         for item in bad:
-            say(_told(item))
+            say(_format_bad(item))
         verdict = counted(len(bad), "fault") if bad else "all verified"
         say(
             f"{manifest.package_id} version {manifest.version}: "
@@ -175,7 +175,7 @@ def _without_folders(found: list[Bad]) -> list[Bad]:
     ]
 
 
-def _told(item: Bad) -> str:
+def _format_bad(item: Bad) -> str:
     place = f" at offset {item.offset_bytes}" if item.reason in _HAVE_A_PLACE else ""
     return f"{item.path}: {item.reason.value}{place}"
 

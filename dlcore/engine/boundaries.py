@@ -20,7 +20,7 @@ from dlcore.abandonable import AbandonableThreads
 from dlcore.deployment import BoundarySettings, Place, Way, way_of
 from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.events import BoundaryChanged, Event, RunBegan
-from dlcore.machine import Machine, told
+from dlcore.machine import Machine, answer_or_none
 from dlcore.waiting import cancel_and_wait
 
 LOOK_EVERY_S: Final = 5.0  # a person who moves a laptop takes longer
@@ -252,8 +252,8 @@ def place_of(machine: Machine, before: Place = UNKNOWN) -> Place:
         machine: Is asked about its adapters and its site.
         before: Where it was: what it cannot tell now stays like this.
     """
-    place, site = before, told(machine.ad_site)
-    if (found := told(machine.adapters)) is not None:
+    place, site = before, answer_or_none(machine.ad_site)
+    if (found := answer_or_none(machine.adapters)) is not None:
         adapters = [each for each in found if each.is_connected]
         addresses = {address for each in adapters for address in each.ip_addresses}
         place = Place(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.deployment import Deployment, Download
-from dlcore.machine import Machine, this_machine, told
+from dlcore.machine import Machine, answer_or_none, this_machine
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, Variables
 from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.set_variable import is_read_only
@@ -103,13 +103,13 @@ def built_in_variables(
 
 
 def _of_machine(machine: Machine) -> dict[str, str]:
-    is_uefi, name = told(machine.is_uefi), told(machine.computer_name)
+    is_uefi, name = answer_or_none(machine.is_uefi), answer_or_none(machine.computer_name)
     found = {
         "_SMSTSMachineName": name,
         "OSDComputerName": name,
         "_SMSTSBootUEFI": None if is_uefi is None else _flag(is_uefi),
-        "_TSSecureBoot": told(machine.secure_boot),
-        "_SMSTSTimezone": told(machine.time_zone),
+        "_TSSecureBoot": answer_or_none(machine.secure_boot),
+        "_SMSTSTimezone": answer_or_none(machine.time_zone),
     }
     return {name: value for name, value in found.items() if value}
 

@@ -42,7 +42,7 @@ from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency
-from dlcore.machine import Machine, this_machine, told
+from dlcore.machine import Machine, answer_or_none, this_machine
 from dlcore.schedule import Terms
 from dlcore.steps.post_action import PostAction
 from dlcore.store import CacheLimit, Reserve, Store
@@ -403,7 +403,7 @@ class Client:
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
             policy=self.policy,
             machine=self.machine,
-            boot_id=await in_thread(lambda: told(self.machine.boot_id) or ""),
+            boot_id=await in_thread(lambda: answer_or_none(self.machine.boot_id) or ""),
             post_action=post_action,
         )
         self._stack.push_async_callback(session.aclose)

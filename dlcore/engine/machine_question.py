@@ -50,7 +50,7 @@ class MachineQuestion:
             self._until_s = self._asked_s + self._within_s
             self.pending = loop.run_in_executor(self._threads, self._ask)
         elif self.pending and self.pending.done():
-            self.answers, self.pending = _told(self.pending), None
+            self.answers, self.pending = _answers_of(self.pending), None
         elif self.pending and loop.time() >= self._until_s:
             _log.warning(
                 "this machine has not described its network and its power within %g s",
@@ -67,7 +67,7 @@ class MachineQuestion:
         await asyncio.wait([self.pending], timeout=min(max_s, left_s))
 
 
-def _told(question: asyncio.Future[Answers]) -> Answers:
+def _answers_of(question: asyncio.Future[Answers]) -> Answers:
     """What the machine says. A question that fails is not answered, and holds nothing up."""
     try:
         return question.result()

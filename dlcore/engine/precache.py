@@ -182,7 +182,7 @@ class _Precache:
                 fetching.result()
         finally:
             await cancel_and_wait([fetching])
-        return self._told(began_s)
+        return self._result(began_s)
 
     async def _fetch_all(self) -> None:
         """Fetch each, and try those again that may succeed later, as long as there is time."""
@@ -235,7 +235,7 @@ class _Precache:
             return total, total
         return total, min(total, self._content.downloads.verified_bytes(package_id, total))
 
-    def _told(self, began_s: float) -> Precached:
+    def _result(self, began_s: float) -> Precached:
         now_s, packages = self._clock(), tuple(map(self._package, self._wanted.packages))
         downloads, took_s = self._content.downloads, now_s - began_s
         hurried_s = 0.0 if self._hurried_since_s is None else now_s - self._hurried_since_s

@@ -17,7 +17,7 @@ from dlcore.deployment import BackgroundSettings, BandwidthSchedule, WhenScarce
 from dlcore.engine.events import Event, TrafficChanged
 from dlcore.engine.machine_question import ANSWER_WITHIN_S, MachineQuestion
 from dlcore.engine.traffic_rules import Answers, Pace, Rules, Urgency, Wish, rules
-from dlcore.machine import Machine, told
+from dlcore.machine import Machine, answer_or_none
 from dlcore.waiting import cancel_and_wait
 
 LOOK_EVERY_S: Final = 0.5
@@ -154,9 +154,9 @@ class Traffic:
             await self._question.wait(LOOK_EVERY_S)
 
     def _ask(self) -> Answers:
-        on_mains = told(self._machine.is_on_mains)
+        on_mains = answer_or_none(self._machine.is_on_mains)
         on_battery = None if on_mains is None else not on_mains
-        return Answers(told(self._machine.is_metered), on_battery)
+        return Answers(answer_or_none(self._machine.is_metered), on_battery)
 
     def _rules_now(self) -> Rules:
         window = self._schedule.at(self._wall_clock()) if self._schedule else None

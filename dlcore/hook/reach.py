@@ -68,7 +68,7 @@ async def _wait_for(agent: ContentAgent, started: StartedAgent, policy: HookPoli
             await answer(agent.status(), policy)
         except AgentError as error:
             if is_last:
-                told = started.told() if has_ended else ""
+                told = started.last_errors() if has_ended else ""
                 reason = f"has ended: {told}" if told else f"cannot be used: {error.message}"
                 raise AgentError(
                     f"the agent that was started {reason}",

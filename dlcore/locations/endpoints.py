@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dlcore.locations.told import Access, Location
+from dlcore.locations.site_document import Access, Location
 from dlcore.model import EndpointKind
 
 _LOCAL: Final = 1

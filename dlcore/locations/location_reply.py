@@ -21,7 +21,7 @@ import msgspec
 
 from dlcore.hook.package_hash import hash_in
 from dlcore.locations.location_url import parse_location_url
-from dlcore.locations.told import OTHER_LOCALITY, Access, Location, Package, Told
+from dlcore.locations.site_document import OTHER_LOCALITY, Access, Location, Package, SiteDocument
 from dlcore.model import EndpointKind
 
 REPLY: Final = "ContentLocationReply"
@@ -37,15 +37,15 @@ _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
-def told_by_replies(root: Element, source: str) -> Told:
+def read_replies(root: Element, source: str) -> SiteDocument:
     """What the replies in a document tell.
 
     Args:
         root: The document.
         source: Where it comes from, for messages.
     """
-    parts = [_told(reply, source) for reply in root.iter(REPLY)]
-    return Told(
+    parts = [_read_reply(reply, source) for reply in root.iter(REPLY)]
+    return SiteDocument(
         source,
         tuple(each for part in parts for each in part.locations),
         tuple(each for part in parts for each in part.packages),
@@ -54,7 +54,7 @@ def told_by_replies(root: Element, source: str) -> Told:
     )
 
 
-def _told(reply: Element, source: str) -> Told:
+def _read_reply(reply: Element, source: str) -> SiteDocument:
     locations: list[Location] = []
     notes: list[str] = []
     records = tuple(_records(reply))
@@ -68,7 +68,7 @@ def _told(reply: Element, source: str) -> Told:
     if hash_ and len(contents) > 1:
         notes.append(f"{source}: the content hash is left out: the reply is about several contents")
         hash_ = ""
-    return Told(
+    return SiteDocument(
         source,
         tuple(locations),
         tuple(Package(content, content_hash=hash_) for content in sorted(contents)),

@@ -13,7 +13,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from dlcore.locations.told import Access
+from dlcore.locations.site_document import Access
 from dlcore.model import EndpointKind
 from dlcore.package_ids import content_version, package_id
 

@@ -56,7 +56,7 @@ def test_a_program_is_run_or_refused(name: str) -> None:
 
 @pytest.mark.parametrize("program", ["python", "/a\udcff", "/a$b", '/a"b', "/a\nb"])
 def test_what_systemd_cannot_run_is_refused(program: str) -> None:
-    with pytest.raises(ConfigError, match="systemd runs no program"):
+    with pytest.raises(ConfigError, match="systemd does not run a program"):
         command_line([program])
 
 

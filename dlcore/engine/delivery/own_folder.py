@@ -22,9 +22,9 @@ from dlcore.engine.delivery.target import (
     Look,
     Standing,
     foreign_files,
+    format_names,
     is_unrelated,
     resolve_links,
-    told,
 )
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
@@ -111,7 +111,7 @@ class OwnFolder:
             raise ConfigError(
                 f"{self.path} holds nothing of package {manifest.package_id} version"
                 f" {manifest.version}, only other files of the same names, and dlcore did not put"
-                f" them there: {told(others)}",
+                f" them there: {format_names(others)}",
                 remedy="Move them away, or name a folder that does not exist or is empty.",
             )
 
@@ -119,7 +119,7 @@ class OwnFolder:
         more = [item.path for item in bad if item.reason is Reason.UNEXPECTED]
         if more:
             raise ConfigError(
-                f"{self.path} holds more than the patterns select: {told(more)}",
+                f"{self.path} holds more than the patterns select: {format_names(more)}",
                 remedy="Fetch without patterns or with wider ones, or name another folder.",
             )
 
@@ -149,7 +149,7 @@ class OwnFolder:
         if is_other or changed:
             raise ConfigError(
                 f"{self.path} was altered while package {manifest.package_id} arrived, and was not"
-                f" replaced: {told(changed) or 'it is not a folder any more'}",
+                f" replaced: {format_names(changed) or 'it is not a folder any more'}",
                 remedy="Move away what is yours, and run again.",
             )
 
@@ -262,7 +262,9 @@ class OwnFolder:
                 strange = [self._replaced.name]
         if strange:
             _log.warning(
-                "%s is kept: it has files that are not dlcore's: %s", self.state, told(strange)
+                "%s is kept: it has files that are not dlcore's: %s",
+                self.state,
+                format_names(strange),
             )
         else:
             remove_state(self.state)

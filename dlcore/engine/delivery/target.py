@@ -159,7 +159,7 @@ def resolve_links(folder: Path) -> Path:
         return followed(long_path(folder))
 
 
-def told(names: Iterable[str]) -> str:
+def format_names(names: Iterable[str]) -> str:
     """Some names for a message, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - MAX_TOLD} more" if len(listed) > MAX_TOLD else ""
@@ -170,7 +170,7 @@ def foreign_files(folder: Path, manifest: Manifest, names: Iterable[str]) -> Con
     """The error for what is not dlcore's."""
     return ConfigError(
         f"{folder} holds what is not part of package {manifest.package_id} version"
-        f" {manifest.version}: {told(names)}",
+        f" {manifest.version}: {format_names(names)}",
         remedy="Move that away, or name a folder that does not exist or is empty.",
     )
 

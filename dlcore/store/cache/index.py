@@ -142,11 +142,11 @@ class Index:
 
     def add(self, key: str, contents: Contents) -> None:
         """Keep what a package consists of."""
-        self._told(lambda database: _add(database, key, contents))
+        self._execute(lambda database: _add(database, key, contents))
 
     def drop(self, key: str) -> None:
         """Forget a package."""
-        self._told(lambda database: _drop(database, key))
+        self._execute(lambda database: _drop(database, key))
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
@@ -172,7 +172,7 @@ class Index:
             self._is_given_up = True
             return nothing()
 
-    def _told(self, tell: Callable[[sqlite3.Connection], object]) -> None:
+    def _execute(self, tell: Callable[[sqlite3.Connection], object]) -> None:
         def ask(database: sqlite3.Connection) -> None:
             tell(database)
 

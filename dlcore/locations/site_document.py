@@ -64,7 +64,7 @@ class Package(msgspec.Struct, frozen=True):
     content_hash: str = ""
 
 
-class Told(msgspec.Struct, frozen=True):
+class SiteDocument(msgspec.Struct, frozen=True):
     """All that one document tells.
 
     Attributes:

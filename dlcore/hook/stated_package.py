@@ -16,7 +16,7 @@ from dlcore.package_ids import package_id as package_id_of
 _HASH: Final = "_SMSTSPkgHash"
 
 
-def told_version(environment: TaskSequenceEnvironment, package_id: str) -> int | None:
+def stated_version(environment: TaskSequenceEnvironment, package_id: str) -> int | None:
     """The source version of a package; None if it is not told.
 
     Args:
@@ -31,7 +31,7 @@ def told_version(environment: TaskSequenceEnvironment, package_id: str) -> int |
     return int(version) if is_number else None
 
 
-def told_content_hash(environment: TaskSequenceEnvironment, package_id: str) -> str:
+def stated_content_hash(environment: TaskSequenceEnvironment, package_id: str) -> str:
     """The package content hash, in upper-case hex; empty if it is not told.
 
     Args:
@@ -54,9 +54,9 @@ def stated_packages(environment: TaskSequenceEnvironment) -> dict[str, StatedCon
         EnvironmentUnavailableError: The variables can no longer be read.
     """
     return {
-        package_id: StatedContent(told, told_version(environment, package_id) or None)
+        package_id: StatedContent(told, stated_version(environment, package_id) or None)
         for package_id in _with_hash(environment)
-        if (told := told_content_hash(environment, package_id))
+        if (told := stated_content_hash(environment, package_id))
     }
 
 
