@@ -22,8 +22,8 @@ from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, Manifest
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.types import CopyBlocks, Event
 
-Member: TypeAlias = tuple[BlockMap, BlockInPackage]
-"""A block of a group: its package and its number."""
+Place: TypeAlias = tuple[BlockMap, BlockInPackage]
+"""A block of a package."""
 
 
 class _Part(enum.Enum):
@@ -43,9 +43,9 @@ class Group:
     __slots__ = ("_open", "_parts", "_source")
 
     def __init__(self) -> None:
-        self._parts: dict[Member, _Part] = {}
+        self._parts: dict[Place, _Part] = {}
         self._open = 0
-        self._source: Member | None = None
+        self._source: Place | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -58,69 +58,69 @@ class Group:
         return self._open > 0
 
     @property
-    def open(self) -> list[Member]:
+    def open(self) -> list[Place]:
         """Those blocks."""
         return self._all(_Part.OPEN)
 
     @property
-    def in_flight(self) -> list[Member]:
+    def in_flight(self) -> list[Place]:
         """The blocks on their way for which others may wait."""
         return self._all(_Part.IN_FLIGHT)
 
     @property
-    def source(self) -> Member | None:
+    def source(self) -> Place | None:
         """The block from which others are copied; None if none is verified."""
         if self._source is None or self._parts.get(self._source) is not _Part.VERIFIED:
             self._source = next(iter(self._all(_Part.VERIFIED)), None)
         return self._source
 
-    def note(self, member: Member) -> None:
+    def note(self, place: Place) -> None:
         """A block is new here, or in another state."""
-        block_map, number = member
+        block_map, number = place
         if block_map.is_verified(number):
-            self._set(member, _Part.VERIFIED)
+            self._set(place, _Part.VERIFIED)
         elif block_map.is_missing(number) or block_map.is_promised(number):
-            self._set(member, _Part.OPEN)
+            self._set(place, _Part.OPEN)
         else:
-            self._set(member, _Part.IN_FLIGHT)
+            self._set(place, _Part.IN_FLIGHT)
 
     def give_up(self) -> None:
         """Nobody waits any more for what is on its way now."""
-        for member in self.in_flight:
-            self._set(member, _Part.GIVEN_UP)
+        for place in self.in_flight:
+            self._set(place, _Part.GIVEN_UP)
 
-    def copy(self) -> list[Member]:
+    def copy(self) -> list[Place]:
         """Copy all that are missing from the source.
 
         Returns:
             Those.
         """
-        members = self.open
-        for member in members:
-            self._set(member, _Part.COPYING)
-        return members
+        places = self.open
+        for place in places:
+            self._set(place, _Part.COPYING)
+        return places
 
-    def not_copied(self, member: Member) -> None:
+    def not_copied(self, place: Place) -> None:
         """A block could not be copied; no other is copied from the same one from now on."""
-        if self._parts.get(member) is _Part.COPYING:
-            self._set(member, _Part.OPEN)
+        if self._parts.get(place) is _Part.COPYING:
+            self._set(place, _Part.OPEN)
             if source := self.source:
                 self._set(source, _Part.USELESS)
 
-    def remove(self, member: Member) -> None:
+    def remove(self, place: Place) -> None:
         """A block is not wanted any more."""
-        if self._parts.pop(member, None) is _Part.OPEN:
+        if self._parts.pop(place, None) is _Part.OPEN:
             self._open -= 1
 
-    def _set(self, member: Member, part: _Part) -> None:
-        if self._parts.get(member) is _Part.OPEN:
+    def _set(self, place: Place, part: _Part) -> None:
+        if self._parts.get(place) is _Part.OPEN:
             self._open -= 1
         if part is _Part.OPEN:
             self._open += 1
-        self._parts[member] = part
+        self._parts[place] = part
 
-    def _all(self, part: _Part) -> list[Member]:
-        return [member for member, its in self._parts.items() if its is part]
+    def _all(self, part: _Part) -> list[Place]:
+        return [place for place, its in self._parts.items() if its is part]
 
 
 class EqualBlocks:
@@ -203,7 +203,7 @@ class EqualBlocks:
         self._changed.update(self._waiting)
 
     def give_up(
-        self, is_late: Callable[[Member, bool], bool], may_fetch: Callable[[Member], bool]
+        self, is_late: Callable[[Place, bool], bool], may_fetch: Callable[[Place], bool]
     ) -> None:
         """Wait no more for blocks that are late, if those that wait may be fetched instead.
 
@@ -213,10 +213,10 @@ class EqualBlocks:
             may_fetch: Whether one that waits may be fetched.
         """
         for group in self._waiting:
-            members = group.open
-            first = min(self._rank(block_map.package) for block_map, _ in members)
-            coming = [(member, first < self._rank(member[0].package)) for member in group.in_flight]
-            if all(is_late(*each) for each in coming) and any(map(may_fetch, members)):
+            places = group.open
+            first = min(self._rank(block_map.package) for block_map, _ in places)
+            coming = [(place, first < self._rank(place[0].package)) for place in group.in_flight]
+            if all(is_late(*each) for each in coming) and any(map(may_fetch, places)):
                 group.give_up()
                 self._changed[group] = None
 
@@ -244,14 +244,14 @@ class EqualBlocks:
         if in_flight := group.in_flight:
             self._waiting[group] = None
         for block_map, number in group.open:
-            waits = any(self._comes(member, block_map) for member in in_flight)
+            waits = any(self._comes(place, block_map) for place in in_flight)
             if waits and block_map.is_missing(number):
                 block_map.promise(number)
             elif not waits and block_map.is_promised(number):
                 block_map.end_promise(number)
                 freed[block_map.package] = None
 
-    def _copy(self, group: Group, source: Member) -> None:
+    def _copy(self, group: Group, source: Place) -> None:
         """All that are missing are copied from one that is verified."""
         numbers: dict[str, list[BlockInPackage]] = {}
         for block_map, number in group.copy():
@@ -262,9 +262,9 @@ class EqualBlocks:
             blocks = tuple(numbers[package])
             self._tell(CopyBlocks(package, blocks, source[0].package, source[1]))
 
-    def _comes(self, member: Member, waiting: BlockMap) -> bool:
+    def _comes(self, place: Place, waiting: BlockMap) -> bool:
         """Whether a block of a package may wait for another, which is on its way."""
-        block_map, number = member
+        block_map, number = place
         if block_map.split_at_rest(number) is None:
             return True
         is_later = self._rank(block_map.package) > self._rank(waiting.package)

@@ -437,10 +437,10 @@ class DeadlineScheduler(Scheduler):
             return
         self._gave_up_s[endpoint.name] = now_s
         self._equal_blocks.give_up(
-            lambda member, is_behind: self._endgame.is_late(
-                endpoint, *member, now_s, is_behind=is_behind
+            lambda place, is_behind: self._endgame.is_late(
+                endpoint, *place, now_s, is_behind=is_behind
             ),
-            lambda member: self._may_fetch(endpoint, *member),
+            lambda place: self._may_fetch(endpoint, *place),
         )
         self._update_equal_blocks()
 

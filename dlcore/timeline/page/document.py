@@ -205,7 +205,7 @@ def _picture(timeline: Timeline) -> Markup:
 
 
 def _unit(scale: Scale) -> str:
-    return "minutes and seconds" if ":" in scale.in_words(0.0) else "seconds"
+    return "minutes and seconds" if ":" in scale.told(0.0) else "seconds"
 
 
 def _graph(timeline: Timeline, samples: tuple[Sample, ...], scale: Scale) -> Markup:

@@ -70,7 +70,7 @@ def _step(step: StepTimes, scale: Scale) -> Markup:
         told.append(step.outcome)
     bars = [_part(part, step, scale) for part in step.parts]
     shown = (
-        f"{part.doing} {scale.in_words(part.begin_s)} to {scale.in_words(part.end_s)}"
+        f"{part.doing} {scale.told(part.begin_s)} to {scale.told(part.end_s)}"
         for part in step.parts
     )
     return _row(f"{step.index} {step.name}", ", ".join(told), ", ".join(shown), bars, scale)
@@ -95,12 +95,12 @@ def _package(package: PackageTimes, timeline: Timeline, scale: Scale) -> Markup:
     if needed_by:
         told.append(f"for step {', '.join(needed_by)}")
     told.append(
-        f"ready at {scale.in_words(package.ended_s)}"
+        f"ready at {scale.told(package.ended_s)}"
         if package.outcome == "ready" and package.ended_s is not None
         else package.outcome
     )
     moments = (("ordered", package.ordered_s), ("first byte", package.first_byte_s))
-    shown = (f"{what} at {scale.in_words(at_s)}" for what, at_s in moments if at_s is not None)
+    shown = (f"{what} at {scale.told(at_s)}" for what, at_s in moments if at_s is not None)
     bars = list(_package_bars(package, scale))
     return _row(package.package, ", ".join(told), ", ".join(shown), bars, scale)
 
@@ -110,7 +110,7 @@ def _package_bars(package: PackageTimes, scale: Scale) -> Iterator[Markup]:
     end_s = scale.length_s if package.ended_s is None else package.ended_s
     first_s = end_s if package.first_byte_s is None else min(package.first_byte_s, end_s)
     y = LANE_HEIGHT / 2 - 1
-    what = f"ordered, {scale.in_words(ordered_s)} to {scale.in_words(first_s)}"
+    what = f"ordered, {scale.told(ordered_s)} to {scale.told(first_s)}"
     yield element(
         "rect",
         element("title", what),
@@ -136,7 +136,7 @@ def _endpoint(
     has_curve = len(samples) >= MIN_SAMPLES
     drawn = [curve(rates, best_bytes_per_s, scale, LANE_HEIGHT)] if has_curve else []
     if own.quarantined_s is not None:
-        told.append(f"quarantined at {scale.in_words(own.quarantined_s)}")
+        told.append(f"quarantined at {scale.told(own.quarantined_s)}")
         drawn.append(_bar(scale, own.quarantined_s, scale.length_s, "barred", "in quarantine"))
     drawn += [_failure(mark.at_s, mark.text, scale) for mark in own.marks[:MAX_MARKS]]
     highest = max((own.bytes_per_s, *(rate for _, _, rate in rates)))
@@ -199,9 +199,7 @@ def _line(scale: Scale, at_s: float, style: str) -> Markup:
 def _bar(scale: Scale, begin_s: float, end_s: float, style: str, what: str) -> Markup:
     return element(
         "rect",
-        element(
-            "title", f"{what} for {duration(end_s - begin_s)}, from {scale.in_words(begin_s)} on"
-        ),
+        element("title", f"{what} for {duration(end_s - begin_s)}, from {scale.told(begin_s)} on"),
         x=scale.percent(begin_s),
         width=scale.width(begin_s, end_s),
         y=3,
@@ -213,7 +211,7 @@ def _bar(scale: Scale, begin_s: float, end_s: float, style: str, what: str) -> M
 def _mark(scale: Scale, at_s: float, outcome: str) -> Markup:
     return element(
         "circle",
-        element("title", f"{outcome} at {scale.in_words(at_s)}"),
+        element("title", f"{outcome} at {scale.told(at_s)}"),
         cx=f"{min(99.6, 100 * scale.share(at_s)):.3f}%",
         cy=LANE_HEIGHT / 2,
         r=5,
@@ -224,7 +222,7 @@ def _mark(scale: Scale, at_s: float, outcome: str) -> Markup:
 def _failure(at_s: float, what: str, scale: Scale) -> Markup:
     return element(
         "rect",
-        element("title", f"{scale.in_words(at_s)}: {what}"),
+        element("title", f"{scale.told(at_s)}: {what}"),
         x=scale.percent(at_s),
         width=3,
         y=0,

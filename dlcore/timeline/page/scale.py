@@ -70,9 +70,9 @@ class Scale:
 
     def tick(self, at_s: float) -> str:
         """A moment that is named, in words: without tenths where all of them are whole seconds."""
-        return self.in_words(at_s) if self._step_s() < 1 else moment(at_s, MAX_LENGTH_WITH_TENTHS_S)
+        return self.told(at_s) if self._step_s() < 1 else moment(at_s, MAX_LENGTH_WITH_TENTHS_S)
 
-    def in_words(self, at_s: float) -> str:
+    def told(self, at_s: float) -> str:
         """A moment in words."""
         return moment(at_s, self.length_s)
 

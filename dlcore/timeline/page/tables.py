@@ -120,7 +120,7 @@ def bandwidth(timeline: Timeline, scale: Scale) -> Markup:
     for begin_s, end_s in scale.times():
         came = came_between(timeline.samples, begin_s, end_s)
         rates = (f"{amount(came.get(name, 0.0) / (end_s - begin_s))}/s" for name in names)
-        rows.append((f"{scale.in_words(begin_s)} to {scale.in_words(end_s)}", *rates))
+        rows.append((f"{scale.told(begin_s)} to {scale.told(end_s)}", *rates))
     return _table("Bandwidth", ("Time", *names), rows)
 
 

@@ -10,7 +10,7 @@ from dlcore.model import DIGEST_BYTES, BlockInPackage, Manifest
 from dlcore.store.cache.contents import owns_object
 
 
-class FilePosition(NamedTuple):
+class Place(NamedTuple):
     """Where a block may lie.
 
     Attributes:
@@ -73,13 +73,13 @@ class Missing(NamedTuple):
         return digests[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
 
 
-class ContentSource(Protocol):
+class Places(Protocol):
     """A source of content on this machine. Nothing that it says is believed."""
 
     def files(self, missing: Missing) -> dict[int, Path]:
         """By number of the file: where its content may lie."""
         ...
 
-    def blocks(self, missing: Missing) -> dict[BlockInPackage, FilePosition]:
+    def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
         """By number of the block: where its bytes may lie."""
         ...

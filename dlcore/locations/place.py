@@ -33,7 +33,7 @@ _ACCESS: Final = {
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
-class LocatedContent(NamedTuple):
+class Place(NamedTuple):
     """A content, and the endpoint that has it.
 
     Attributes:
@@ -49,7 +49,7 @@ class LocatedContent(NamedTuple):
     content: str
 
 
-def parse_location_url(url: str) -> LocatedContent:
+def place_of(url: str) -> Place:
     """The endpoint and the content to which a location's URL leads.
 
     Args:
@@ -67,9 +67,7 @@ def parse_location_url(url: str) -> LocatedContent:
     if found is None:
         raise ValueError("it is neither a virtual folder of a distribution point nor a CMG")
     access = _ACCESS[(found["access"] or "").upper()]
-    return LocatedContent(
-        origin + found["folder"], EndpointKind.DP, access, _content_id(found["content"])
-    )
+    return Place(origin + found["folder"], EndpointKind.DP, access, _content_id(found["content"]))
 
 
 def _origin(url: str) -> str:
@@ -93,12 +91,12 @@ def _origin(url: str) -> str:
     return f"{scheme}://{shown}" + (f":{port}" if port not in (None, _USUAL_PORTS[scheme]) else "")
 
 
-def _gateway(origin: str, scheme: str, query: str) -> LocatedContent:
+def _gateway(origin: str, scheme: str, query: str) -> Place:
     if scheme != "https":
         raise ValueError("a CMG is reached by https only")
     asked = parse_qs(query, max_num_fields=20)
     content = _content_id(next(iter(asked.get("pid", ())), ""))
-    return LocatedContent(origin, EndpointKind.CMG, Access.REGISTRATION, content)
+    return Place(origin, EndpointKind.CMG, Access.REGISTRATION, content)
 
 
 def _content_id(text: str) -> str:
