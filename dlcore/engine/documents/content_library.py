@@ -37,7 +37,7 @@ MAX_LISTED_CHARACTERS = 1 << 28
 """Of all paths together, which are kept in memory."""
 
 MAX_PATH_CHARACTERS = 4096
-"""Of a folder; a listing that leads ever deeper ends there."""
+"""Of a folder; a listing that is nested without end ends there."""
 
 _SUFFIX = ".INI"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
