@@ -30,7 +30,7 @@ READ_BYTES = 1 << 20
 
 
 def write_files(root: Path, files: int, file_bytes: int) -> None:
-    """Write that many files of that length, each with other bytes."""
+    """Write ``files`` files of ``file_bytes`` bytes, each with other content."""
     data = bytearray(random.Random(7).randbytes(file_bytes))
     for number in range(files):
         folder = root / f"Folder {number // FILES_IN_A_FOLDER:05d}"

@@ -186,7 +186,7 @@ def _roofline(folder: Path, url: str, content: Published, output: Path, skipped:
 
 
 def serve_tls(folder: Path, content: Published, stack: ExitStack) -> tuple[str, Path]:
-    """Serve it with TLS until the stack is closed: the address, and whom to trust for it."""
+    """Serve it with TLS until the stack is closed: its address, and the authority to trust."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     certificate = authority.issue_cert("localhost")

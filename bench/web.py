@@ -33,7 +33,7 @@ class Narrow:
         self._turn = threading.Lock()
 
     def carry(self, count: int) -> None:
-        """Wait as long as the link takes for so many bytes, after those that came before."""
+        """Wait as long as the link takes for ``count`` bytes, after those that came before."""
         with self._turn:
             time.sleep(count / self.bytes_per_s)
 
@@ -250,7 +250,7 @@ class Web(ThreadingHTTPServer):
                 self._live[path] -= 1
 
     def until_sent(self, count: int, timeout_s: float) -> bool:
-        """Wait until so many bytes went out; returns whether they did."""
+        """Wait until ``count`` bytes went out; returns whether they did."""
         end_s = time.monotonic() + timeout_s
         while self.sent_bytes < count and time.monotonic() < end_s:
             time.sleep(0.005)

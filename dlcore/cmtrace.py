@@ -1,4 +1,4 @@
-"""Lines of ConfigMgr's client logs, as CMTrace and other log viewers read, colour and sort them.
+"""Lines of ConfigMgr's client logs, as CMTrace and other log viewers read, color and sort them.
 
 Times are local; with them stand the minutes to add for UTC. A line cannot pass for several, and
 foreign text in it cannot end it early.
@@ -18,7 +18,7 @@ _END = "]LOG]!>"
 
 
 class Kind(enum.IntEnum):
-    """How serious a line is: CMTrace colours warnings yellow and errors red."""
+    """How serious a line is: CMTrace colors warnings yellow and errors red."""
 
     INFO = 1
     WARNING = 2

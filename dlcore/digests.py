@@ -92,7 +92,7 @@ def algorithm_named(text: str) -> str:
     """
     found = _SPELLING.fullmatch(text.strip().lower())
     if found is None:
-        raise ValueError(f"has an algorithm that is none of {', '.join(_LENGTHS)}")
+        raise ValueError(f"has an algorithm that is not one of {', '.join(_LENGTHS)}")
     return f"sha-{found[2]}" if found[1] else f"blake2b-{found[4] or '512'}"
 
 

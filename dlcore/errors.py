@@ -52,7 +52,7 @@ _PASSING: Final = frozenset(
         Fault.CHANGED,  # from now on the new version is asked for
     }
 )
-"""All others last until somebody acts, so whoever waits for them waits in vain.
+"""All others last until somebody acts, so it is useless to wait for them.
 
 * ``REFUSED``, ``NO_RANGES``, ``RANGE``: the same question gets the same answer.
 * ``NOT_FOUND``: the URL is wrong, or the content must be put there first.
@@ -83,7 +83,7 @@ class DlcoreError(Exception):
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """How it travels to another process: with its details, which are no positional arguments.
+        """How it travels to another process: with its details, which are keyword arguments.
 
         Source: Python, "pickle", `object.__reduce__`.
         """
@@ -249,7 +249,7 @@ class ExhaustedError(DlcoreError):
 class ContentRefusedError(ExhaustedError):
     """Every endpoint failed, and at least one of them because it does not accept this client.
 
-    Of all causes that one is told: somebody must act on it, while the others may pass.
+    Of all causes, this one is reported: somebody must act on it, while the others may pass.
     """
 
     code = "auth"
@@ -399,7 +399,7 @@ class RunStateFault(enum.StrEnum):
 
     DAMAGED = "damaged"  # run.json cannot be read: at which step the run was is lost
     VERSION = "version"  # another version of dlcore wrote run.json
-    SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or begin anew?
+    SEQUENCE = "sequence"  # the task sequence was edited: go on with it, or start over?
     SETTING = "setting"  # the deployment's download setting was changed: the same question
     SIMULATED = "simulated"  # one of the two only simulates its steps: they cannot be one run
     CATALOG = "catalog"  # the catalog that the run began with is lost

@@ -44,7 +44,7 @@ def path_of_file_url(url: str, *, is_windows: bool = os.name == "nt") -> str:
     if "?" in url or "#" in url:
         raise _unusable(url, "has a query or fragment; write ? as %3F and # as %23")
     if "\0" in path or not path.startswith("/"):
-        raise _unusable(url, "is no absolute path")
+        raise _unusable(url, "is not an absolute path")
     if ":" in host:
         raise _unusable(url, "has a drive in the place of a computer: three slashes come first")
     if not is_windows:

@@ -36,19 +36,19 @@ def package_id(text: str) -> str | None:
     """The package id that ``text`` is, in upper case; None if it is not one.
 
     Args:
-        text: In any case, perhaps with blanks around it, as people write it.
+        text: In any case, perhaps with spaces around it, as people write it.
     """
     wanted = text.strip().upper()
     return wanted if _ID.fullmatch(wanted) and wanted != NO_PACKAGE else None
 
 
 def published_id(text: str) -> str | None:
-    """The id under which something is published; None if ``text`` is none.
+    """The id under which something is published; None if ``text`` is not an id.
 
     That of a package; or that of the content of an application or an update, without its version.
 
     Args:
-        text: In any case, perhaps with blanks around it, as people write it.
+        text: In any case, perhaps with spaces around it, as people write it.
     """
     if own := package_id(text):
         return own
@@ -70,7 +70,7 @@ def asked_id(text: str) -> str:
 
 
 def content_version(text: str) -> int | None:
-    """The version of the content of an application or an update, by its id; None if it is no id.
+    """The version of the content of an application or an update, by its id; None for any other id.
 
     Args:
         text: ``Content_<guid>.<version>`` of an application, or ``<guid>`` of an update. An id

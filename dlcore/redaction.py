@@ -80,7 +80,7 @@ def _is_random(word: str) -> bool:
 
 
 def redact_named(text: str) -> str:
-    """What a user named and dlcore does not know, which may be a URL with a slip of the pen.
+    """What a user named and dlcore does not know, which may be a misspelled URL.
 
     A plain path or id stays as it is; so does a path with an ``@``. A token does not.
     """

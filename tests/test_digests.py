@@ -47,7 +47,7 @@ def test_names_are_read_as_people_spell_them(text: str, name: str) -> None:
     if name:
         assert algorithm_named(text) == name
     else:
-        with pytest.raises(ValueError, match="is none of sha-1"):
+        with pytest.raises(ValueError, match="is not one of sha-1"):
             algorithm_named(text)
 
 
@@ -61,5 +61,5 @@ def test_a_digest_reads_as_it_is_written(name: str, data: bytes) -> None:
     "text", ["", "sha-256", "md5=" + "0" * 32, "sha-512=12", "sha-1=" + "g" * 40]
 )
 def test_what_is_no_digest_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not|is none of|does not have"):
+    with pytest.raises(ValueError, match=r"is not|does not have"):
         parse_digest(text)

@@ -35,9 +35,9 @@ def test_a_url_means_a_path(url: str, path: str, *, is_windows: bool) -> None:
     ("url", "is_windows", "why"),
     [
         ("file://server/share/x", False, "names another computer, server"),
-        ("file:srv", False, "no absolute path"),
+        ("file:srv", False, "not an absolute path"),
         ("file:///srv/a?b", False, "has a query"),
-        ("file:///srv/a%00b", False, "no absolute path"),
+        ("file:///srv/a%00b", False, "not an absolute path"),
         ("file://C:/site", True, "three slashes"),
         ("file:///srv", True, "names no drive"),
         ("file://[x/y", False, "cannot be read"),

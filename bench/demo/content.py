@@ -75,7 +75,7 @@ def files_of(package: Package) -> Iterator[tuple[str, int]]:
 
 
 def write_bytes(target: Path, length_bytes: int, seed: str) -> None:
-    """Write that many seeded bytes."""
+    """Write ``length_bytes`` seeded bytes."""
     rng = random.Random(seed)
     with target.open("wb") as file:
         for start in range(0, length_bytes, MIB):

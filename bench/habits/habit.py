@@ -15,7 +15,7 @@ class Wrong(Exception):  # noqa: N818  # a finding, not an error
     """What is not as the habit wants it.
 
     Attributes:
-        said: What the program said last, for who looks into it; it may have paths and dates.
+        said: What the program said last, for people who look into it; it may have paths and dates.
     """
 
     def __init__(self, what: str, said: str = "") -> None:

@@ -167,7 +167,7 @@ async def _lived(engine: EmulatedEngine, steps: list[Ran]) -> None:
         await asyncio.shield(life)
     except asyncio.CancelledError:
         engine.switch_off()
-        life.add_done_callback(asyncio.Future.exception)  # what it raises then is no news
+        life.add_done_callback(asyncio.Future.exception)  # what it raises then does not matter
         await asyncio.wait({life}, timeout=SWITCH_OFF_S)
         raise
 

@@ -122,7 +122,7 @@ class EmulatedEngine:
             another engine goes on.
 
         Raises:
-            DownloadError: Content cannot be had.
+            DownloadError: Content cannot be obtained.
             SwitchedOffError: `switch_off` was called meanwhile.
         """
         nodes = list(_nodes(self._sequence.root))

@@ -69,7 +69,7 @@ def execute(
     max_s: float = MAX_S,
     watch: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Run a command that fetches into ``output``, for at most so long.
+    """Run a command that fetches into ``output``, for at most ``max_s``.
 
     Args:
         command: What to run in the client's namespace.

@@ -31,7 +31,7 @@ class _Proxy(socketserver.ThreadingTCPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are no news."""
+        """Nothing: clients may go away."""
 
 
 class _Http(BaseHTTPRequestHandler):

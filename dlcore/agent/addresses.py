@@ -83,7 +83,7 @@ def default_state(scope: Scope) -> Path:
     if sys.platform == "linux":
         return SYSTEM_STATE
     raise AgentError(
-        f"an agent of the whole machine has no usual place on {sys.platform}",
+        f"an agent of the whole machine has no default state directory on {sys.platform}",
         remedy="Name the state directory with --state.",
     )
 

@@ -34,7 +34,7 @@ def refusal(status: int, message: str, remedy: str = "", code: str = "config") -
 
 
 def admitting(hosts: Collection[str] = (HOST,)) -> Middleware:
-    """Refuse whoever has no business here.
+    """Refuse requests that do not come from a program of this user.
 
     Args:
         hosts: What may stand in the field ``Host``.

@@ -47,9 +47,9 @@ class AgentClient:
     Args:
         state: The state directory that the agent owns.
         address: Where it listens, if not where the state directory says.
-        patience_s: How long a call waits for an agent that cannot be reached, as while it starts
-            again. 0.0: it must be there. However long that is, a call is given up when the agent
-            has ended a hundred times before it answered.
+        patience_s: How long a call waits for an agent that cannot be reached, for example while it
+            restarts. 0.0: it must be there. In any case, a call is given up when the agent has
+            ended a hundred times before it answered.
         retry_s: Seconds between two attempts.
         answer_s: How long a call waits for the answer. A package may take longer, as long as the
             agent answers other questions in that time.
@@ -96,10 +96,10 @@ class AgentClient:
             await self._session.close()
 
     async def status(self) -> AgentStatus:
-        """How the agent is, what it wants and what it has.
+        """The state of the agent: what it wants and what it has.
 
         Raises:
-            AgentError: It cannot be had, or speaks another version.
+            AgentError: It cannot be reached, or speaks another version.
         """
         status = _decoded(await self._send("GET", "/status"), AgentStatus)
         if status.api_version != API_VERSION:
@@ -138,7 +138,7 @@ class AgentClient:
         It is on the agent's disk on return.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
             TaskSequenceError: The sequence cannot be read.
             ConfigError: There are too many wants.
             StorageError: The agent's disk failed.
@@ -146,10 +146,10 @@ class AgentClient:
         await self._send("PUT", f"/wants/{quote(want.name, safe='')}", want)
 
     async def forget(self, name: str) -> None:
-        """Want it no longer; content that is there stays. Idempotent.
+        """Forget a want; content that is there stays. Idempotent.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
             StorageError: The agent's disk failed.
         """
         await self._send("DELETE", f"/wants/{quote(name, safe='')}")
@@ -158,7 +158,7 @@ class AgentClient:
         """Where a package stands now.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
         """
         path = f"/packages/{quote(package_id, safe='')}"
         return _decoded(await self._send("GET", path), PackageStatus)
@@ -169,7 +169,7 @@ class AgentClient:
         `package` tells the version afterwards, and why the catalog could not be read.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
         """
         await self._send("POST", "/catalog/look")
 
@@ -180,7 +180,7 @@ class AgentClient:
             The folder with its files. It belongs to the agent: read from it, write nothing.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
             DlcoreError: As `dlcore.Client.fetch`.
         """
         return Path((await self.obtained(package_id)).folder)
@@ -190,12 +190,12 @@ class AgentClient:
 
         Args:
             package_id: The package.
-            terms: How it is handed out; None: for no want, and to be read.
+            terms: How it is handed out; None: for no want, and only to be read.
 
         Raises:
             LockedError: A step of a run works in it.
             NotFoundError: The agent has no want of that name.
-            AgentError: The agent cannot be had, or answers nothing any more.
+            AgentError: The agent cannot be reached, or has stopped answering.
             DlcoreError: As `obtain`.
         """
         path = f"/packages/{quote(package_id, safe='')}/obtain"
@@ -206,14 +206,14 @@ class AgentClient:
         """End the agent. What is verified stays.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
         """
         await self._send("POST", "/stop")
 
     async def ended(self) -> None:
-        """Wait until the agent has let go of the state directory: its work on disk has ended then.
+        """Wait until the agent has released the state directory: then its work on disk has ended.
 
-        It is not asked for that: where systemd listens for it, a call would start it again.
+        It is not asked: where systemd listens for it, a call would start it again.
 
         Raises:
             AgentError: It does not end.
@@ -237,7 +237,7 @@ class AgentClient:
         A lost connection is taken up again; events that the agent no longer has are left out.
 
         Raises:
-            AgentError: The agent cannot be had, or not any more.
+            AgentError: The agent cannot be reached, or is lost.
         """
         patience = Patience(self._patience_s, self._retry_s)
         while True:

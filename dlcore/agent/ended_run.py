@@ -27,6 +27,6 @@ def no_run_goes_on(state: Path) -> bool:
     except LockedError:
         return False
     except DlcoreError as error:
-        _log.warning("it cannot be found out whether a run goes on: %s", error.message)
+        _log.warning("cannot find out whether a run is under way: %s", error.message)
         return False
     return True

@@ -1,7 +1,7 @@
 """The latest events, by number, for clients that were away.
 
 Guarantees: it holds a bounded number of events, and nothing is kept for a reader: one that falls
-behind misses the oldest. Of the figures of progress only the latest are kept, and only if they have
+behind misses the oldest. Only the latest figures of progress are kept, and only if they have
 changed, so that they do not push out what happened.
 """
 
@@ -41,7 +41,7 @@ class EventRing:
         self.is_closed = False
 
     def hear(self, event: Event) -> None:
-        """Something happened: a listener of the engine's bus."""
+        """Take note of an event: a listener of the engine's bus."""
         if isinstance(event, Progress):
             if self._told is not None and _figures(event) == _figures(self._told):
                 return
@@ -63,10 +63,13 @@ class EventRing:
 
     def since(self, number: int) -> Sequence[AgentEvent]:
         """The events after one, as far as they are kept; all of them if its number is unknown."""
-        if number > self.latest:
-            number = -1
-        newer = list(takewhile(lambda event: event.number > number, reversed(self._events)))
-        if self._progress and self._progress.number > number:
+        is_known = number <= self.latest
+
+        def is_newer(event: AgentEvent) -> bool:
+            return event.number > number or not is_known
+
+        newer = list(takewhile(is_newer, reversed(self._events)))
+        if self._progress and is_newer(self._progress):
             newer.append(self._progress)
         return sorted(newer, key=lambda event: event.number)
 
@@ -79,7 +82,7 @@ class EventRing:
         await asyncio.shield(self._news)
 
     def close(self) -> None:
-        """No event follows: readers end."""
+        """End the readers: no event follows."""
         self.is_closed = True
         self._wake()
 

@@ -46,7 +46,8 @@ async def write_events(
 async def _write_all(
     response: web.StreamResponse, ring: EventRing, after: int, policy: AgentPolicy
 ) -> None:
-    # An id alone is no event: the reader learns where to go on if nothing comes before it is lost.
+    # An id alone does not make an event: it tells the reader where to go on if the connection is
+    # lost before the first event.
     await _write(response, f"id: {min(after, ring.latest)}\n\n".encode(), policy)
     while True:
         found = ring.since(after)
@@ -77,7 +78,7 @@ async def read_events(content: aiohttp.StreamReader) -> AsyncIterator[AgentEvent
     """The events of such a stream, until it ends; a line is empty that only tells the number.
 
     Raises:
-        ValueError: It is no such stream, or a line is too long.
+        ValueError: It is not a stream of events, or a line is too long.
     """
     number, line = -1, ""
     async for raw in content:

@@ -1,8 +1,8 @@
-"""Which wants are over: nobody forgets them, so the agent does it by itself.
+"""Which wants are over, so that the agent forgets them when no client does.
 
-Pure. A want is over when it is of the background, its time has passed by so much that what it was
-for has happened or will not, and all its packages are there. A want without a time is never over,
-and one that is not fulfilled is not either: somebody may still look for why.
+Pure. A want is over when it is a background want, all its packages are there, and its time passed
+long ago: what it was for has happened by now, or never will. A want without a time is never over,
+nor is one with missing packages: somebody may still look for the reason.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ async def fetch_by_agent(
 ) -> Fetched:
     """Have the agent obtain a package, and copy it; each block is verified while it is copied.
 
-    Which version counts is said by the agent, which belongs to this user or to an administrator.
+    The agent decides which version counts: it belongs to this user or to an administrator.
 
     Args:
         agent: Open.
@@ -39,7 +39,7 @@ async def fetch_by_agent(
         wait_s: How long to wait while another process fetches to the same place.
 
     Raises:
-        AgentError: The agent cannot be had.
+        AgentError: The agent cannot be reached.
         ConfigError: The folder is in a state directory, or has the agent's in it.
         IntegrityError: What the agent handed out does not match its manifest. The folder is as it
             was before.
@@ -74,7 +74,7 @@ async def fetch_by_agent(
 
 
 def _stated_hash(obtained: PackageStatus) -> StatedHash:
-    """The agent describes no content that has not the hash that is stated."""
+    """The agent describes only content that has the stated hash."""
     is_described = obtained.truth == Truth.CONTENT_LIBRARY
     return StatedHash.EQUAL if is_described else StatedHash.NOT_COMPARED
 
@@ -91,6 +91,6 @@ def _described(state: Path, obtained: PackageStatus) -> Package:
     if document is None:
         raise IntegrityError(
             f"the manifest of package {package_id} in {state} was altered",
-            remedy="Run again: the agent proves the package anew.",
+            remedy="Run it once more: the agent proves the package again.",
         )
     return Package(documents.decode(document, source=f"manifest of {package_id}"), document)

@@ -17,9 +17,9 @@ SOURCE: Final = "the client's sequence"
 
 
 def as_kept(want: Want) -> Want:
-    """A want as it is kept on disk and told: without what command lines are given.
+    """A want as it is kept on disk and shown: without the arguments of command lines.
 
-    What is looked ahead for does not depend on that, and passwords may be among it. It takes some
+    Look-ahead does not need them, and there may be passwords among them. It takes some
     time for a long sequence: call it in a thread.
 
     Raises:

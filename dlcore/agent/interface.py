@@ -38,7 +38,7 @@ class Priority(StrEnum):
     """Somebody waits for it, or soon will: the whole link."""
 
     BACKGROUND = "background"
-    """What other traffic leaves over."""
+    """What other traffic leaves unused."""
 
 
 class SequencePoint(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,14 +90,14 @@ class Want(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 
     Attributes:
         name: The client's own name for it; a want of the same name is replaced.
-        packages: Package ids, the one that is needed first in front.
+        packages: Package ids, in the order in which they are needed.
         sequence: Where a task sequence stands; what its next steps need follows `packages`.
         priority: How much of the link it may use.
-        by_s: When all of it is to be there, in seconds since 1970 (UTC); None: as soon as can be.
+        by_s: When all of it is to be there, in seconds since 1970 (UTC); None: as soon as possible.
         maybe_packages: Ids of packages that may be needed: fetched when all else is there.
         kept: Ids of packages that stay on disk once they are there, each with files of its own.
         in_use: Ids of packages that a step works in now, and may write into. The agent does not
-            look at them, and hands them to nobody else.
+            read them, and hands them to nobody else.
         pin: Which versions are meant; None: those of the site's current catalog.
         stated: The content hashes of packages, by package id. They count for packages that neither
             the agent's deployment file nor the catalog knows, and not if a root is pinned.
@@ -122,7 +122,7 @@ class ObtainTerms(Struct, frozen=True, forbid_unknown_fields=True):
         want: The want for which it is: the version is that of its catalog, and what this want has
             in use may be handed out. Empty: for none.
         to_write: Whether a program may write into the files. They are its own then, shared with no
-            other package. What was written is removed or fetched anew at the next proof.
+            other package. What was written is removed or fetched again at the next proof.
     """
 
     want: WantNameOrNone = ""
@@ -138,7 +138,7 @@ class PackageState(StrEnum):
     WAITING = "waiting"
     FETCHING = "fetching"
     READY = "ready"
-    """Complete, each block verified when it arrived. `ContentAgent.obtain` proves it anew."""
+    """Complete, each block verified when it arrived. `ContentAgent.obtain` proves it again."""
 
     FAILED = "failed"
 
@@ -258,10 +258,10 @@ class AgentEvent(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ContentAgent(Protocol):
-    """A running agent. All methods raise `AgentError` if it cannot be had."""
+    """A running agent. All methods raise `AgentError` if it cannot be reached."""
 
     async def status(self) -> AgentStatus:
-        """How the agent is, what it wants and what it has."""
+        """The state of the agent: what it wants and what it has."""
         ...
 
     async def want(self, want: Want) -> None:
@@ -269,7 +269,7 @@ class ContentAgent(Protocol):
         ...
 
     async def forget(self, name: str) -> None:
-        """Want it no longer; content that is there stays. Idempotent."""
+        """Forget a want; content that is there stays. Idempotent."""
         ...
 
     async def package(self, package_id: str) -> PackageStatus:

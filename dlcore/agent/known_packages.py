@@ -34,7 +34,7 @@ class KnownPackages:
         self.catalog: Catalog | None = None
         self._client = client
         self._ready: set[str] = set()
-        self._received_bytes = Counter[str]()  # by downloads that were put away
+        self._received_bytes = Counter[str]()  # by downloads that were closed
         self._locations: dict[str, str] = {}
 
     def use(self, catalog: Catalog) -> None:
@@ -44,7 +44,7 @@ class KnownPackages:
             self._ready.clear()
 
     def hear(self, event: Event) -> None:
-        """Something happened: a listener of the engine's bus."""
+        """Take note of an event: a listener of the engine's bus."""
         if isinstance(event, PackageReady):
             self._ready.add(event.package)
         elif isinstance(event, PackageStarted):
@@ -100,7 +100,7 @@ class KnownPackages:
         Args:
             name: Its name.
             is_wanted: Whether somebody wants it or waits for it.
-            error: What it failed with last; None: it did not.
+            error: Its last failure; None: it has not failed.
         """
         is_ready = self.is_ready(name)
         trouble = trouble_of(error) if error and not is_ready else None

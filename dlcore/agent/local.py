@@ -1,8 +1,8 @@
-"""Programs of one machine reach its agent here: whoever else there is gets no answer.
+"""Programs of one machine reach its agent here: others get no answer.
 
 The server answers its own user and administrators only. The client sends nothing before it knows
-that the server is its own user's or an administrator's. What is a socket and what is a pipe stays
-behind these functions.
+that the server is its own user's or an administrator's. These functions hide whether it is a socket
+or a pipe.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ else:
 
 
 class LocalServer(Protocol):
-    """Takes connections of this machine, and hands those of whom it trusts to a web application."""
+    """Takes connections of this machine, and hands those of trusted users to a web application."""
 
     async def start(self, runner: web.AppRunner) -> None:
         """Listen from now on.
@@ -66,8 +66,8 @@ def connector(address: AgentAddress) -> aiohttp.BaseConnector:
     """Opens the connections of an `aiohttp.ClientSession` to the agent at an address.
 
     The host in a URL does not matter. To open a connection raises ``aiohttp.ClientConnectorError``
-    if nobody listens there, `AgentError` if who listens is another user, who gets to see nothing,
-    and `OwnershipError` if another user could alter the state directory.
+    if nobody listens there, `AgentError` if another user listens, who gets to see nothing, and
+    `OwnershipError` if another user could alter the state directory.
     """
     if sys.platform == "win32":
         return NamedPipeConnector(address)

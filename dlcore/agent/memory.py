@@ -1,9 +1,9 @@
 """``agent/memory.json``: what the agent remembers across a restart of the machine.
 
 Guarantees: the file is replaced by one rename after it was synced, and its folder is synced then.
-Only its owner can read it: a task sequence may hold what is nobody else's business. A file that is
-damaged, or of another version, is told of and dropped: clients want again what they need, and
-content is found on disk whatever this file says. A folder or a link in its place is set aside.
+Only its owner can read it: a task sequence may hold secrets. A file that is damaged, or of another
+version, is reported and dropped: clients want again what they need, and content is found on disk
+whatever this file says. A folder or a link in its place is set aside.
 
 The checksum finds damage. It does not prove who wrote the file.
 """
@@ -93,7 +93,7 @@ class MemoryFile:
         self._files = Files(self._opened)
 
     def load(self) -> Memory:
-        """What was remembered; nothing if there is no file that can be used, which is told.
+        """What was remembered; nothing, with a warning, if there is no file that can be used.
 
         What is in the place of the file is set aside.
 
@@ -120,7 +120,7 @@ class MemoryFile:
         memory = Memory() if document is None else decode_memory(document)
         if memory is None:
             _log.warning(
-                "%s is damaged or of another version: what was wanted is forgotten, content is not",
+                "%s is damaged or of another version: the wants are lost, the content is kept",
                 path,
             )
         return memory or Memory()
@@ -143,7 +143,7 @@ class MemoryFile:
         self._opened.forget()
 
     def _set_aside(self, path: Path) -> None:
-        """Move away what stands in the place of a file and is none of this process's."""
+        """Move away what stands in the place of a file and was not made by this process."""
         status = self._files.status(path)
         if status is None or (is_file(status) and status.st_nlink == 1):
             return
@@ -155,7 +155,7 @@ class MemoryFile:
                 remedy="Move both away, and start the agent again.",
             )
         self._files.move(path, aside)
-        _log.warning("%s is not a file of the agent's: it is called %s now", path, aside.name)
+        _log.warning("%s is not a file of the agent's: it was renamed to %s", path, aside.name)
 
 
 def _checksum(payload: bytes) -> str:

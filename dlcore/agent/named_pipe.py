@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 assert sys.platform == "win32"
 
-WAITING: Final = 4  # ends of the pipe that wait for clients: so many can come at once
+WAITING: Final = 4  # ends of the pipe that wait: clients that can connect at once
 BUSY_S: Final = 0.01  # between two tries to get a free end
 NO_ROOM_S: Final = 1.0  # between two tries to make one when the system refused
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class NamedPipeServer:
             try:
                 await loop._proactor.accept_pipe(end)
             except OSError as error:  # a client that has gone again
-                _log.debug("a client did not get as far as %s: %s", self._address, error)
+                _log.debug("a client could not connect to %s: %s", self._address, error)
                 end.close()
             else:
                 _transport(loop, end, factory(), self._address)
@@ -95,12 +95,12 @@ class NamedPipeServer:
             end = await self._next()
 
     async def _next(self) -> PipeHandle:
-        """A free end, as soon as the system has room for one: a server must not become deaf."""
+        """Wait for a free end until the system has room for one: the server goes on listening."""
         while True:
             try:
                 return self._instance()
             except OSError as error:
-                _log.warning("no further client can come to %s: %s", self._address, error)
+                _log.warning("no further client can connect to %s: %s", self._address, error)
                 await asyncio.sleep(NO_ROOM_S)
 
 

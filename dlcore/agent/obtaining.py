@@ -1,6 +1,6 @@
 """The packages that clients wait for, and those that they were handed.
 
-Guarantees: a client goes on waiting when the downloads begin anew. What was handed out stays on
+Guarantees: a client goes on waiting when the downloads start over. What was handed out stays on
 disk, however full the cache is, while somebody obtains it and for `AgentPolicy.lent_s` after that;
 then it may give way, unless a want names it.
 """
@@ -62,7 +62,7 @@ class Obtaining:
             del self._awaited[name]
 
     async def proven(self, name_of: Callable[[], str], *, to_write: bool) -> str:
-        """Wait for a package and its proof, also if the downloads begin anew meanwhile.
+        """Wait for a package and its proof, also if the downloads start over meanwhile.
 
         Args:
             name_of: Tells what it is called among the downloads that are open, or raises why it is
@@ -108,7 +108,7 @@ class Obtaining:
         await self.interrupt()
 
     def release(self) -> None:
-        """Let give way what was handed out long ago."""
+        """Let packages give way that were handed out long ago."""
         now_s = asyncio.get_running_loop().time()
         over = [
             key

@@ -1,7 +1,7 @@
 """What hands out packages, for as long as somebody needs it.
 
-Guarantees: it is opened when it is asked for, with a catalog. It is put away at rest, after the
-local disk has failed, and for another catalog; no two of these happen at the same time.
+Guarantees: it is opened when it is asked for, with a catalog. It is closed when nothing is to be
+done, after the local disk has failed, and for another catalog; never two of these at the same time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class OpenContent:
         known: Remembers what downloads came to that are put away.
         release: Lets give way what was handed out long ago: called before something is begun.
         choose_catalog: Finds a catalog for the first time.
-        opened: Told each `Content` that was opened.
+        opened: Called with each `Content` that was opened.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class OpenContent:
             return content
 
     async def rest(self, is_idle: Callable[[], bool]) -> None:
-        """Put it away, if nobody needs it; the memory is given back.
+        """Close it, if nobody needs it; its memory is freed.
 
         Raises:
             DlcoreError: The downloads cannot be stopped. It is not open any more.

@@ -1,7 +1,7 @@
-"""How urgent is what the agent fetches, by what is missing and by when it has to be there.
+"""How urgent the agent's downloads are, by what is missing and when it has to be there.
 
 What somebody waits for, or soon will, is awaited. What is wanted in the background gets what other
-traffic leaves over, until one of its deadlines says that it would come too late that way; then it
+traffic leaves unused, until one of its deadlines says that it would come too late that way; then it
 may use the whole link, until all that has this deadline is there (see `dlcore.schedule.deadline`).
 """
 
@@ -53,10 +53,10 @@ class Pacer:
         self._watching: asyncio.Task[None] | None = None
 
     def hear(self, event: Event) -> None:
-        """Something happened: a listener of the engine's bus."""
+        """Take note of an event: a listener of the engine's bus."""
         if isinstance(event, Progress):
             received_bytes = sum(each.received_bytes for each in event.endpoints.values())
-            # Downloads that begin anew count from 0.
+            # Downloads that start over count from 0.
             before_bytes = min(self._received_bytes, received_bytes)
             self._arrived_bytes += received_bytes - before_bytes
             self._received_bytes = received_bytes
@@ -69,7 +69,7 @@ class Pacer:
             self._watching = asyncio.ensure_future(self._watch())
 
     async def stop(self) -> None:
-        """Look no more. Idempotent."""
+        """Stop looking. Idempotent."""
         if self._watching:
             await cancel_and_wait([self._watching])
 

@@ -11,7 +11,7 @@ from dlcore.agent.addresses import AgentAddress
 from dlcore.errors import AgentError
 
 _MAX_LOSSES: Final = 100
-"""An agent that is installed anew or starts again is lost a few times in hours. One that ends a
+"""An agent that is reinstalled or restarted is lost a few times in hours. One that ends a
 hundred times in the course of one call will not answer it."""
 
 

@@ -69,7 +69,7 @@ class Remembered:
         """Put a want in the place of an object among `wants`, unless a client changed it meanwhile.
 
         Args:
-            want: The object itself; an equal one that was told anew is another.
+            want: The object itself; an equal one that came later is another.
             changed: What comes in its place; None: nothing.
 
         Returns:

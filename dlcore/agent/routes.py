@@ -50,7 +50,14 @@ class Route(NamedTuple):
 
 
 ROUTES: Final = (
-    Route("GET", "/status", "status", "How the agent is, what it wants and has.", 200, AgentStatus),
+    Route(
+        "GET",
+        "/status",
+        "status",
+        "The state of the agent: what it wants and has.",
+        200,
+        AgentStatus,
+    ),
     Route(
         "PUT",
         "/wants/{name}",
@@ -65,7 +72,7 @@ ROUTES: Final = (
         "DELETE",
         "/wants/{name}",
         "forget",
-        "Want it no longer; content that is there stays.",
+        "Forget a want; content that is there stays.",
         204,
         parameter=WantName,
         failures=(423, 507),

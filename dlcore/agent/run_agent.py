@@ -12,7 +12,7 @@ class RunAgent(Protocol):
     """A running agent. All methods raise `AgentAwayError` while it is away."""
 
     async def status(self) -> AgentStatus:
-        """How the agent is, what it wants and what it has."""
+        """The state of the agent: what it wants and what it has."""
         ...
 
     async def want_of_run(self, want: Want) -> None:

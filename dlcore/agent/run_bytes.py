@@ -1,7 +1,7 @@
 """What an agent has received for the packages of one run, by its own word. Pure.
 
 The agent counts since it began, and for all its clients. What it had received before the run asked
-does not count. An agent that began anew counts from 0.
+does not count. An agent that was restarted counts from 0.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class RunBytes:
         self._noted_s = 0.0
 
     def note(self, life: object, packages: Iterable[PackageStatus], now_s: float) -> None:
-        """The agent has told where packages stand.
+        """Take note of what the agent says about packages.
 
         Args:
             life: Tells one life of the agent from the next.
-            packages: As it told.
+            packages: As the agent says.
             now_s: Seconds by a clock that nobody sets.
         """
         is_first = self._life is None

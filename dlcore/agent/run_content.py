@@ -95,7 +95,7 @@ class AgentRunContent:
         self._want.change(packages=packages, maybe_packages=maybe, in_use=())
 
     def set_retry(self, retry: Retry) -> None:
-        """Nothing: how often a download is tried again is the agent's, for all its clients."""
+        """Do nothing: the agent decides how often downloads are tried again."""
 
     def _known(self, package_ids: Sequence[str]) -> tuple[str, ...]:
         """Those that the catalog knows: of the others, whoever waits for them is told."""
@@ -145,11 +145,11 @@ class AgentRunContent:
         terms = ObtainTerms(NAME, to_write)
 
         async def ask() -> PackageStatus:
-            await self._want.told()
+            await self._want.confirm()
             try:
                 return await self._agent.obtained(package_id, terms)
-            except NotFoundError:  # its memory was damaged, and it began anew
-                await self._want.told(is_lost=True)
+            except NotFoundError:  # its memory was damaged, and it started over
+                await self._want.confirm(is_lost=True)
                 return await self._agent.obtained(package_id, terms)
 
         obtained = await self._wait.until_back((package_id,), ask)

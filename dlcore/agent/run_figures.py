@@ -61,13 +61,13 @@ class AgentRunFigures:
         """Ask the agent how far it is, and tell that.
 
         Raises:
-            AgentError: The agent cannot be had.
+            AgentError: The agent cannot be reached.
         """
         self._note(await self._agent.status())
         self._tell(self.progress())
 
     def ordered(self, package_ids: Iterable[str]) -> None:
-        """The run has asked for these packages: they count from now on."""
+        """Count these packages from now on: the run has asked for them."""
         self._ordered.update(dict.fromkeys(package_ids))
 
     def means(self, package: PackageStatus) -> bool:

@@ -1,7 +1,7 @@
 """The want of a run: what the agent is told of it, whenever that changes.
 
-It is told in the background, so that a run does not wait for it between two steps. It stays with
-the agent if the run's process ends, so that the content is there when the run goes on.
+The agent is told in the background, so that a run does not wait for it between two steps. It stays
+with the agent if the run's process ends, so that the content is there when the run goes on.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class RunWant:
         if self._background is None or self._background.done():
             self._background = asyncio.ensure_future(self._tell_in_background())
 
-    async def told(self, *, is_lost: bool = False) -> None:
+    async def confirm(self, *, is_lost: bool = False) -> None:
         """Wait until the agent has what is wanted now on its disk.
 
         Args:
@@ -92,10 +92,10 @@ class RunWant:
             told = self._told
             try:
                 status = await self._agent.status()
-                is_settled = told is self._told and not self._telling.locked()
-                if told and is_settled and told not in status.wants:
+                is_current = told is self._told and not self._telling.locked()
+                if told and is_current and told not in status.wants:
                     _log.warning("the agent does not have what the run wants, and is told again")
-                    await self.told(is_lost=True)
+                    await self.confirm(is_lost=True)
             except DlcoreError as error:
                 _log.info("the agent was not asked for what the run wants: %s", error.message)
 
@@ -117,7 +117,7 @@ class RunWant:
     async def _tell_in_background(self) -> None:
         while True:
             try:
-                await self.told()
+                await self.confirm()
             except (AgentError, StorageError) as error:  # it is away, or its disk fails
                 _log.info("the agent was not told what the run wants: %s", error.message)
             except DlcoreError as error:  # whoever waits for a package is told it, too

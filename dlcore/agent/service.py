@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class AgentService:
-    """What the local API is the front of.
+    """What the local API calls.
 
     Args:
         client: Open; nothing else uses it.
@@ -176,7 +176,7 @@ class AgentService:
             self._changed.set()
 
     async def forget(self, name: str) -> None:
-        """Have it no longer; content that is there stays. Idempotent.
+        """Forget a want; content that is there stays. Idempotent.
 
         Raises:
             StorageError: The disk failed.
@@ -198,7 +198,7 @@ class AgentService:
     # Answers
 
     def status(self) -> AgentStatus:
-        """How the agent is, what it wants and what it has."""
+        """The state of the agent: what it wants and what it has."""
         order = self._order
         names = dict.fromkeys((*self._obtaining.packages, *order.packages, *order.kept))
         return AgentStatus(
@@ -228,7 +228,7 @@ class AgentService:
     async def look(self) -> None:
         """Look at the site's catalog, unless that was done a moment ago; it takes seconds at most.
 
-        What came of it is told with each package.
+        Each package's status then has the result.
         """
         if self._known.catalog:
             await self._site.look_again()
@@ -275,7 +275,7 @@ class AgentService:
         self._client.catalogs.stated.tell(self._wants.stated())
 
     async def _have_described(self, package_id: str) -> None:
-        """Find out what a package is that only a want knows. Whoever waits is told if it fails."""
+        """Find out what a package is that only a want knows. Those who wait hear of a failure."""
         for _ in range(2):  # a look that is under way may have begun before it was stated
             if self._wants.is_undescribed(package_id):
                 await self._site.look()

@@ -66,14 +66,14 @@ class Site:
         return self._policy.renew_every_s if is_well else self._policy.max_retry_s
 
     def hear(self, event: Event) -> None:
-        """Something happened: a listener of the engine's bus."""
+        """Take note of an event: a listener of the engine's bus."""
         if isinstance(event, Progress):
             received_bytes = sum(each.received_bytes for each in event.endpoints.values())
             self.is_online |= received_bytes > self._received_bytes
             self._received_bytes = received_bytes
 
     def failed(self, error: DlcoreError) -> None:
-        """Something that was asked of the site failed."""
+        """Take note of a failed request to the site."""
         if is_offline(error):
             self.is_online = False
 
@@ -116,7 +116,7 @@ class Site:
         _raise_unknown(look)
 
     async def look_again(self) -> None:
-        """As `look`, for somebody who waits: not if that was done a moment ago, and not for long.
+        """As `look`, for somebody who waits: skipped if it was done a moment ago, and never long.
 
         A look that takes long goes on; the catalog is used when it is there.
         """
@@ -129,7 +129,7 @@ class Site:
         left_s = self._looked_s + self._policy.look_s - _now_s()
         await asyncio.wait({look}, timeout=max(0.0, left_s))
         if not look.done():
-            self.trouble = DlcoreError(f"it was not there within {self._policy.look_s:g} s")
+            self.trouble = DlcoreError(f"it did not arrive within {self._policy.look_s:g} s")
             return
         _raise_unknown(look)
 

@@ -6,7 +6,7 @@ read from the disk and proven before the want counts. A want that cannot be read
 dropped when the agent begins; if only the disk fails, it is kept and read again later. Until then
 nothing is fetched for it, and what it keeps or has in use stays as it is.
 
-What the want of a run has in use is given free when the process of the run is gone.
+What the want of a run has in use is released when the process of the run is gone.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class StandingWants:
                 await self._read(want)
 
     async def release_ended_run(self) -> bool:
-        """Give free what a run has in use whose process is gone; drop its want if the run is over.
+        """Release what a run has in use if its process is gone; drop its want if the run is over.
 
         Returns:
             Whether something has changed.
@@ -129,7 +129,7 @@ class StandingWants:
             return is_done
         if not want.in_use:
             return False
-        _log.info("%s is given free: the run that worked in it is gone", ", ".join(want.in_use))
+        _log.info("%s is released: the run that worked in it is gone", ", ".join(want.in_use))
         return await self._memory.exchange(want, msgspec.structs.replace(want, in_use=()))
 
     async def check_run_has_gone(self) -> None:
@@ -142,7 +142,7 @@ class StandingWants:
             raise LockedError(
                 f"the want {RUN} is that of a run which goes on in {self._client.state}",
                 path=self._client.state,
-                remedy="Let the run end: it has the want forgotten by itself.",
+                remedy="Let the run end: it deletes the want itself.",
             )
 
     def is_kept_from(self, package_id: str, terms: ObtainTerms) -> bool:
@@ -216,13 +216,13 @@ class StandingWants:
         if terms.want and terms.want not in {want.name for want in self.wants}:
             raise NotFoundError(
                 f"the agent has no want that is called {terms.want}",
-                remedy="Tell it again, and then obtain what it names.",
+                remedy="Create it again, and then obtain what it names.",
             )
         pinned = self._pinned.get(terms.want)
         if pinned and package_id not in pinned.packages:
             raise NotFoundError(
                 f"package {package_id} is not in the catalog that the run began with",
-                remedy="Begin the run anew, with the current catalog.",
+                remedy="Start the run over, with the current catalog.",
             )
         name = self.name_of(package_id, terms.want)
         for want in self.wants:
@@ -236,7 +236,7 @@ class StandingWants:
         return name in (self.name_of(each, want.name) for each in want.in_use)
 
     def _counting(self, want: Want) -> Want:
-        """What counts of a want: nothing is fetched for one that could not be read yet."""
+        """The part of a want that counts: none if it could not be read yet."""
         if want.name in self._unread:
             return Want(want.name, kept=want.kept, in_use=want.in_use)
         return want

@@ -40,7 +40,7 @@ assert sys.platform != "win32"
 
 MAX_PATH_BYTES: Final = 103 if sys.platform == "darwin" else 107  # of sun_path, without its NUL
 BACKLOG: Final = 128  # as aiohttp; the kernel's own limit was 128 before Linux 5.4
-REFUSAL_S: Final = 1.0  # for a stranger to read that he is refused
+REFUSAL_S: Final = 1.0  # for a stranger to read the refusal
 BUSY_S: Final = 0.01  # between two tries to get into a full backlog
 _SOCKET_MODE = 0o600
 _ADMINISTRATOR = 0
@@ -89,9 +89,9 @@ class UnixSocketServer:
 
 
 class _Gate(asyncio.Protocol):
-    """Lets a connection through to the application, or tells a stranger that he is refused.
+    """Lets a connection through to the application, or tells a stranger that it is refused.
 
-    The application does not hear of a stranger, and nothing that he sends is looked at.
+    The application does not hear of a stranger, and nothing that a stranger sends is read.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class _Gate(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         try:
             user = peer_user(transport.get_extra_info("socket"))
-        except OSError:  # he has gone again
+        except OSError:  # the stranger has gone again
             transport.abort()
             return
         if self._is_trusted(user):
@@ -113,7 +113,7 @@ class _Gate(asyncio.Protocol):
             protocol.connection_made(transport)
             return
         transport.write(_REFUSAL)
-        # Closed at once, with what he sent unread, the kernel would take the answer away again.
+        # If it were closed at once, with unread bytes, the kernel would drop the answer.
         asyncio.get_running_loop().call_later(REFUSAL_S, transport.abort)
 
 
@@ -135,7 +135,7 @@ class _SocketFile:
             raise _taken(self._address) from None
         try:
             self._check_nobody_listens()
-            return self._listen_anew()
+            return self._listen_again()
         except BaseException:
             self.remove()
             raise
@@ -174,7 +174,7 @@ class _SocketFile:
             )
         return True
 
-    def _listen_anew(self) -> socket.socket:
+    def _listen_again(self) -> socket.socket:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listening.setblocking(False)
@@ -295,7 +295,7 @@ def _is_alive(folder: PrivateFolder, path: Path) -> bool:
 
 
 def _is_connected(connecting: socket.socket, place: str) -> bool:
-    """Try to connect; False if so many others wait there that one has to try again."""
+    """Try to connect; False if too many others wait there, and one has to try again."""
     try:
         connecting.connect(place)
     except BlockingIOError:  # asyncio would take it for a connection that is on its way

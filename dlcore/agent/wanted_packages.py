@@ -1,4 +1,4 @@
-"""Sees to it that every wanted package arrives: what fails is tried again, for ever.
+"""Makes sure that every wanted package arrives: what fails is tried again, without end.
 
 The engine decides which bytes are fetched next; here is only what a package failed with, and when
 it is tried again. Packages are begun one after the other, the earliest needed first.
@@ -65,7 +65,7 @@ class WantedPackages:
                 self._tasks[package_id] = asyncio.ensure_future(self._see_to(package_id))
 
     async def stop(self) -> None:
-        """Wait for nothing; `follow` begins anew."""
+        """Wait for nothing; `follow` starts over."""
         tasks = [*self._tasks.values()]
         self._tasks.clear()
         await cancel_and_wait(tasks)

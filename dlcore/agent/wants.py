@@ -26,7 +26,7 @@ class FetchOrder(NamedTuple):
 
     Attributes:
         foreground: Somebody waits for them, or soon will.
-        background: They may use what other traffic leaves over.
+        background: They may use what other traffic leaves unused.
         maybe_needed: Needed only if an open condition turns out so; fetched when all else is there.
         due: Deadlines of the background, in seconds since 1970, and all that is fetched until what
             has this deadline is there.

@@ -1,8 +1,8 @@
 r"""Windows' own functions on named pipes, with the rights that the agent's pipe has.
 
 The pipe admits its owner, the system and the administrators, from this machine only. The first
-server of a name makes it, and nobody whom its access list does not admit can be a server beside it.
-A client lets the server know who it is, and lends it none of its rights.
+server of a name makes it, and only users whom its access list admits can be servers beside it. A
+client lets the server know who it is, and lends it none of its rights.
 
 Source: learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew,
 .../win32/ipc/named-pipe-security-and-access-rights, .../win32/api/fileapi/nf-fileapi-createfilew

@@ -2,8 +2,8 @@
 
 Guarantees: no message holds a credential. Of a reply, only its status is repeated: its body may
 repeat what it was sent. Of the library's own text, what it quotes is left out, and so is the query
-of a URL: both may come from a key or a setting. The library's error is not kept as the cause, for
-its text holds all of that.
+of a URL: both may come from a key or a setting. The library's error is not kept as the cause: its
+text holds all of that.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) 
         return text
     why = "runs use this name" if text == _NAME_OF_RUNS else "cannot be the name of a want"
     raise click.BadParameter(
-        f"{quoted(text)}: {why}. Write up to 128 letters, digits and . _ : - without blanks."
+        f"{quoted(text)}: {why}. Write up to 128 letters, digits and . _ : - without spaces."
     )
 
 
@@ -51,14 +51,14 @@ def _checked_name(ctx: click.Context, param: click.Parameter, text: str | None) 
     callback=moment_of,
     metavar="TIME",
     help="When everything must be there, in local time: 06:00 (the next one), 2026-12-01T06:00, "
-    "or +8h. Until it is near, only bandwidth is used that other traffic leaves over. Without "
+    "or +8h. Until it is near, only bandwidth is used that other traffic leaves unused. Without "
     "--by and --background, it is fetched at once.",
 )
 @click.option(
     "--background",
     "is_background",
     is_flag=True,
-    help="Only use bandwidth that other traffic leaves over, however long that takes; not with "
+    help="Only use bandwidth that other traffic leaves unused, however long that takes; not with "
     "--by.",
 )
 @state_option
@@ -99,7 +99,7 @@ def want(
             label="warning",
         )
     if as_json:
-        show_json({"want": _told(found), "unknown": unknown})
+        show_json({"want": _for_programs(found), "unknown": unknown})
         return
     say(f"wanted: {found.name}, {_pace(by, is_background=is_background)}")
     for status in statuses:
@@ -133,7 +133,7 @@ def _name_of(packages: Sequence[str]) -> str:
     name = ".".join(packages)
     if not _NAME.fullmatch(name):
         raise click.UsageError(
-            "the ids of so many packages are too long for the name of a want: give --name NAME"
+            "the ids of all these packages are too long for the name of a want: give --name NAME"
         )
     return name
 
@@ -145,7 +145,7 @@ def wants(state: Path, as_json: bool) -> None:
     """List what the agent was asked to fetch, the oldest first; status 20 if it does not run."""
     found = run_async(_status(state)).wants
     if as_json:
-        show_json({"wants": [_told(each) for each in found]})
+        show_json({"wants": [_for_programs(each) for each in found]})
     elif not found:
         say("no wants")
     else:
@@ -224,7 +224,7 @@ async def _forget(state: Path, names: Sequence[str]) -> tuple[list[str], list[st
     return forgotten, kept
 
 
-def _told(want: Want) -> dict[str, Any]:
+def _for_programs(want: Want) -> dict[str, Any]:
     return {
         "name": want.name,
         "priority": want.priority.value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlcore.engine.units import amount
 
 
-def told_amounts(fetched_bytes: int, reused_bytes: int, patched_bytes: int) -> str:
+def format_amounts(fetched_bytes: int, reused_bytes: int, patched_bytes: int) -> str:
     """How much came over the network, and how much need not.
 
     Args:

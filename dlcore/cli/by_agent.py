@@ -73,7 +73,7 @@ async def run_content_by_agent(config: Path, state: Path) -> OpenRunContent | No
     return content_of_agent(state)
 
 
-async def told_of_packages(
+async def packages_at_agent(
     packages: tuple[str, ...], config: Path, state: Path
 ) -> tuple[PackageStatus, ...] | None:
     """Where packages stand, by the word of the agent of a state directory.
@@ -99,7 +99,7 @@ def _is_same(config: Path, other: str) -> bool:
 
 
 def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:
-    """Refuse to fetch a package from nowhere: no endpoint is named, and no agent does it.
+    """Refuse to fetch a package without a source: no endpoint is named, and no agent runs.
 
     Args:
         item: What is to be fetched.
@@ -126,7 +126,9 @@ def check_source(item: FetchItem, state: Path, *, was_asked: bool) -> None:
     )
 
 
-async def told_of_agent(error: LockedError, state: Path, config: Path | None = None) -> LockedError:
+async def with_agent_named(
+    error: LockedError, state: Path, config: Path | None = None
+) -> LockedError:
     """The same error; if an agent holds the state directory, with its settings and what to do.
 
     Args:

@@ -44,7 +44,7 @@ def list_(packages: tuple[str, ...], state: Path, as_json: bool) -> None:
     """List the packages that are there, the longest unused first."""
     found = sorted(chosen(cached(state), packages), key=lambda each: each.used_ns)
     if as_json:
-        show_json({"packages": [_told(each) for each in found]})
+        show_json({"packages": [_for_programs(each) for each in found]})
         return
     columns = ("package", "size", "last used (UTC)", "")
     show_table(columns, [_row(each) for each in found])
@@ -93,7 +93,7 @@ def _limit_of(ctx: click.Context, param: click.Parameter, text: str | None) -> C
     "limit",
     callback=_limit_of,
     metavar="SIZE",
-    help='How much may stay, such as "20 GB" or "10 %" of the disk; 0 for only what must.',
+    help='How much may stay, such as "20 GB" or "10 %" of the disk; 0 keeps only what must stay.',
 )
 @click.option(
     "--config",
@@ -118,8 +118,8 @@ def prune_(
     check_there(state)
     done = prune(state, limit, is_dry_run=is_dry_run, wanted=wanted_keys(state))
     if as_json:
-        kept = [{**_told(each), "why": why.value} for each, why in done.kept]
-        removed = [_told(each) for each in done.removed]
+        kept = [{**_for_programs(each), "why": why.value} for each, why in done.kept]
+        removed = [_for_programs(each) for each in done.removed]
         show_json({"dry_run": is_dry_run, "removed": removed, "kept": kept})
         return
     _show_pruned(done, "would be removed" if is_dry_run else "removed")
@@ -206,7 +206,7 @@ def _used(holding: Holding) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(holding.used_ns // 10**9, datetime.UTC)
 
 
-def _told(holding: Holding) -> dict[str, Any]:
+def _for_programs(holding: Holding) -> dict[str, Any]:
     return {
         "key": holding.key,
         "size_bytes": holding.size_bytes,

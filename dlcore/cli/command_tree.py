@@ -10,7 +10,7 @@ from dlcore.cli.option_names import Words
 
 
 class Found(NamedTuple):
-    """A command that is no group.
+    """A command that is not a group.
 
     Attributes:
         words: What is written behind ``dlcore``.

@@ -90,7 +90,7 @@ def command(shell: str, is_installed: bool, as_json: bool) -> None:
     Without --install, try it in one shell: eval "$(dlcore completion bash)".
     """
     script = script_of(shell)
-    path = place_of(SHELLS[shell], os.environ) if is_installed else None
+    path = script_path(SHELLS[shell], os.environ) if is_installed else None
     then = SHELLS[shell].then(path) if path else ""
     if path:
         _write(path, script)
@@ -128,7 +128,7 @@ def script_of(
     return completion(group, {}, PROGRAM, VARIABLE).source()
 
 
-def place_of(shell: Shell, environment: Mapping[str, str]) -> Path:
+def script_path(shell: Shell, environment: Mapping[str, str]) -> Path:
     """Where a user's script of a shell is."""
     folder = environment.get(shell.variable)
     return (Path(folder) if folder else Path.home() / shell.usual) / shell.file

@@ -105,7 +105,7 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
     settings = [each for one in chosen for each in _settings(one, os.environ, file, refused)]
     if not words:
         settings = [setting for setting in settings if setting.origin != DEFAULT]
-    path = option_file.place_of(os.environ)
+    path = option_file.config_path(os.environ)
     idle = _idle(commands, os.environ)
     status = ConfigError.exit_status if wrong else 0
     if as_json:
@@ -239,7 +239,7 @@ def _shown(value: Any) -> str:
 def _idle(commands: tuple[Found, ...], environment: Mapping[str, str]) -> list[str]:
     """Variables with dlcore's prefix that set no option and nothing else.
 
-    A deployment file may name some of them, so they are no fault.
+    A deployment file may name some of them, so they are not an error.
     """
     known = set(OTHER_VARIABLES)
     for each in commands:

@@ -1,4 +1,4 @@
-"""What the console of Windows tells: Ctrl+C, Ctrl+Break, that it is being closed, a log-off.
+"""Events of the console of Windows: Ctrl+C, Ctrl+Break, its closing, a log-off.
 
 Windows calls a handler in a thread of its own, so it is told even while the main thread hangs. It
 ends the process when the handler of a close returns, and after 5 s in any case. Elsewhere a closed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dlcore.cli.output import say, show_json
 from dlcore.cli.views import open_view
-from dlcore.engine.documents.told_hash import check_told_hash
+from dlcore.engine.documents.named_hash import check_named_hash
 from dlcore.engine.units import counted
 from dlcore.errors import IntegrityError
 from dlcore.manifest import content_hash, has_content_hash
@@ -30,11 +30,11 @@ def check_content_hash(folder: Path, told: str, *, quiet: bool, as_json: bool) -
         The exit status.
 
     Raises:
-        ConfigError: The hash is none.
+        ConfigError: The text is not a content hash.
         UnexpectedContentError: A link or a special file is in the folder.
         StorageError: Something cannot be read.
     """
-    check_told_hash(told)
+    check_named_hash(told)
     with contextlib.closing(open_view(quiet=quiet)) as view:
         found = folder_digests(
             folder, progress=lambda done, total: view.progress("read", done, total)

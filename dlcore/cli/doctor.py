@@ -102,7 +102,7 @@ def _configuration_file(refusal: DlcoreError | None) -> Check:
     """The file with the options of commands can be used; without it, commands do not start."""
     if refusal:
         return Check("configuration-file", CheckOutcome.FAILED, refusal.message, refusal.remedy)
-    path = option_file.place_of(os.environ)
+    path = option_file.config_path(os.environ)
     detail = f"{path} is read" if path.is_file() else f"there is none ({path})"
     return Check("configuration-file", CheckOutcome.PASSED, detail)
 

@@ -62,7 +62,7 @@ def takes_standard_output(
 def opened_events(events_format: str | None, events_file: Path | None) -> Iterator[Write | None]:
     """Where the events go, open while the body runs; None: nowhere.
 
-    That a place takes no more of them is told on standard error, once.
+    If a place takes no more of them, standard error says so, once.
 
     Raises:
         ConfigError: The file cannot be written.
@@ -83,7 +83,7 @@ def _file(path: Path) -> BinaryIO:
     except OSError as error:
         raise ConfigError(
             f"--events-file: {path} cannot be written: {error.strerror}",
-            remedy="Name a file in a folder that exists and may be written.",
+            remedy="Name a file in a folder that exists and can be written to.",
         ) from None
 
 

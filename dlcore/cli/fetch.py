@@ -39,10 +39,10 @@ from dlcore.cli.views import View, open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.delivery.apart import check_outside, real
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
-from dlcore.engine.documents.told_hash import check_told_hash
+from dlcore.engine.documents.named_hash import check_named_hash
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import Settled, settled
+from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_into import Fetched
@@ -58,7 +58,7 @@ T = TypeVar("T")
 
 def _check_content_hash(told: str) -> None:
     if told:
-        check_told_hash(told)
+        check_named_hash(told)
 
 
 @click.command(cls=LoggedCommand)
@@ -153,13 +153,13 @@ def _check_content_hash(told: str) -> None:
     type=click.IntRange(1, 256),
     default=256,
     show_default=True,
-    help="Open at most this many connections to each endpoint; how many help is measured.",
+    help="Open at most this many connections to each endpoint; dlcore measures how many help.",
 )
 @click.option(
     "-R",
     "--remote-time",
     is_flag=True,
-    help="Give files at URLs the time of modification that their server says.",
+    help="Give files at URLs the time of modification that their server states.",
 )
 @seed_option
 @state_option
@@ -274,8 +274,8 @@ def command(
         if events_format:
             raise click.UsageError("--events cannot be used with --dry-run")
         named = NamedSite(sources, catalog, catalog_sha256, trust_root, content_hash=content_hash)
-        given = Settled(named, access, retry, seeds)
-        by = settled(given, deployment, lambda _: None, is_dry_run=True)
+        given = FetchSettings(named, access, retry, seeds)
+        by = with_deployment(given, deployment, lambda _: None, is_dry_run=True)
         return _previewed(asked, by, folder, include, exclude, as_json=as_json)
     common: dict[str, Any] = {
         "endpoints": sources,
@@ -300,7 +300,7 @@ def command(
 
 def _previewed(
     asked: Asked,
-    by: Settled,
+    by: FetchSettings,
     folder: Path,
     include: tuple[str, ...],
     exclude: tuple[str, ...],

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from dlcore.cli.endings import ending_of, show_ending
-from dlcore.cli.fetch_results import told_group, told_part, told_proof
+from dlcore.cli.fetch_results import format_group, format_proof, format_selection
 from dlcore.cli.output import say, show_json
-from dlcore.engine.delivery.target import told
+from dlcore.engine.delivery.target import format_names
 from dlcore.engine.fetching.preview import FetchPreview, PreviewResult
 from dlcore.engine.units import amount, counted
 
@@ -58,13 +58,13 @@ def _for_programs(preview: FetchPreview) -> dict[str, object]:
 
 
 def _say(preview: FetchPreview, name: str) -> None:
-    package = f"{name} version {preview.version}{told_part(preview.selection)}"
+    package = f"{name} version {preview.version}{format_selection(preview.selection)}"
     say(
         f"{package}: {counted(preview.files, 'file')}, "
         f"{amount(preview.content_bytes)}, to {preview.path}"
     )
     say(
-        f"  {amount(preview.bytes_present)} there and verified{told_proof(preview.verified_by)}, "
+        f"  {amount(preview.bytes_present)} there and verified{format_proof(preview.verified_by)}, "
         f"{amount(preview.bytes_to_fetch)} to fetch"
     )
     if preview.room_bytes:
@@ -72,7 +72,7 @@ def _say(preview: FetchPreview, name: str) -> None:
         say(f"  needs {amount(preview.room_bytes)} of disk space; {free} are free")
     for endpoint, answer in preview.endpoints.items():
         holds = f"{answer.objects} of {counted(preview.objects_to_fetch, 'object')}"
-        group = told_group(preview.boundary, endpoint)
+        group = format_group(preview.boundary, endpoint)
         say(f"  from {endpoint}{group}: {answer.fault or f'serves {holds} to fetch'}")
     if preview.repaired:
-        say(f"  would be put right: {told(preview.repaired)}")
+        say(f"  would be put right: {format_names(preview.repaired)}")

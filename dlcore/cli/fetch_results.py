@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from dlcore.cli.amounts import told_amounts
+from dlcore.cli.amounts import format_amounts
 from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
 from dlcore.digests import FORGEABLE, SHA_256, title
-from dlcore.engine.delivery.target import told
+from dlcore.engine.delivery.target import format_names
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
@@ -24,7 +24,7 @@ from dlcore.package_ids import LOCAL_ID
 if TYPE_CHECKING:
     from dlcore.engine.fetching.fetch_many import FetchResult
 
-_TOLD_TRUTHS: Final = {
+_TRUTH_TEXTS: Final = {
     Truth.CONTENT_LIBRARY: " by the content library",
     Truth.CONTENT_HASH: " by the content hash of the whole",
 }
@@ -62,7 +62,7 @@ def show_results(
 ) -> int:
     """Print what became of several things; those that failed come last, one by one.
 
-    Of many that are well, only those are printed that were put right.
+    Of many that succeeded, only those that were repaired are printed.
 
     Args:
         results: All of them.
@@ -91,7 +91,7 @@ def show_results(
     return max((ending_of(error).exit_status for _, error in failed), default=0)
 
 
-def told_part(selection: SelectionSize | None) -> str:
+def format_selection(selection: SelectionSize | None) -> str:
     """How much of a package a fetch is for, behind the package's name."""
     if selection is None:
         return ""
@@ -99,14 +99,14 @@ def told_part(selection: SelectionSize | None) -> str:
     return f" ({selection.files} of {package}; not the whole package)"
 
 
-def told_proof(algorithm: str) -> str:
+def format_proof(algorithm: str) -> str:
     """By which digests content is verified, and what is wrong with them; empty for SHA-256."""
     how = "" if algorithm == SHA_256 else f" by {title(algorithm)}"
     is_weak = algorithm in FORGEABLE
     return f"{how}, which does not protect against a deliberate forgery" if is_weak else how
 
 
-def told_group(boundary: AllowedGroups | None, endpoint: str) -> str:
+def format_group(boundary: AllowedGroups | None, endpoint: str) -> str:
     """The boundary group that allows an endpoint, in brackets; empty if none has to."""
     groups = boundary.groups if boundary else {}
     group = next((name for name, names in groups.items() if endpoint in names), "")
@@ -115,9 +115,9 @@ def told_group(boundary: AllowedGroups | None, endpoint: str) -> str:
     return f" (boundary group {group}{', by fallback' if group in boundary.by_fallback else ''})"
 
 
-def _told_truth(truth: Truth) -> str:
+def _format_truth(truth: Truth) -> str:
     """What vouches for content, if it is not what it usually is."""
-    return _TOLD_TRUTHS.get(truth, "")
+    return _TRUTH_TEXTS.get(truth, "")
 
 
 def _result_for_programs(result: FetchResult) -> dict[str, object]:
@@ -139,7 +139,7 @@ def _for_programs(fetched: Fetched) -> dict[str, object]:
 def _say_many(all_of_them: Sequence[Fetched]) -> None:
     folder = os.path.commonpath([Path(fetched.path).parent for fetched in all_of_them])
     content_bytes = sum(own.content_bytes for own in all_of_them)
-    came = told_amounts(
+    came = format_amounts(
         sum(own.bytes_fetched for own in all_of_them),
         sum(own.bytes_reused for own in all_of_them),
         sum(own.bytes_patched for own in all_of_them),
@@ -148,17 +148,17 @@ def _say_many(all_of_them: Sequence[Fetched]) -> None:
 
 
 def _say(fetched: Fetched, name: str) -> None:
-    how = told_proof(fetched.verified_by) + _told_truth(fetched.truth)
+    how = format_proof(fetched.verified_by) + _format_truth(fetched.truth)
     how += "," if "," in how else ""  # the clause ends before the place
     name += "" if fetched.version is None else f" version {fetched.version}"
-    name += told_part(fetched.selection)
-    came = told_amounts(fetched.bytes_fetched, fetched.bytes_reused, fetched.bytes_patched)
+    name += format_selection(fetched.selection)
+    came = format_amounts(fetched.bytes_fetched, fetched.bytes_reused, fetched.bytes_patched)
     say(f"{name}: {amount(fetched.content_bytes)} verified{how} at {fetched.path} ({came})")
     if fetched.boundary:
         for endpoint in fetched.endpoints:
-            group = told_group(fetched.boundary, endpoint)
+            group = format_group(fetched.boundary, endpoint)
             say(f"from {endpoint}{group or ', before the network changed'}")
     if fetched.stated_hash is StatedHash.DIFFERENT:
         say(_CONTRADICTION)
     if fetched.repaired:
-        say(f"was different before: {told(fetched.repaired)}")
+        say(f"was different before: {format_names(fetched.repaired)}")

@@ -84,7 +84,7 @@ def _list_topics(root: click.Context, *, as_json: bool) -> None:
 
 
 def _help_of(root: click.Context, topic: tuple[str, ...]) -> str:
-    """The help of a command; empty if it is none."""
+    """The help of a command; empty if the topic is not a command."""
     context = root
     for word in topic:
         group = context.command

@@ -24,7 +24,7 @@ _WITH_DIGEST = re.compile(
     r"(?P<what>.*\S)\s+(?:(?P<sha256>[0-9A-Fa-f]{64})|(?P<checksum>[A-Za-z0-9-]+=[0-9A-Fa-f]{32,128}))"
 )
 _HOW_TO_WRITE_IT = (
-    "Write the 64 hexadecimal digits of a SHA-256, or another digest as in sha-512=0123...; a blank"
+    "Write the 64 hexadecimal digits of a SHA-256, or another digest as in sha-512=0123...; a space"
     " in a URL is written %20."
 )
 
@@ -53,7 +53,7 @@ def items_of(text: str, source: str) -> list[FetchItem]:
     """The items of a list; empty lines and those that begin with ``#`` say nothing.
 
     Args:
-        text: In each line an item, perhaps followed by blanks and its SHA-256, or by another
+        text: In each line an item, perhaps followed by spaces and its SHA-256, or by another
             digest as in ``sha-512=...``.
         source: What the list is called in messages.
 
@@ -84,7 +84,7 @@ def _item(line: str, place: str) -> FetchItem:
 
 
 def _check_no_digest_was_meant(what: str, place: str) -> None:
-    """Refuse a URL or package id with more behind it; only a path may have blanks."""
+    """Refuse a URL or package id with more behind it; only a path may have spaces."""
     first, *more = what.split(maxsplit=1)
     if more and (Wanted(first).is_url or "://" in first or package_id(first)):
         shown = printable(redact(more[0]), max_characters=100)

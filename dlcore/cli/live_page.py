@@ -50,7 +50,7 @@ class LivePage:
         self._end_is_seen = asyncio.Event()
 
     def hear(self, event: Event) -> None:
-        """Something happened."""
+        """Take note of an event."""
         now_s = asyncio.get_running_loop().time
         self._events += self._thinning.choose(StampedEvent(stamp(time.time, now_s), event))
         self._has_ended |= isinstance(event, RunEnded)

@@ -33,7 +33,7 @@ class LiveRows:
         self._ready: set[str] = set()
 
     def hear(self, event: events.Event) -> None:
-        """Something happened."""
+        """Take note of an event."""
         match event:
             case events.RunBegan():
                 self._steps = {step.index: step for step in event.steps}
@@ -67,7 +67,7 @@ class LiveRows:
         match event:
             case events.PackageStarted(package, content_bytes, reused_bytes):
                 self._packages[package] = _Arrival(content_bytes, reused_bytes)
-                self._ready.discard(package)  # it was altered, or its agent began anew
+                self._ready.discard(package)  # it was altered, or its agent started over
             case events.PackageReady(package) | events.PackageFailed(package):
                 self._packages.pop(package, None)
                 if isinstance(event, events.PackageReady):
@@ -113,7 +113,7 @@ class _Arrival:
 
     Args:
         content_bytes: Its length.
-        verified_bytes: So much of it is there.
+        verified_bytes: How much of it is there.
     """
 
     def __init__(self, content_bytes: int, verified_bytes: int) -> None:
@@ -122,7 +122,7 @@ class _Arrival:
         self._recent: deque[tuple[float, int]] = deque()
 
     def note(self, verified_bytes: int, now_s: float) -> None:
-        """So much of it is there now."""
+        """Note how much of it is there now."""
         self._verified_bytes = verified_bytes
         self._recent.append((now_s, verified_bytes))
         while self._recent[0][0] < now_s - RATE_WINDOW_S:

@@ -19,7 +19,7 @@ from dlcore.plain_files import read_plain
 from dlcore.printable import quoted
 
 if TYPE_CHECKING:
-    from dlcore.locations import Told
+    from dlcore.locations import SiteDocument
 
 _NO_LOCATION = "0x80040102"  # what ConfigMgr's own logs say then
 
@@ -57,7 +57,7 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     endpoints = endpoints_of(each for one in told for each in one.locations)
     _tell_notes(told)
     if not endpoints:
-        raise _nothing_told(told)
+        raise _no_location(told)
     text = deployment_file(told, catalog=catalog)
     path = (output or Path("deployment.toml")).absolute()
     named = parse_deployment(text.encode(), path).catalog.path
@@ -94,19 +94,19 @@ def _check_path_of_catalog(catalog: str) -> None:
         ) from None
 
 
-def _read(file: Path) -> Told:
-    from dlcore.locations import MAX_BYTES, read_told
+def _read(file: Path) -> SiteDocument:
+    from dlcore.locations import MAX_BYTES, read_site_document
 
-    with guarded("read what a site tells", file):
+    with guarded("read a document of the site", file):
         data = read_plain(long_path(file), MAX_BYTES + 1)
-    return read_told(data, str(file))
+    return read_site_document(data, str(file))
 
 
-def _tell_notes(told: list[Told]) -> None:
-    for one in told:
+def _tell_notes(documents: list[SiteDocument]) -> None:
+    for one in documents:
         for note in one.notes:
             tell(note)
-        if one.is_without_locations and any(other.locations for other in told):
+        if one.is_without_locations and any(other.locations for other in documents):
             tell(f"{one.source}: does not name any location ({_NO_LOCATION})")
         if one.secrets:
             tell(
@@ -116,8 +116,8 @@ def _tell_notes(told: list[Told]) -> None:
             )
 
 
-def _nothing_told(told: list[Told]) -> NotFoundError:
-    empty = [one.source for one in told if one.is_without_locations]
+def _no_location(documents: list[SiteDocument]) -> NotFoundError:
+    empty = [one.source for one in documents if one.is_without_locations]
     if empty:
         return NotFoundError(
             f"{', '.join(empty)}: the management point does not name a location for this"
@@ -127,7 +127,7 @@ def _nothing_told(told: list[Told]) -> NotFoundError:
             " or the default boundary group.",
         )
     return NotFoundError(
-        f"{', '.join(one.source for one in told)}: no location in it can be used",
+        f"{', '.join(one.source for one in documents)}: no location in it can be used",
         remedy="Save the variables while the task sequence runs and has just asked for the package"
         " (_SMSTSHTTP... has its locations then), or save the management point's reply.",
     )

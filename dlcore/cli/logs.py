@@ -92,12 +92,12 @@ class LoggedCommand(ConfiguredCommand):
                 raise
             import asyncio  # these take long to load, and are seldom needed
 
-            from dlcore.cli.by_agent import told_of_agent
+            from dlcore.cli.by_agent import with_agent_named
 
             config = (
                 ctx.params.get("config") if ctx.params.get("is_without_agent") is False else None
             )
-            raise asyncio.run(told_of_agent(error, state, config)) from error
+            raise asyncio.run(with_agent_named(error, state, config)) from error
 
 
 def is_verbose() -> bool:
@@ -207,7 +207,7 @@ class _StandardError(logging.Handler):
 
 
 class _LogFile(logging.FileHandler):
-    """A file that may become unwritable: that is told once, and the command goes on."""
+    """A file that may become unwritable: that is reported once, and the command goes on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -242,7 +242,7 @@ def _file_handler(path: Path, log_format: LogFormat) -> logging.Handler:
     except OSError as error:
         raise ConfigError(
             f"--log-file: {path} cannot be written: {error.strerror}",
-            remedy="Name a file in a folder that exists and may be written.",
+            remedy="Name a file in a folder that exists and can be written to.",
         ) from None
     handler.setFormatter(formatter(log_format))
     return handler

@@ -35,7 +35,7 @@ class RunMetrics(Collector):
         self._retries = 0
 
     def hear(self, event: events.Event) -> None:
-        """Something happened."""
+        """Take note of an event."""
         with self._lock:
             match event:
                 case events.Progress():
@@ -108,7 +108,7 @@ def served_metrics(bus: EventBus, port: int, tell: Callable[[str], None]) -> Ite
 
     Args:
         bus: Tells the events.
-        port: TCP port to listen at; 0: a free one.
+        port: TCP port to listen on; 0: a free one.
         tell: Is told the address.
 
     Raises:

@@ -25,7 +25,7 @@ def parse_moment(text: str, now: datetime) -> datetime:
         now: The machine's wall clock, without an offset.
 
     Raises:
-        ValueError: It is no moment, or has passed.
+        ValueError: It is not a time, or the time has passed.
     """
     text = text.strip()
     if found := _AFTER.fullmatch(text):
@@ -46,7 +46,7 @@ def moment_of(ctx: click.Context, param: click.Parameter, text: str | None) -> d
     """The callback of an option that is a moment; None if it was not given.
 
     Raises:
-        BadParameter: It is none, or has passed.
+        BadParameter: It is not a time, or the time has passed.
     """
     if text is None:
         return None

@@ -76,7 +76,7 @@ class OptionFile:
             options: Names of its options.
 
         Raises:
-            ConfigError: The command's table has a key that is none of them.
+            ConfigError: The command's table has a key that is not one of them.
         """
         known = frozenset(options)
         own = self._own_table(command)
@@ -144,7 +144,7 @@ def lines_of(text: str) -> dict[Words, int]:
     return lines
 
 
-def place_of(environment: Mapping[str, str]) -> Path:
+def config_path(environment: Mapping[str, str]) -> Path:
     """Where the configuration file is: where DLCORE_CONFIG says, or the user's own."""
     named = environment.get(VARIABLE)
     if named:
@@ -160,8 +160,8 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
     """The configuration file; None if there is none.
 
     Args:
-        environment: May name the file; an empty DLCORE_CONFIG is as none, and the null device is
-            an empty file.
+        environment: May name the file; an empty DLCORE_CONFIG counts as unset, and the null device
+            is an empty file.
         commands: As of `OptionFile`.
 
     Raises:
@@ -170,7 +170,7 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
         OwnershipError: Another user could alter it.
         StorageError: It cannot be read.
     """
-    path = place_of(environment)
+    path = config_path(environment)
     if str(path) == os.devnull:
         return None
     try:

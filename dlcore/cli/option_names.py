@@ -22,7 +22,7 @@ COMMON: Final = frozenset(
     passphrase-file root sign-with
     """.split()  # noqa: SIM905  # plainer than a name a line
 )
-"""Names of common options. ``config`` is none: DLCORE_CONFIG names the configuration file."""
+"""Names of common options. ``config`` is not one: DLCORE_CONFIG names the configuration file."""
 
 OF_ONE_COMMAND: Final = {("serve", "state")}
 """Options with the name of a common one and another meaning."""

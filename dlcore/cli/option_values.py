@@ -59,7 +59,7 @@ def given_values(
     Args:
         command: The command.
         parameters: All that it takes.
-        environment: The variables. An empty one is as one that is not set.
+        environment: The variables. An empty one counts as not set.
         file: The configuration file.
 
     Raises:

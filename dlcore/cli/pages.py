@@ -24,7 +24,7 @@ PAGES: Final = {
     "metrics": "reference/metrics",
     **{name: name for name in ("faults", "durability", "protocols", "windows")},
 }
-"""Where the pages lie, by their names, in the order in which they are of use."""
+"""Where the pages are, by their names, in the order in which people need them."""
 
 WITH_CODES: Final = ("exit-codes", "faults")
 _HERE = Path(__file__).parent

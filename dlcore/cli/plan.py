@@ -81,15 +81,15 @@ def command(
     checks = run_async(_check(loaded, deployment, state)) if deployment else ()
     agents = None
     if config and not (is_without_agent or trust_root):
-        from dlcore.cli.by_agent import told_of_packages
+        from dlcore.cli.by_agent import packages_at_agent
 
         packages = (*planned.packages, *planned.maybe_packages)
-        agents = run_async(told_of_packages(packages, config, state))
+        agents = run_async(packages_at_agent(packages, config, state))
     if as_json:
         found: dict[str, object] = {"checks": checks} if deployment else {}
         if agents is not None:
             found["agent"] = [_on_disk(each) for each in agents]
-        told = {"unrunnable": [_told(note) for note in unrunnable], **found}
+        told = {"unrunnable": [_for_programs(note) for note in unrunnable], **found}
         show_json({**msgspec.to_builtins(planned), **msgspec.to_builtins(told)})
     else:
         _show(planned)
@@ -150,7 +150,7 @@ def _foreseen(
     return foresee(sequence, initial_variables(sequence, deployment, state), evaluator)
 
 
-def _told(note: StepNote) -> dict[str, object]:
+def _for_programs(note: StepNote) -> dict[str, object]:
     return {"index": note.index, "name": note.step, "reason": note.text}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore.cli.amounts import told_amounts
+from dlcore.cli.amounts import format_amounts
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
 from dlcore.cli.logs import LoggedCommand, is_verbose
@@ -76,8 +76,8 @@ def command(
 ) -> int:
     """Fetch what SEQUENCE may need ahead of time: an exported task sequence (XML, object.xml, zip).
 
-    Uses only bandwidth that other traffic leaves over, in the order in which the steps need it, and
-    keeps to the bandwidth schedule of the settings. If it is interrupted, run it again: it
+    Uses only bandwidth that other traffic leaves unused, in the order in which the steps need it,
+    and keeps to the bandwidth schedule of the settings. If it is interrupted, run it again: it
     continues where it was. A run on the same state directory then finds the content there.
 
     Ends with status 21 if the time has come and something is missing, and with that of the first
@@ -153,7 +153,7 @@ def _show(found: Precached, *, as_json: bool, is_dry_run: bool) -> None:
         )
         return
     ready = sum(each.is_ready for each in found.packages)
-    came = told_amounts(found.bytes_fetched, found.bytes_reused, found.bytes_patched)
+    came = format_amounts(found.bytes_fetched, found.bytes_reused, found.bytes_patched)
     say(f"{ready} of {counted(len(found.packages), 'package')} ready and verified ({came})")
     if found.hurried_s:
         say(f"the whole link was used for the last {found.hurried_s:.0f} s, because time was short")

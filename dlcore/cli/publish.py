@@ -103,7 +103,7 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     "--repair",
     "is_repair",
     is_flag=True,
-    help="Read all of the version that is published, and write what is wrong from FOLDER. "
+    help="Read the whole published version, and write from FOLDER what is wrong there. "
     "The catalog stays as it is; that of a signed site is verified with --root or the keys.",
 )
 @click.option(

@@ -124,15 +124,15 @@ def library_options(command: Command) -> Command:
                 "--withdraw-gone",
                 type=click.IntRange(min=1),
                 metavar="N",
-                help="With --all: take what the library has no more out of the catalog, if it is "
-                "exactly N contents; else nothing is done. A run without this option names them. "
+                help="With --all: remove from the catalog what the library no longer has, if it is "
+                "exactly N contents; else do nothing. A run without this option names them. "
                 "Their content stays until dlcore prune removes it.",
             ),
             click.option(
                 "--dask",
                 metavar="ADDRESS",
-                help="With --all: publish by the workers of this Dask scheduler, such as "
-                "tcp://host:8786; or by processes of this machine: local.",
+                help="With --all: publish with the workers of this Dask scheduler, such as "
+                "tcp://host:8786; or with processes of this machine: local.",
             ),
         )
     ):

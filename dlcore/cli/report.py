@@ -117,5 +117,5 @@ def _write(page: Path, document: str) -> None:
     except OSError as error:
         raise StorageError(
             f"--html: {page} cannot be written: {error.strerror}",
-            remedy="Name a file in a folder that exists and may be written.",
+            remedy="Name a file in a folder that exists and can be written to.",
         ) from error

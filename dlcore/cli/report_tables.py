@@ -75,11 +75,11 @@ def show_report(report: Report) -> None:
 
 
 def _against_the_bound(report: Report) -> Iterator[tuple[str, str]]:
-    """How good the order of the downloads was; nothing of that is told if none was needed."""
+    """How good the order of the downloads was; nothing if no download was needed."""
     if report.efficiency is None:
         yield "waited for content", f"{report.stall_s:.2f} s"
         return
-    faster = ", as the link was faster than the settings say" if report.efficiency > 1 else ""
+    faster = ", because the link was faster than the settings say" if report.efficiency > 1 else ""
     yield "lower bound", f"{report.lower_bound_s:.2f} s at {_rate(report)}"
     yield "efficiency", f"{report.efficiency:.3f}{faster}"
     yield "waited for content", f"{report.stall_s:.2f} s"

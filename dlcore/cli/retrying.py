@@ -19,8 +19,8 @@ timeout_option = click.option(
     type=click.FloatRange(min=0, min_open=True, max=86400),
     default=None,
     metavar="SECONDS",
-    help="Give up a request, its connection attempt included, that brings nothing for so long. A "
-    "server that does so twice in a row is not asked again before the next retry.  [default: "
+    help="Give up a request (its connection attempt included) that brings nothing for this time. "
+    "A server with two such requests in a row is not asked again before the next retry.  [default: "
     f"{TransferPolicy().stall_s:g}, and six times in a row]",
 )
 
@@ -31,7 +31,7 @@ _OPTIONS = (
         default=None,
         help="How many times to ask all endpoints again when none is left that serves the "
         f"content, each time after a random wait that grows.  [default: {Retry().count}, or as "
-        "often as --retry-time has room for]",
+        "often as --retry-time allows]",
     ),
     click.option(
         "--retry-time",

@@ -55,7 +55,7 @@ from dlcore.tasksequence import load
     "--restart",
     "is_restart",
     is_flag=True,
-    help="Begin anew at the first step, even if a run is under way. Content on disk is kept.",
+    help="Start over at the first step, even if a run is under way. Content on disk is kept.",
 )
 @click.option(
     "--continue",

@@ -26,10 +26,10 @@ from dlcore.model import EndpointKind
 @click.command(cls=LoggedCommand)
 @click.argument("folder", type=EXISTING_FOLDER)
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Name or address to listen at."
+    "--host", default="127.0.0.1", show_default=True, help="Name or address to listen on."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="TCP port to listen at; 0: a free one."
+    "--port", type=click.IntRange(0, 65535), default=0, help="TCP port to listen on; 0: a free one."
 )
 @click.option(
     "--kind",
@@ -61,7 +61,7 @@ from dlcore.model import EndpointKind
     type=NumberRange(min=0),
     default=0.0,
     show_default=True,
-    help="Seconds that every answer is held back.",
+    help="Seconds by which every answer is delayed.",
 )
 @click.option(
     "--token-life-s",

@@ -49,7 +49,7 @@ no_agent_option = click.option(
     "--no-agent",
     "is_without_agent",
     is_flag=True,
-    help="Do it in this process, also if an agent runs that owns the state directory.",
+    help="Do it in this process, even if an agent runs that owns the state directory.",
 )
 wait_option = click.option(
     "--wait",

@@ -67,7 +67,7 @@ def command() -> None:
     "folder",
     required=True,
     type=FOLDER,
-    help="Folder for the new keys; none may be there.",
+    help="Folder for the new keys; it must not have any yet.",
 )
 @_lifetime_options
 @passphrase_option
@@ -139,7 +139,7 @@ def renew(
     "--remove",
     multiple=True,
     metavar="ROLE=ID",
-    help="A key that no longer counts: its id as `dlcore trust show` lists it, or its beginning.",
+    help="A key that no longer counts: its id as `dlcore trust show` lists it, or the start of it.",
 )
 @click.option(
     "--threshold",

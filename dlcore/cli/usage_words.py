@@ -1,6 +1,6 @@
-"""What click says of a wrong command line, in the words of the house.
+"""What click says about a wrong command line, in dlcore's own words.
 
-Messages of dlcore are no sentences with a full stop: ``--connections: 0 is not from 1 to 256``.
+Messages of dlcore do not end with a full stop: ``--connections: 0 is not from 1 to 256``.
 """
 
 from __future__ import annotations

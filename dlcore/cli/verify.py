@@ -60,7 +60,7 @@ KEPT = "manifest.json"  # beside the content of a package in a state directory
 )
 @click.option(
     "--content-hash",
-    "told_hash",
+    "named_hash",
     default="",
     metavar="HEX",
     help="Compare FOLDER with ConfigMgr's package content hash in place of a manifest.",
@@ -74,7 +74,7 @@ def command(
     manifest_path: Path | None,
     package: str,
     sources: tuple[str, ...],
-    told_hash: str,
+    named_hash: str,
     trust_root: Path | None,
     ca_file: str,
     quiet: bool,
@@ -88,7 +88,7 @@ def command(
 
     With --content-hash a folder is compared as a whole: that hash cannot tell which file is bad.
     """
-    truths = [manifest_path, package, told_hash, trust_root]
+    truths = [manifest_path, package, named_hash, trust_root]
     if sum(map(bool, truths)) > 1:
         raise ConfigError(
             "a folder is compared with one thing only",
@@ -103,9 +103,9 @@ def command(
         EXISTING_FOLDER.convert(where, None, None)
         manifest = _described(package, sources, ca_file)
         return _check_folder(long_path(Path(where)), manifest, quiet=quiet, as_json=as_json)
-    if told_hash:
+    if named_hash:
         EXISTING_FOLDER.convert(where, None, None)
-        return check_content_hash(Path(where), told_hash, quiet=quiet, as_json=as_json)
+        return check_content_hash(Path(where), named_hash, quiet=quiet, as_json=as_json)
     if "://" in where and manifest_path is None:
         return _check_site(where, trust_root, ca_file, quiet=quiet, as_json=as_json)
     EXISTING_FOLDER.convert(where, None, None)
@@ -137,7 +137,7 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
         )
     bad = _without_folders(found)
     for item in bad:
-        _log.error("%s", _told(item))
+        _log.error("%s", _format_bad(item))
     if as_json:
         show_json(
             {
@@ -151,7 +151,7 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
         )
     else:
         for item in bad:
-            say(_told(item))
+            say(_format_bad(item))
         verdict = counted(len(bad), "fault") if bad else "all verified"
         say(
             f"{manifest.package_id} version {manifest.version}: "
@@ -161,7 +161,7 @@ def _check_folder(folder: Path, manifest: Manifest, *, quiet: bool, as_json: boo
 
 
 def _without_folders(found: list[Bad]) -> list[Bad]:
-    """The differences, without folders that lack, or have, no more than what is named in them."""
+    """The differences, without folders that differ only by the files that are named."""
     folders = {
         (item.path[:end], item.reason)
         for item in found
@@ -175,7 +175,7 @@ def _without_folders(found: list[Bad]) -> list[Bad]:
     ]
 
 
-def _told(item: Bad) -> str:
+def _format_bad(item: Bad) -> str:
     place = f" at offset {item.offset_bytes}" if item.reason in _HAVE_A_PLACE else ""
     return f"{item.path}: {item.reason.value}{place}"
 

@@ -26,7 +26,7 @@ if sys.platform == "win32":
             with served(SERVICE_NAME) as service:
                 status = 1  # of what has no status: the interpreter's end
                 try:
-                    # Imported now: Windows waits for `served` only so long.
+                    # Imported now: Windows does not wait long for `served`.
                     from dlcore.cli.app import status_of
 
                     status = status_of(["agent", "run", *arguments])

@@ -118,7 +118,7 @@ def read_bandwidth(value: object, where: str) -> tuple[BandwidthWindow, ...]:
                 problems.add(
                     f"{where} {later + 1}: overlaps {where.rpartition(' ')[2]} {earlier + 1}"
                     f" ({windows[earlier]})",
-                    "Let each hour of the week belong to one of them at most.",
+                    "Make sure that each hour of the week belongs to at most one of them.",
                 )
     problems.refuse()
     return tuple(windows)
@@ -128,7 +128,7 @@ def parse_days(text: str) -> frozenset[int]:
     """The days of ``mon-fri``, ``sat, sun`` or ``fri-mon``; 0 is Monday.
 
     Raises:
-        ValueError: These are no days.
+        ValueError: The text does not name days.
     """
     days: set[int] = set()
     for part in text.lower().split(","):
@@ -145,7 +145,7 @@ def parse_hours(text: str) -> tuple[int, int]:
     """Minutes after midnight at which ``08:00-18:00`` begins and ends.
 
     Raises:
-        ValueError: These are no hours.
+        ValueError: The text does not name hours.
     """
     found = _HOURS.fullmatch(text.strip())
     if not found:

@@ -50,7 +50,7 @@ def read_boundary(
     names = [each.name for each in endpoints] if endpoints is not None else None
     for number, item in enumerate(listed, 1):
         with problems:
-            groups.append(_read_group(item, _place_of(item, number, where), names))
+            groups.append(_read_group(item, _group_label(item, number, where), names))
     given = [_name_of(item).strip() for item in listed]
     _check_groups(groups, given, where, problems)
     settings = BoundarySettings()
@@ -74,7 +74,7 @@ def _name_of(item: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _place_of(item: object, number: int, where: str) -> str:
+def _group_label(item: object, number: int, where: str) -> str:
     """What messages call a group: by its name if it has one."""
     name = _name_of(item)
     return f'{where}.group "{name}"' if name else f"{where}.group number {number}"
@@ -86,7 +86,7 @@ def _read_group(value: object, where: str, names: list[str] | None) -> BoundaryG
     if group.name in ("", SITE_DEFAULT, CLOUD):
         problems.add(f"{where}.name: cannot be used as a name", "Give it a name of its own.")
     elif group.name != group.name.strip():
-        problems.add(f"{where}.name: begins or ends with a blank", "Leave the blank out.")
+        problems.add(f"{where}.name: begins or ends with a space", "Leave the space out.")
     for subnet in group.subnets:
         with problems:
             _check_subnet(subnet, f"{where}.subnets")

@@ -203,7 +203,7 @@ def _check_url(endpoint: EndpointSettings, where: str) -> None:
     if "@" in parts.netloc or "?" in endpoint.url or "#" in endpoint.url:
         raise ConfigError(
             f"{where}.url: a user name, query or fragment may hold a secret, and is not used",
-            remedy="End the URL before ? or #. The signature of a blob container's URL belongs into"
+            remedy="End the URL before ? or #. The signature of a blob container's URL belongs in"
             " a file named with sas_file, or an environment variable named with sas_env; a user's"
             " name into user.",
         )

@@ -87,7 +87,7 @@ class Facts(msgspec.Struct, frozen=True):
             without its name.
         fetch_bytes: Content still to be fetched, of the packages that the catalog has.
         free_bytes: Free space of the file system that holds the state directory.
-        reserve_bytes: Free space to be left over there.
+        reserve_bytes: Free space that is to stay there.
         state_path: The state directory.
         obstacles: Why steps cannot be run on this machine; None if it is not known what would run
             them.

@@ -78,7 +78,7 @@ def load_deployment(path: Path, *, trust_root: Path | None = None) -> Deployment
         reason = "it is a folder" if path.is_dir() else error.strerror
         raise ConfigError(
             f"{path}: cannot be read: {reason}",
-            remedy="Name a deployment file that exists and may be read.",
+            remedy="Name a deployment file that exists and can be read.",
         ) from None
     return parse_deployment(text, path, trust_root=trust_root)
 

@@ -26,7 +26,7 @@ _BOUNDS: Final = {">=": "{} or more", ">": "more than {}", "<=": "{} or less", "
 
 
 def what_is_wrong(kind: Any, value: object, error: msgspec.ValidationError) -> str:
-    """Say it of a value that msgspec refused; the value itself is not repeated.
+    """Describe what is wrong with a value that msgspec refused; the value is not repeated.
 
     Args:
         kind: The type that it should have.

@@ -38,7 +38,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_share(text: str) -> float | None:
-    """The share that ``10 %`` means, above 0 and at most 1; None if the text is no such thing."""
+    """The share that ``10 %`` means, above 0 and at most 1; None if the text is not a share."""
     found = _SHARE.fullmatch(text.strip())
     share = float(found[1]) / 100 if found else 0.0
     return share if 0.0 < share <= 1.0 else None

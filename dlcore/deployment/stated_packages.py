@@ -55,7 +55,7 @@ def read_stated_packages(value: object, where: str) -> dict[str, StatedPackage]:
                     f'{where}."{name}" is not a package id', remedy=HOW_TO_WRITE_A_PACKAGE_ID
                 )
             if own in found:
-                raise ConfigError(f"{where}.{own} is there twice", remedy="Remove one of them.")
+                raise ConfigError(f"{where}.{own} is listed twice", remedy="Remove one of them.")
             found[own] = _stated(tables.build(StatedPackage, table, f"{where}.{own}"), where, own)
     problems.refuse()
     return found

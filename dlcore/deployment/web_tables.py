@@ -41,7 +41,7 @@ LOGIN_KEYS: Final = (
     "headers",
 )
 SECRETS: Final = ("password", "client_key_passphrase", "proxy_password")
-"""Keys that there are not, because they would put a secret into the file."""
+"""Keys that are refused, because they would put a secret into the file."""
 
 _PATHS: Final = ("client_cert", "client_key", "netrc_file", *(f"{key}_file" for key in SECRETS))
 _CREDENTIALS: Final = ("authorization", "cookie")

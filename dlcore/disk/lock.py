@@ -113,7 +113,7 @@ def _take(path: Path, folder: PrivateFolder | None, *, to_look: bool) -> int | N
     """A descriptor that holds the lock; None if another process holds it.
 
     None also if the holder deleted the file in between, as a fetch does with its state: a lock on
-    a deleted file keeps out no process that opens the path anew.
+    a deleted file does not keep out a process that opens the path again.
     """
     if folder is not None:
         make_way(path.parent)  # may be deleted together with the lock

@@ -1,7 +1,7 @@
 """Who controls a file or folder on a system with POSIX owners and modes.
 
-A group that has no other members counts as its user. Whom an access list of POSIX lets write counts
-as well (`posix_acl`); one that cannot be read or understood counts against the place.
+A group that has no other members counts as its user. Those who may write by a POSIX access list
+count as well (`posix_acl`); a list that cannot be read or understood makes the place unsafe.
 
 Source: sudo's and OpenSSH's checks of modes (``StrictModes``); man 2 chmod.
 """

@@ -1,7 +1,7 @@
 """Who else may write to a file or folder, by its access list of POSIX.
 
-The mode does not tell: where there is such a list, the mode's bits of the group are the mask of
-all whom the list names, so they look like rights of the group alone.
+The mode does not show it: where there is such a list, the mode's bits of the group are the mask of
+everybody that the list names, so they look like rights of the group alone.
 
 Source: man 5 acl, "Correspondence between ACL entries and file permission bits"; Linux,
 ``include/uapi/linux/posix_acl_xattr.h`` for the format.
@@ -60,10 +60,10 @@ def access_list_of(place: Path | str | int) -> bytes:
 
 
 def named_writers(access_list: bytes) -> Writers:
-    """Whom an access list lets write besides the owner, the file's group and everybody. Pure.
+    """The users and groups that may write by an access list, besides the file's own. Pure.
 
     Raises:
-        ValueError: It is no access list.
+        ValueError: It is not an access list.
     """
     entries = _entries(access_list)
     named = {
@@ -81,7 +81,7 @@ def mode_without_mask(mode: int, access_list: bytes) -> int:
         access_list: As `access_list_of` returns it.
 
     Raises:
-        ValueError: It is no access list.
+        ValueError: It is not an access list.
     """
     of_group = [rights for tag, rights, _ in _entries(access_list) if tag == _OWN_GROUP]
     return mode & ~0o070 | mode & of_group[0] << 3 if of_group else mode

@@ -84,7 +84,7 @@ if sys.platform == "win32":
     def rights_of_new_file(target: Path, scratch: Path) -> Rights:
         """The rights that a new file would get at a path; arguments and errors as above.
 
-        Folders are of no account: they stay private.
+        Folders do not matter: they stay private.
         """
         file = pattern_path(target)
         file.unlink(missing_ok=True)  # left by a process that was killed

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dlcore.disk import system
 
-LONGEST_NAME = 255
+LONG_NAME = 255
 LONG_PATH = 300  # longer than Windows' MAX_PATH
 _BLOCK = bytes(range(256)) * 256
 
@@ -47,7 +47,7 @@ def try_disk(folder: Path) -> Trial:
             return Trial(
                 None,
                 is_told,
-                name_fault=_fault_of(_touch, own / ("n" * LONGEST_NAME)),
+                name_fault=_fault_of(_touch, own / ("n" * LONG_NAME)),
                 path_fault=_fault_of(_touch_below, own),
             )
     except OSError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlcore.deployment import Check, CheckOutcome
 from dlcore.disk.faults import storage_error
-from dlcore.disk.trial import LONG_PATH, LONGEST_NAME, Trial
+from dlcore.disk.trial import LONG_NAME, LONG_PATH, Trial
 from dlcore.engine.units import amount
 from dlcore.errors import DlcoreError
 from dlcore.long_path import plain_path
@@ -78,7 +78,7 @@ def writing(folder: Path, trial: Trial) -> Check:
 
 def long_names(trial: Trial) -> Check:
     """A name may be as long as other file systems allow."""
-    return _tried("long-names", trial, trial.name_fault, f"names of {LONGEST_NAME} characters")
+    return _tried("long-names", trial, trial.name_fault, f"names of {LONG_NAME} characters")
 
 
 def long_paths(trial: Trial) -> Check:

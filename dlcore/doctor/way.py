@@ -25,7 +25,7 @@ def checks(contact: Contact, authorities: str) -> tuple[Check, ...]:
 
     Args:
         contact: What became of a request.
-        authorities: Whom it trusted: a file, or the system's store.
+        authorities: Where the authorities come from that it trusted: a file, or the system's store.
     """
     return (
         _proxy(contact),

@@ -31,7 +31,7 @@ def _mac(key: bytes, *fields: str) -> str:
 
 
 class Tokens:
-    """Issues access tokens to registered clients and recognises them.
+    """Issues access tokens to registered clients and recognizes them.
 
     Args:
         registration: The registration token, which clients get out of band.

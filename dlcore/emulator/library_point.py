@@ -139,7 +139,7 @@ class LibraryPoint:
         """The virtual folder, and the names of a path in it.
 
         Raises:
-            HTTPException: It is no path of a distribution point, or it is filtered.
+            HTTPException: It is not a path of a distribution point, or it is filtered.
         """
         match = _TARGET_FORM.fullmatch(request.raw_path)
         if match is None:
@@ -179,7 +179,7 @@ class LibraryPoint:
         """What is in a folder.
 
         Raises:
-            HTTPNotFound: It is none, or this server does not list it.
+            HTTPNotFound: It is not a folder, or this server does not list it.
         """
         is_data_lib = parts[0].lower() == _DATA_LIB.lower()
         if parts[0].lower() == _FILE_LIB.lower():

@@ -35,13 +35,13 @@ async def listen(
     try:
         await web.TCPSite(runner, host, port, ssl_context=context).start()
     except (OSError, UnicodeError) as error:
-        reason, remedy = _told(error)
+        reason, remedy = _explain(error)
         raise ConfigError(
             f"cannot listen on {host} port {port}: {reason}", remedy=remedy
         ) from error
 
 
-def _told(error: OSError | UnicodeError) -> tuple[str, str]:
+def _explain(error: OSError | UnicodeError) -> tuple[str, str]:
     """Why, and what can be done about it."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return "no address is known for this name", _OWN_ADDRESS

@@ -82,7 +82,7 @@ class Sender:
         except ConnectionError:
             raise
         except (OSError, EOFError) as error:
-            log.error("%s cannot be read to its end: %s", span.path.name, error)
+            log.error("%s cannot be read to the end: %s", span.path.name, error)
             if request.transport is not None:
                 request.transport.abort()
             return False

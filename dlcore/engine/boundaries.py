@@ -2,9 +2,9 @@
 
 Guarantees: no endpoint serves content that no group allows which may be used now. The network is
 looked at every few seconds; when the machine has moved to other groups, they hold at once, also for
-what is in flight, and fallback begins anew. A machine without any address is between two networks:
+what is in flight, and fallback starts over. A machine without any address is between two networks:
 it keeps what it had. A system that does not answer holds nothing up: until it does, the network
-counts as unknown, or as the one that it was. What a question that fails asked for stays as it was.
+counts as unknown, or as the one that it was. If a question fails, its last answer stays valid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dlcore.abandonable import AbandonableThreads
 from dlcore.deployment import BoundarySettings, Place, Way, way_of
 from dlcore.engine.download.allowed import IN_A_MOMENT, NO_MORE, AllowedGroups
 from dlcore.engine.events import BoundaryChanged, Event, RunBegan
-from dlcore.machine import Machine, told
+from dlcore.machine import Machine, answer_or_none
 from dlcore.waiting import cancel_and_wait
 
 LOOK_EVERY_S: Final = 5.0  # a person who moves a laptop takes longer
@@ -105,7 +105,7 @@ class Boundaries:
             asyncio.get_running_loop().call_soon(self._say_what_holds, "began")
 
     async def aclose(self) -> None:
-        """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
+        """Let go of the downloads, and stop watching. Idempotent; `attach` starts over."""
         self._downloads = None
         self._cancel_opening()
         task, self._watching = self._watching, None
@@ -193,7 +193,9 @@ class Boundaries:
         question = self._pending
         answered, _ = await asyncio.wait([question], timeout=self._answer_within_s)
         if not answered:
-            _log.warning("this machine does not tell of its network in %g s", self._answer_within_s)
+            _log.warning(
+                "this machine has not described its network within %g s", self._answer_within_s
+            )
             return None
         if self._pending is question:  # else another who waited for the same answer was first
             self._pending = None
@@ -250,8 +252,8 @@ def place_of(machine: Machine, before: Place = UNKNOWN) -> Place:
         machine: Is asked about its adapters and its site.
         before: Where it was: what it cannot tell now stays like this.
     """
-    place, site = before, told(machine.ad_site)
-    if (found := told(machine.adapters)) is not None:
+    place, site = before, answer_or_none(machine.ad_site)
+    if (found := answer_or_none(machine.adapters)) is not None:
         adapters = [each for each in found if each.is_connected]
         addresses = {address for each in adapters for address in each.ip_addresses}
         place = Place(
@@ -268,7 +270,7 @@ def _is_link_local(address: str) -> bool:
 
 
 def _is_other(way: Way, before: Way) -> bool:
-    """Whether other groups count; that the machine is in them by another address does not."""
+    """Whether other groups may be used; another address in the same groups changes nothing."""
     return way.at_once != before.at_once or [each[:3] for each in way.stages] != [
         each[:3] for each in before.stages
     ]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.deployment import Deployment, Download
-from dlcore.machine import Machine, this_machine, told
+from dlcore.machine import Machine, answer_or_none, this_machine
 from dlcore.store.state_directory import WORK_FOLDER as WORK_FOLDER
 from dlcore.tasksequence import FrozenVariables, Step, TaskSequence, Variables
 from dlcore.tasksequence import step_types as types
@@ -52,7 +52,7 @@ def initial_variables(
 
 
 def facts_again(sequence: TaskSequence, deployment: Deployment, machine: Machine) -> Variables:
-    """What tells of the machine, for a process that goes on with a run.
+    """The variables about the machine, for a process that goes on with a run.
 
     A step may have changed it before a restart: MBR2GPT changes the firmware's mode. No step can
     set these variables, so what the sequence or the deployment says of them is left out.
@@ -101,26 +101,26 @@ def built_in_variables(
 
 
 def _of_machine(machine: Machine) -> dict[str, str]:
-    is_uefi, name = told(machine.is_uefi), told(machine.computer_name)
+    is_uefi, name = answer_or_none(machine.is_uefi), answer_or_none(machine.computer_name)
     found = {
         "_SMSTSMachineName": name,
         "OSDComputerName": name,
         "_SMSTSBootUEFI": None if is_uefi is None else _flag(is_uefi),
-        "_TSSecureBoot": told(machine.secure_boot),
-        "_SMSTSTimezone": told(machine.time_zone),
+        "_TSSecureBoot": answer_or_none(machine.secure_boot),
+        "_SMSTSTimezone": answer_or_none(machine.time_zone),
     }
     return {name: value for name, value in found.items() if value}
 
 
 def set_before_step(variables: MutableMapping[str, str], step: Step) -> None:
-    """Set what tells of a step that is about to run."""
+    """Set the variables about a step that is about to run."""
     variables["_SMSTSCurrentActionName"] = step.name
 
 
 def set_after_step(
     variables: MutableMapping[str, str], step: Step, exit_code: int, *, has_succeeded: bool
 ) -> None:
-    """Set what tells of a step that has run; a step that is left out changes nothing."""
+    """Set the variables about a step that has run; a step that is left out changes nothing."""
     variables["_SMSTSLastActionName"] = step.name
     variables["_SMSTSLastActionRetCode"] = str(exit_code)
     variables["_SMSTSLastActionSucceeded"] = _flag(has_succeeded)

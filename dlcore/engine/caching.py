@@ -118,7 +118,7 @@ def prune(
     Args:
         state: The state directory.
         limit: How large the rest may be.
-        is_dry_run: Whether nothing is changed, and only told.
+        is_dry_run: Whether nothing is changed; the result says what would be.
         wanted: Keys of the packages that an agent wants: they stay as well.
 
     Raises:
@@ -161,8 +161,8 @@ def needed_by_run(state: Path) -> frozenset[str]:
     document = pins.read(state, run.pin.catalog)
     if document is None:
         raise RunStateError(
-            f"a run is under way by {state / STATE_FILE}, and the catalog that it began with is"
-            " damaged or missing: it is not known what it needs",
+            f"{state / STATE_FILE} says that a run is under way, and the catalog that it began with"
+            " is damaged or missing: it is not known what it needs",
             fault=RunStateFault.CATALOG,
             remedy=f"Let the run end. {RESTART_REMEDY}",
         )

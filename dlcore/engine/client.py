@@ -42,7 +42,7 @@ from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency
-from dlcore.machine import Machine, this_machine, told
+from dlcore.machine import Machine, answer_or_none, this_machine
 from dlcore.schedule import Terms
 from dlcore.steps.post_action import PostAction
 from dlcore.store import CacheLimit, Reserve, Store
@@ -246,7 +246,7 @@ class Client:
 
     @property
     def urgency(self) -> Urgency:
-        """How urgent it is what is fetched; `Urgency.AWAITED` at first."""
+        """How urgent the content is that is fetched; `Urgency.AWAITED` at first."""
         return self._traffic.urgency
 
     @property
@@ -255,11 +255,12 @@ class Client:
         return self._traffic.rules
 
     def set_urgency(self, urgency: Urgency) -> None:
-        """Say how urgent it is what is fetched, from now on, also for what is in flight.
+        """Say how urgent the content is that is fetched, from now on, and what is in flight.
 
-        What has time (`Urgency.SPARE`) is fetched in the background: only so much is under way that
-        a queue that nobody would notice stands before the narrowest link. What nobody waits for is
-        not fetched at all where that costs money or the battery, by the deployment's settings.
+        What is not urgent (`Urgency.SPARE`) is fetched in the background: the bytes under way are
+        limited, so that the queue before the narrowest link is too short for anybody to notice.
+        What nobody waits for is not fetched at all where that costs money or the battery, if the
+        deployment's settings say so.
         """
         self._traffic.set_urgency(urgency)
 
@@ -409,7 +410,7 @@ class Client:
             link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
             policy=self.policy,
             machine=self.machine,
-            boot_id=await in_thread(lambda: told(self.machine.boot_id) or ""),
+            boot_id=await in_thread(lambda: answer_or_none(self.machine.boot_id) or ""),
             post_action=post_action,
         )
         self._stack.push_async_callback(session.aclose)
@@ -458,7 +459,7 @@ class Client:
         return self._content
 
     async def stop_downloads(self) -> None:
-        """Stop all downloads; what is verified stays. The next call of `content` begins anew.
+        """Stop all downloads; what is verified stays. The next call of `content` starts over.
 
         That is also the way on after the local disk has failed. Nobody may wait for a package.
         """

@@ -201,7 +201,7 @@ class Content:
         )
 
     async def end(self) -> None:
-        """The run has ended: nothing is to be done, as its client is closed."""
+        """Do nothing: the run has ended, and its client is closed."""
 
     # The end
 

@@ -11,7 +11,7 @@ order of the list, and the folder that they are in under the name without a numb
 fails, the step goes on with the next one unless ``OSDDownloadContinueDownloadOnError`` is false.
 
 A copy is made by the store, block by block: each is compared with its SHA-256 in memory, written
-and synced, and the copy gets its name in one step. A right copy that is there is recognised by
+and synced, and the copy gets its name in one step. A right copy that is there is recognized by
 hashing it. A wrong one is replaced if it is dlcore's, else refused by name
 (`engine.delivery.target`).
 Unlike the original, which moves, a package is copied: a later step may need it too, and it would

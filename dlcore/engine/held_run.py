@@ -51,7 +51,7 @@ class HeldRun:
         await in_thread(self._end)
 
     def release(self) -> None:
-        """The process of the run goes: a step that has not ended keeps its locks. Idempotent."""
+        """End with the process: a step that has not ended keeps its locks. Idempotent."""
         while self._of_step:
             self._of_step.pop().leave()
         self._lock.release()

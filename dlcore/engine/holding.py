@@ -94,7 +94,7 @@ async def _repeated(
 
 
 async def _taken(take: Callable[[], T], give_back: Callable[[T], None]) -> T:
-    """Take a lock; a cancellation meanwhile releases it again, for nobody else would."""
+    """Take a lock; a cancellation meanwhile releases it again, because nobody else would."""
     taken: list[T] = []
     try:
         await in_thread(lambda: taken.append(take()))

@@ -1,4 +1,4 @@
-"""What a task sequence was when a run began, so that an edited one is recognised.
+"""What a task sequence was when a run began, so that an edited one is recognized.
 
 Guarantees: two sequences have the same identity exactly if their steps, their groups and their
 global variables are the same, in the same order. Comments and white space of the export do not
@@ -139,11 +139,10 @@ def has_same_beginning(
         steps: How many steps have ended.
         decided: Indices of those groups.
     """
-    last = max((*decided, *(g for step in earlier.steps[:steps] for g in step.groups)), default=-1)
-    return (
-        earlier.steps[:steps] == edited.steps[:steps]
-        and earlier.groups[: last + 1] == edited.groups[: last + 1]
-    )
+    groups = (*decided, *(group for step in earlier.steps[:steps] for group in step.groups))
+    end = max((group + 1 for group in groups), default=0)
+    has_same_steps = earlier.steps[:steps] == edited.steps[:steps]
+    return has_same_steps and earlier.groups[:end] == edited.groups[:end]
 
 
 def _unmatched(

@@ -35,7 +35,7 @@ class Judge:
     def decide(
         self, condition: Condition | None, variables: Mapping[str, str], name: str
     ) -> Verdict:
-        """Decide now; ``UNDECIDED`` means that the step is skipped, as there is no answer.
+        """Decide now; ``UNDECIDED`` means that the step is skipped, because there is no answer.
 
         Raises:
             StepError: It cannot be decided, and the settings say to fail then.

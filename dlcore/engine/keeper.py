@@ -109,7 +109,7 @@ class RunKeeper:
         await self.save(variables)
 
     async def forget(self) -> None:
-        """Remove the state from disk: the outcome was taken, and the next run begins anew.
+        """Remove the state from disk: the outcome was taken, and the next run starts over.
 
         Raises:
             StorageError: The disk failed.

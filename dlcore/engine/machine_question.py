@@ -50,16 +50,16 @@ class MachineQuestion:
             self._until_s = self._asked_s + self._within_s
             self.pending = loop.run_in_executor(self._threads, self._ask)
         elif self.pending and self.pending.done():
-            self.answers, self.pending = _told(self.pending), None
+            self.answers, self.pending = _answers_of(self.pending), None
         elif self.pending and loop.time() >= self._until_s:
             _log.warning(
-                "this machine does not tell of its network and its power within %g s",
+                "this machine has not described its network and its power within %g s",
                 self._within_s,
             )
             self.answers, self._until_s = Answers(), float("inf")
 
     async def wait(self, max_s: float) -> None:
-        """Wait until there may be something to look at, and for so many seconds at most."""
+        """Wait until there may be something to look at, for at most ``max_s`` seconds."""
         if self.pending is None:
             await asyncio.sleep(max_s)
             return
@@ -67,7 +67,7 @@ class MachineQuestion:
         await asyncio.wait([self.pending], timeout=min(max_s, left_s))
 
 
-def _told(question: asyncio.Future[Answers]) -> Answers:
+def _answers_of(question: asyncio.Future[Answers]) -> Answers:
     """What the machine says. A question that fails is not answered, and holds nothing up."""
     try:
         return question.result()

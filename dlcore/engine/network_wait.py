@@ -1,8 +1,8 @@
 """Waits for the network when content is missing and no endpoint can be reached.
 
-After a restart of the machine the network may come late, or not at all for a while. That is not an
-endpoint's failure: no endpoint answers anything. A run waits then, and goes on by itself. Time in
-which the machine was suspended is not counted.
+After a restart of the machine the network may come late, or not at all for a while. Then no
+endpoint has failed: none answers at all. A run waits then, and goes on by itself. Time in which the
+machine was suspended is not counted.
 """
 
 from __future__ import annotations

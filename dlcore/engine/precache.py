@@ -1,7 +1,7 @@
 """Has the content of a sequence on disk before it is needed: in the background, by a time.
 
 Guarantees: packages are fetched in the order of need. A package counts as ready only after it was
-proven (`Content.path`). One that cannot be had does not keep the others from coming. Whatever ends
+proven (`Content.path`). One that cannot be fetched does not hold up the others. Whatever ends
 it, what was verified stays, and the next call fetches only the rest.
 """
 
@@ -182,10 +182,10 @@ class _Precache:
                 fetching.result()
         finally:
             await cancel_and_wait([fetching])
-        return self._told(began_s)
+        return self._result(began_s)
 
     async def _fetch_all(self) -> None:
-        """Fetch each, and those again that may be had later, as long as there is time."""
+        """Fetch each, and try those again that may succeed later, as long as there is time."""
         pending = self._wanted.packages
         while pending:
             for package_id in pending:
@@ -235,7 +235,7 @@ class _Precache:
             return total, total
         return total, min(total, self._content.downloads.verified_bytes(package_id, total))
 
-    def _told(self, began_s: float) -> Precached:
+    def _result(self, began_s: float) -> Precached:
         now_s, packages = self._clock(), tuple(map(self._package, self._wanted.packages))
         downloads, took_s = self._content.downloads, now_s - began_s
         hurried_s = 0.0 if self._hurried_since_s is None else now_s - self._hurried_since_s

@@ -1,8 +1,8 @@
 """What a pre-cache would fetch, found out without fetching content.
 
-Guarantees: nothing on this machine is changed. What is told to be there was read and compared with
-its digests. The figure of what is to be fetched is an upper bound: what other packages, seeds and
-patches save is only known when it is fetched.
+Guarantees: nothing on this machine is changed. What is reported as present was read and compared
+with its digests. The figure of what is to be fetched is an upper bound: what other packages, seeds
+and patches save is only known when it is fetched.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ async def preview_precache(client: Client, wanted: SequenceContent) -> Precached
     """Tell what `precache` would fetch; nothing is changed, and no content is fetched.
 
     What is on disk is hashed, which takes as long as reading it. A package whose manifest cannot
-    be had has the error, and counts as missing.
+    be described has the error, and counts as missing.
 
     Args:
         client: Open.
@@ -31,13 +31,13 @@ async def preview_precache(client: Client, wanted: SequenceContent) -> Precached
     """
     library = await client.library()
     found = [
-        await _foretold(client, library, package_id, is_certain=package_id in wanted.needed)
+        await _previewed(client, library, package_id, is_certain=package_id in wanted.needed)
         for package_id in wanted.packages
     ]
     return Precached(tuple(found), 0.0, 0, sum(each.verified_bytes for each in found))
 
 
-async def _foretold(
+async def _previewed(
     client: Client, library: Library, package_id: str, *, is_certain: bool
 ) -> PrecachedPackage:
     entry: CatalogEntry | None = None

@@ -181,7 +181,7 @@ def _bound_s(
 def _needs(executed: list[StepResult], useful_bytes: Mapping[str, int]) -> list[StepLoad]:
     """Per executed step the bytes that had to come for it and for no earlier one, and its run time.
 
-    What came twice or did not match its digest is no need of a step: another schedule can do
+    A step does not need what came twice or did not match its digest: another schedule can do
     without it.
     """
     seen: set[str] = set()

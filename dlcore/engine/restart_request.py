@@ -1,11 +1,11 @@
 """Restarts of the machine that a step asks for: by its exit code, or by variables that it sets.
 
-Documented are ``SMSTSRebootRequested``, ``SMSTSRetryRequested``, ``SMSTSRebootDelay``,
-``SMSTSRebootDelayNext`` and ``SMSTSRebootMessage``. The documentation leaves three things open.
-A retry without a restart has no effect here. Any value but ``WinPE`` and ``false`` asks for a
-restart: scripts of MDT set ``true``. A step that asks for a retry is repeated also if it failed,
-and a step that ends the run by its failure restarts nothing. A limit of retries is not documented;
-here there is one, so that no machine restarts for ever.
+Microsoft documents ``SMSTSRebootRequested``, ``SMSTSRetryRequested``, ``SMSTSRebootDelay``,
+``SMSTSRebootDelayNext`` and ``SMSTSRebootMessage``, and leaves three things open. A retry without a
+restart has no effect here. Any value but ``WinPE`` and ``false`` asks for a restart: scripts of MDT
+set ``true``. A step that asks for a retry is repeated also if it failed, and a step that ends the
+run by its failure restarts nothing. A limit of retries is not documented; here there is one, so
+that no machine restarts for ever.
 
 Source: Microsoft Learn, "Task sequence variables"; "Task sequence steps", for exit code 3010.
 """
@@ -129,5 +129,5 @@ def _seconds(variables: Variables, name: str) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return int(text)
     if text:
-        _log.warning("%s is not a number of seconds, and does not count", name)
+        _log.warning("%s is not a number of seconds, and is ignored", name)
     return None

@@ -22,7 +22,7 @@ class Resume(enum.StrEnum):
 
     ASK = "ask"  # go on if nothing has changed, else refuse and say what has
     CONTINUE = "continue"  # go on with the edited sequence or the other setting, if possible
-    RESTART = "restart"  # begin anew at the first step, whatever the state is
+    RESTART = "restart"  # start over at the first step, whatever the state is
 
 
 def take_up(
@@ -33,7 +33,7 @@ def take_up(
     *,
     simulated: bool = False,
 ) -> RunState | None:
-    """The run to go on with; None if one begins anew. Nothing is written.
+    """The run to go on with; None if one starts over. Nothing is written.
 
     Args:
         state: The state directory, whose run this process holds.
@@ -50,7 +50,7 @@ def take_up(
         StorageError: The disk failed.
     """
     if resume is Resume.RESTART:
-        _log.info("the run begins anew, as asked")
+        _log.info("the run starts over, as asked")
         return None
     run = load(state)
     if run is None and resume is Resume.CONTINUE:
@@ -75,7 +75,7 @@ def take_up(
 
 
 def _of_another_kind(state: Path, run: RunState) -> RunStateError:
-    """A simulated run never becomes a real one: no step that it has behind it was executed."""
+    """A simulated run never becomes a real one: none of its steps so far was executed."""
     how, option = ("simulates", "with") if run.simulated else ("executes", "without")
     return RunStateError(
         f"a run is under way in {state / STATE_FILE}, at step {run.position}, and it {how} its"

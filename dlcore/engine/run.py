@@ -57,7 +57,7 @@ async def run_sequence(
     Raises:
         LockedError: Another process holds the state directory or runs a sequence there; the message
             says which.
-        AgentError: The content comes from an agent that cannot be had; run again to go on.
+        AgentError: The content comes from an agent that cannot be reached; run again to go on.
         PreflightError: A prerequisite is missing; nothing was run, or nothing more.
         StorageError: The local disk failed, or is full; run again to go on.
         RunStateError: A run is under way that cannot go on without a decision, or for which a
@@ -71,7 +71,7 @@ async def run_sequence(
     missing = failed(await preflight(client, sequence, executor)) if is_new else []
     if missing:
         raise PreflightError(
-            f"nothing was run, as prerequisites are missing:\n{render(missing)}",
+            f"nothing was run, because prerequisites are missing:\n{render(missing)}",
             missing=tuple(check.name for check in missing),
             remedy="Correct all of them and run again.",
         )
@@ -99,7 +99,7 @@ def _refuse_obstacles(session: Session, executor: Executor) -> None:
     listed = "; ".join(f'step {n.index} "{n.step}": {n.text}' for n in found if n)
     if listed:
         raise PreflightError(
-            f"the run does not go on, as this machine cannot run {listed}",
+            f"the run does not go on, because this machine cannot run {listed}",
             missing=("unrunnable-steps",),
             remedy="Correct these steps and run again with --continue; what has run stays done.",
         )

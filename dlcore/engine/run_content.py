@@ -68,7 +68,7 @@ class RunContent(Protocol):
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or something keeps changing the package on disk.
-            AgentError: The agent that has the content cannot be had.
+            AgentError: The agent that has the content cannot be reached.
         """
         ...
 

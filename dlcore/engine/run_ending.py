@@ -1,4 +1,4 @@
-"""How a run ends is told until the caller has taken it, and what it leaves behind is started once.
+"""Reports how a run ended until the caller has taken it, and starts once what it leaves behind.
 
 A run that has ended, or waits for a restart, stays on disk until its outcome was taken. If the
 process dies before that, the next one tells the outcome again, and runs no step. A restart that has
@@ -76,7 +76,7 @@ class RunEnding:
                 return
             await self._keeper.forget()
         except StorageError as error:
-            _log.warning("the next run will tell this one's outcome again: %s", error.message)
+            _log.warning("the next run will report this one's outcome again: %s", error.message)
             return
         self._start_post_action()
 

@@ -297,7 +297,7 @@ class Session:
             UnexpectedContentError: There is something in a package's folder that is not the
                 package's, though no step has used it.
             StorageError: The local disk failed, or is full; what was verified is kept.
-            AgentError: The agent that has the content cannot be had.
+            AgentError: The agent that has the content cannot be reached.
         """
         return await self._jobs.folders(step)
 
@@ -330,7 +330,7 @@ class Session:
     async def aclose(self) -> None:
         """Take note that the run's outcome was told.
 
-        A run that has ended is forgotten, so that the next one begins anew; its post action is
+        A run that has ended is forgotten, so that the next one starts over; its post action is
         started then. A run that asked for a restart goes on the next time. Any other is kept. The
         client does it when it is closed, or when it makes another session. Idempotent.
         """
@@ -399,7 +399,7 @@ def _not_reported(step: Step) -> ConfigError:
 
 def _overtaken() -> ConfigError:
     return ConfigError(
-        "another iteration over run_steps() goes on with the run",
+        "another iteration over run_steps() continues the run",
         remedy="Iterate over it in one place at a time.",
     )
 
@@ -407,5 +407,5 @@ def _overtaken() -> ConfigError:
 def _failed(result: StepResult) -> StepError:
     return StepError(
         f"step {result.index} {quoted(result.name)} failed: {result.message}",
-        remedy="The report tells what ran. Content that was verified is kept.",
+        remedy="The report shows what ran. Content that was verified is kept.",
     )

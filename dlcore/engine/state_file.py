@@ -27,7 +27,7 @@ from dlcore.store.files import Files, read_document, write_document
 STATE_FILE = "run.json"
 VERSION = 4
 RESTART_REMEDY = (
-    "To begin anew at the first step, run with --restart (resume='restart'); "
+    "To start over at the first step, run with --restart (resume='restart'); "
     "content on disk is kept."
 )
 
@@ -129,7 +129,7 @@ class StateFile:
         self._opened.forget()
 
     def forget(self) -> None:
-        """Remove the state: the run has ended, and the next one begins anew.
+        """Remove the state: the run has ended, and the next one starts over.
 
         Raises:
             StorageError: The disk failed.
@@ -146,7 +146,7 @@ def _checksum(payload: bytes) -> str:
 
 def _damaged(source: str, why: str) -> RunStateError:
     return RunStateError(
-        f"{source} is damaged: {why}. At which step the run was is lost",
+        f"{source} is damaged: {why}. The step that it had reached is lost",
         fault=RunStateFault.DAMAGED,
         remedy=f"Find out which steps have run. {RESTART_REMEDY}",
     )

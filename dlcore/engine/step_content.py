@@ -137,12 +137,12 @@ class StepContent:
     async def packages(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
         """Wait for packages, prove them, and set their variables.
 
-        What is on disk needs no network. For what is missing it is waited for.
+        What is on disk needs no network. For what is missing, this waits for the network.
 
         Args:
             package_ids: What is wanted, in order.
-            waited: Told of each package for how long it alone was waited for: the time since the
-                packages before it were there.
+            waited: Called with each package and the time for which it alone was waited for: since
+                the packages before it were there.
 
         Returns:
             Package id -> its folder, complete and verified.
@@ -154,7 +154,7 @@ class StepContent:
             IntegrityError: Every endpoint served some block wrong.
             UnexpectedContentError: There is something in its folder that is not the package's.
             StorageError: The local disk failed, or is full; what was verified is kept.
-            AgentError: The agent that has the content cannot be had.
+            AgentError: The agent that has the content cannot be reached.
         """
         folders = await self._obtain(package_ids, lambda ids: self._proven(ids, waited))
         for package_id, path in folders.items():

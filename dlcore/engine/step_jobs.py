@@ -84,7 +84,7 @@ class StepJobs:
         Raises:
             RunStateError: A package is not available in the version that the run began with.
             StorageError: The local disk failed.
-            AgentError: The agent that has the content cannot be had.
+            AgentError: The agent that has the content cannot be reached.
         """
         try:
             packages = self._wait_for(step)

@@ -235,7 +235,7 @@ class StepTurns:
         return RunOutcome.RESTART
 
     async def _fail(self) -> None:
-        """The run has failed for good: the next one begins anew."""
+        """The run has failed for good: the next one starts over."""
         self._run.fail()
         await self._keeper.end(self._variables)
 

@@ -28,7 +28,7 @@ def checked_timeout_s(timeout_s: float | None) -> float | None:
     """
     if timeout_s is not None and not (timeout_s > 0 and math.isfinite(timeout_s)):
         raise ConfigError(
-            f"a time limit of {timeout_s:g} s is none",
+            f"{timeout_s:g} s is not a time limit",
             remedy="Give a number of seconds above 0, with --timeout (timeout_s).",
         )
     return timeout_s

@@ -17,7 +17,7 @@ from dlcore.deployment import BackgroundSettings, BandwidthSchedule, WhenScarce
 from dlcore.engine.events import Event, TrafficChanged
 from dlcore.engine.machine_question import ANSWER_WITHIN_S, MachineQuestion
 from dlcore.engine.traffic_rules import Answers, Pace, Rules, Urgency, Wish, rules
-from dlcore.machine import Machine, told
+from dlcore.machine import Machine, answer_or_none
 from dlcore.waiting import cancel_and_wait
 
 LOOK_EVERY_S: Final = 0.5
@@ -91,7 +91,7 @@ class Traffic:
 
     @property
     def urgency(self) -> Urgency:
-        """How urgent it is what is fetched."""
+        """How urgent the content is that is fetched."""
         return self._wish.urgency
 
     def limit(self, cap_bytes_per_s: float) -> None:
@@ -99,7 +99,7 @@ class Traffic:
         self._wants(self._wish._replace(cap_bytes_per_s=cap_bytes_per_s))
 
     def set_urgency(self, urgency: Urgency, *, is_told: bool = True) -> None:
-        """Say how urgent it is what is fetched.
+        """Say how urgent the content is that is fetched.
 
         Args:
             urgency: How urgent it is.
@@ -121,7 +121,7 @@ class Traffic:
         self._watch_if_needed()
 
     async def aclose(self) -> None:
-        """Let go of the downloads, and stop watching. Idempotent; `attach` begins anew."""
+        """Let go of the downloads, and stop watching. Idempotent; `attach` starts over."""
         self._downloads = None
         task, self._task = self._task, None
         if task is not None:
@@ -154,9 +154,9 @@ class Traffic:
             await self._question.wait(LOOK_EVERY_S)
 
     def _ask(self) -> Answers:
-        on_mains = told(self._machine.is_on_mains)
+        on_mains = answer_or_none(self._machine.is_on_mains)
         on_battery = None if on_mains is None else not on_mains
-        return Answers(told(self._machine.is_metered), on_battery)
+        return Answers(answer_or_none(self._machine.is_metered), on_battery)
 
     def _rules_now(self) -> Rules:
         window = self._schedule.at(self._wall_clock()) if self._schedule else None

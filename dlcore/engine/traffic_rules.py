@@ -9,7 +9,7 @@ from dlcore.deployment import BackgroundSettings, BandwidthWindow, WhenScarce
 
 
 class Urgency(enum.Enum):
-    """How urgent it is what a client fetches."""
+    """How urgent the content is that a client fetches."""
 
     AWAITED = "awaited"
     """Somebody waits for it, or soon will: it may use the whole link, whatever that costs."""
@@ -28,7 +28,7 @@ class Pace(enum.StrEnum):
     """As fast as the link and the caps allow."""
 
     BACKGROUND = "background"
-    """Only what other traffic leaves over."""
+    """Only what other traffic leaves unused."""
 
     PAUSED = "paused"
     """Not at all."""

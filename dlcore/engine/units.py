@@ -49,9 +49,9 @@ def clock(at_s: float) -> str:
 
 
 def moment(at_s: float, length_s: float) -> str:
-    """A moment of something that takes so long: ``0.4 s``, ``0:05.3``, ``1:02:30``.
+    """A moment of something that takes ``length_s``: ``0.4 s``, ``0:05.3``, ``1:02:30``.
 
-    Up to an hour tenths of a second are told: what follows each other within a second is common.
+    Up to an hour it has tenths of a second: things often follow each other within a second.
     """
     if length_s < 9.95:
         return f"{at_s:.1f} s"

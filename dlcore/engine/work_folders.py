@@ -51,7 +51,7 @@ def work_folder(state: Path) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    """A file that cannot be removed, such as one that a program holds, is left and told."""
+    """A file that cannot be removed, such as one that a program holds, is left and logged."""
     with contextlib.suppress(FileNotFoundError):
         if is_link(folder.lstat()):
             system.remove(folder)

@@ -64,8 +64,8 @@ def parse_call(arguments: Sequence[str], *, platform: str = sys.platform) -> Cal
         platform: As `sys.platform`.
 
     Raises:
-        ConfigError: It is not such a call. The message has neither the INI file's name nor what
-            was given in place of a package id or of the three arguments.
+        ConfigError: It is not a call for a package. The message has neither the INI file's name nor
+            what was given in place of a package id or of the three arguments.
     """
     if len(arguments) != ARGUMENTS:
         raise ConfigError(

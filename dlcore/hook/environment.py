@@ -17,7 +17,7 @@ class EnvironmentUnavailableError(DlcoreError):
 class TaskSequenceEnvironment(Protocol):
     """The variables of a running task sequence. Names ignore case.
 
-    All methods raise `EnvironmentUnavailableError` if the variables cannot be had any more.
+    All methods raise `EnvironmentUnavailableError` if the variables can no longer be read.
     """
 
     def get(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 The agent keeps the document on disk and shows it to its clients. It is told to find packages, so a
 value that is secret, or that its author hid, is left out. A secret that stands in the middle of a
-command line cannot be told from other words, so all words are left out that name no content
+command line cannot be told from other words, so all words that name no content are left out
 (``dlcore.tasksequence.without_commands``).
 """
 

@@ -1,8 +1,8 @@
 """Which task sequence variables the agent is told: only those that decide what content is needed.
 
 A task sequence has tokens, passwords and credentials among its variables, and the agent keeps what
-it is told on disk. So it gets the variables that the sequence's conditions and its package
-parameters read, and of them none that is secret or that Windows' engine keeps for itself.
+it is told on disk. So it gets only the variables that the sequence's conditions and package
+parameters read, without those that are secret or that Windows' engine keeps for itself.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class HookLog:
     """One log, which several processes may append to in turn.
 
     Args:
-        folder: Where it lies; made if need be. If that cannot be, or if it is None, the folder for
-            temporary files; if there is none, nothing is logged.
+        folder: Where it lies; made if it does not exist. If it cannot be made, or if it is None,
+            the folder for temporary files; if there is none, nothing is logged.
         max_bytes: Length at which it is rolled over.
     """
 

@@ -98,7 +98,7 @@ class Obtaining:
         self._reach = reach
         self._open_own_fetch = open_own_fetch
         self._has_told = False
-        self._verified_bytes = -1
+        self._verified_bytes: int | None = None
         self._progressed_s = 0.0
 
     async def run(self) -> Obtained:
@@ -121,7 +121,7 @@ class Obtaining:
     async def step_back(self) -> None:
         """Leave the link to Windows' own downloader, if the agent was told what is wanted.
 
-        What later steps need goes on arriving, with what that leaves over, until the next call.
+        What later steps need goes on arriving, with what that leaves unused, until the next call.
         """
         if not self._has_told:
             return
@@ -163,11 +163,11 @@ class Obtaining:
         self._has_told = True
 
     async def _from(self, source: PackageSource, by: str, policy: HookPolicy | None) -> Obtained:
-        """Wait for the package, and look at it every so often.
+        """Wait for the package, and note its progress from time to time.
 
         Args:
-            source: Who hands it out.
-            by: Who that is, for people.
+            source: What hands it out.
+            by: What that is, for people.
             policy: Bounds the time of its answers; None if it needs none.
         """
         obtaining = asyncio.ensure_future(source.obtain(self._package_id))

@@ -1,4 +1,4 @@
-"""Fetches a package in this process, where an agent cannot be had.
+"""Fetches a package in this process, where no agent can be reached.
 
 It looks at nothing but that package: this process ends with it.
 """

@@ -12,7 +12,7 @@ import re
 _SHA256 = re.compile(r"(?<![0-9A-F])[0-9A-F]{64}(?![0-9A-F])", re.IGNORECASE)
 
 
-def told_hash(value: str) -> str:
+def hash_in(value: str) -> str:
     """The SHA-256 in a variable's value, in upper case; empty if it has none, or several."""
     found = _SHA256.findall(value)
     return found[0].upper() if len(found) == 1 else ""

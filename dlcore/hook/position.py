@@ -1,9 +1,9 @@
-"""Where the task sequence stands that asks for a package, as far as its variables tell.
+"""The position of the task sequence that asks for a package, as far as its variables tell.
 
 `_SMSTSTaskSequence`, `_SMSTSNextInstructionPointer` and the form of their values are observed, not
 documented; the name of the current step, `_SMSTSCurrentActionName`, is documented. So the position
 is found by that name and by who needs the package. The pointer only decides between several such
-steps, and what cannot be read is done without: the package that is asked for comes first anyway.
+steps. Whatever cannot be read is left out: the package that is asked for comes first anyway.
 """
 
 from __future__ import annotations

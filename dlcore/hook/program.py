@@ -51,7 +51,7 @@ class Program:
         policy: The hook's constants.
         leave: Ends the process at once, with an exit code.
         make: Makes what serves the call; for tests.
-        tell: Tells a person who looks on, if there is one, why a package is not delivered.
+        tell: Tells a person at the console, if there is one, why a package is not delivered.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Program:
         Returns:
             The exit code, as Windows means it.
         """
-        with EndingRequests(self._hung, self._policy.grace_s) as requests:
+        with EndingRequests(self._end_at_once, self._policy.grace_s) as requests:
             return self._ended(arguments, requests)
 
     def _ended(self, arguments: Sequence[str], requests: EndingRequests) -> int:
@@ -97,7 +97,7 @@ class Program:
         except DlcoreError as error:
             return self._failed(error.code, f"{error.message.rstrip('.')}. {error.remedy}".rstrip())
         except Exception as error:
-            return self._failed("internal", _place_of(error))
+            return self._failed("internal", _describe_unforeseen(error))
         except BaseException as error:
             return self._failed("ended", f"the program was asked to end ({type(error).__name__})")
         self._note("delivered")
@@ -130,12 +130,12 @@ class Program:
         )
         requests.run(serving.run)
 
-    def _hung(self) -> None:
-        """It was asked to end and does not."""
+    def _end_at_once(self) -> None:
+        """End at once: it was asked to end and does not."""
         self._leave(self._failed("ended", "the program was asked to end, and left at once"))
 
     def _failed(self, code: str, reason: str) -> int:
-        """Say once why, and give the exit code."""
+        """Log the reason, and return the exit code."""
         if not self._is_told:
             self._is_told = True
             what = f"Package {self._call.package_id}" if self._call else "The package"
@@ -149,13 +149,13 @@ class Program:
         return self._failure.status
 
     def _note(self, outcome: str) -> None:
-        """Tell later steps; that is of no weight, so nothing comes of it if it fails."""
+        """Tell later steps; a failure to do so is ignored."""
         if self._environment:
             with contextlib.suppress(Exception):
                 self._environment.set(OUTCOME_VARIABLE, outcome)
 
 
-def _place_of(error: Exception) -> str:
+def _describe_unforeseen(error: Exception) -> str:
     """What an error that dlcore did not foresee is, without its text, which may quote a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

@@ -58,7 +58,7 @@ async def _wait_for(agent: ContentAgent, started: StartedAgent, policy: HookPoli
     """Wait until an agent that was started answers.
 
     Raises:
-        AgentError: It does not in time, or ended.
+        AgentError: It does not answer in time, or has ended.
     """
     deadline_s = asyncio.get_running_loop().time() + policy.agent_start_s
     while True:
@@ -68,7 +68,7 @@ async def _wait_for(agent: ContentAgent, started: StartedAgent, policy: HookPoli
             await answer(agent.status(), policy)
         except AgentError as error:
             if is_last:
-                told = started.told() if has_ended else ""
+                told = started.last_errors() if has_ended else ""
                 reason = f"has ended: {told}" if told else f"cannot be used: {error.message}"
                 raise AgentError(
                     f"the agent that was started {reason}",
@@ -92,7 +92,7 @@ async def answer(question: Awaitable[T], policy: HookPolicy) -> T:
     except TimeoutError:
         raise AgentError(
             f"the agent does not answer within {policy.agent_answer_s:g} s",
-            remedy="Look at it with `dlcore agent status`, and start it anew.",
+            remedy="Look at it with `dlcore agent status`, and restart it.",
         ) from None
 
 

@@ -22,7 +22,7 @@ from dlcore.hook.placing import Placed, place
 from dlcore.hook.position import sequence_point
 from dlcore.hook.reach import reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
-from dlcore.hook.told_package import stated_packages, told_content_hash, told_version
+from dlcore.hook.stated_package import stated_content_hash, stated_packages, stated_version
 from dlcore.manifest import content_hash, has_content_hash
 from dlcore.store import folder_digests
 from dlcore.waiting import in_thread
@@ -107,7 +107,7 @@ class Serving:
         stated = stated_packages(self._environment) if self._settings.checks_hash else {}
         return Obtaining(
             Want(WANT, (package_id,), point, stated=stated),
-            told_version(self._environment, package_id),
+            stated_version(self._environment, package_id),
             self._settings,
             self._policy,
             self._log,
@@ -118,7 +118,7 @@ class Serving:
     async def _check_hash(self, obtained: Obtained) -> None:
         if not self._settings.checks_hash:
             return
-        told = told_content_hash(self._environment, self._call.package_id)
+        told = stated_content_hash(self._environment, self._call.package_id)
         if not told:
             return
         found = await in_thread(folder_digests, obtained.folder)

@@ -5,6 +5,7 @@ An engineer sets them in a *Set Task Sequence Variable* step, or on a collection
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -145,13 +146,11 @@ def _seconds(environment: TaskSequenceEnvironment, name: str, default: float) ->
     text = environment.get(name).strip()
     if not text:
         return default
-    try:
+    with contextlib.suppress(ValueError):
         value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e9:
-        raise _unusable(name, text, "Write a number of seconds.")
-    return value
+        if 0 <= value < 1e9:
+            return value
+    raise _unusable(name, text, "Write a number of seconds.")
 
 
 def _switch(environment: TaskSequenceEnvironment, name: str) -> bool:

@@ -33,7 +33,7 @@ class StartedAgent(Protocol):
         """Whether its process has ended."""
         ...
 
-    def told(self) -> str:
+    def last_errors(self) -> str:
         """What it printed of errors last, in one line; empty if it printed nothing."""
         ...
 
@@ -119,7 +119,7 @@ class _Process:
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    def told(self) -> str:
+    def last_errors(self) -> str:
         try:
             length_bytes = self._errors.seek(0, os.SEEK_END)
             self._errors.seek(max(0, length_bytes - _MAX_TOLD_BYTES))

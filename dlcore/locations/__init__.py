@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dlcore.locations.deployment_file import deployment_file
 from dlcore.locations.endpoints import FoundEndpoint, endpoints_of
-from dlcore.locations.reading import MAX_BYTES, read_told
-from dlcore.locations.told import Access, Location, Package, Told
+from dlcore.locations.reading import MAX_BYTES, read_site_document
+from dlcore.locations.site_document import Access, Location, Package, SiteDocument
 
 __all__ = [
     "MAX_BYTES",
@@ -13,8 +13,8 @@ __all__ = [
     "FoundEndpoint",
     "Location",
     "Package",
-    "Told",
+    "SiteDocument",
     "deployment_file",
     "endpoints_of",
-    "read_told",
+    "read_site_document",
 ]

@@ -1,7 +1,7 @@
-"""Writes a deployment file with the endpoints that a site told.
+"""Writes a deployment file with the endpoints that a site names.
 
 Guarantees: the text is a deployment file that dlcore reads. It holds no secret: what a server asks
-for is named by the key that says where it lies. What was not told is a comment.
+for is named by the key that says where it lies. What is not stated is a comment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from dlcore.locations.endpoints import FoundEndpoint, endpoints_of
 from dlcore.locations.environment_dump import TOKEN_OF_DISTRIBUTION_POINTS
-from dlcore.locations.told import MAX_SHOWN_CHARACTERS, Access, Package, Told
+from dlcore.locations.site_document import MAX_SHOWN_CHARACTERS, Access, Package, SiteDocument
 from dlcore.model import EndpointKind
 from dlcore.package_ids import package_id
 from dlcore.printable import printable
@@ -24,26 +24,27 @@ _WITHOUT_TLS: Final = (
 )
 _GATEWAY: Final = (
     'token_env = "DLCORE_CMG_TOKEN"  # has the registration token; or name a file with token_file',
-    "# Whether it is a CMG or a cloud-dp was not told. How a real gateway lists content is not",
+    "# Whether it is a CMG or a cloud-dp was not stated. How a real gateway lists content is not",
     "# public: dlcore speaks the protocol of its own emulator.",
 )
 
 
-def deployment_file(told: Sequence[Told], *, catalog: str = "") -> str:
+def deployment_file(site_documents: Sequence[SiteDocument], *, catalog: str = "") -> str:
     """The text of the file.
 
     Args:
-        told: What the documents of one site tell.
+        site_documents: What the documents of one site say.
         catalog: Path of the catalog, which no site tells; it can be encoded as UTF-8. Empty: the
-            packages are those whose content hash is told; if none is, a catalog must be added.
+            packages are those whose content hash is stated; if none is, a catalog must be added.
     """
-    endpoints = endpoints_of(each for one in told for each in one.locations)
-    packages = _packages(told)
+    endpoints = endpoints_of(each for one in site_documents for each in one.locations)
+    packages = _packages(site_documents)
     stated = {} if catalog else dict(_stated_packages(packages))
-    has_token = any(TOKEN_OF_DISTRIBUTION_POINTS in one.secrets for one in told)
+    has_token = any(TOKEN_OF_DISTRIBUTION_POINTS in one.secrets for one in site_documents)
+    sources = _comment(", ".join(one.source for one in site_documents))
     lines = [
-        f"# Written by `dlcore locations` from {_comment(', '.join(one.source for one in told))}.",
-        "# What was not told, or is not known to dlcore, stands in comments: look through them.",
+        f"# Written by `dlcore locations` from {sources}.",
+        "# What the site did not state, or dlcore does not know, is in comments: read them.",
         "",
         *_client(endpoints),
         "",
@@ -60,9 +61,9 @@ def _client(endpoints: Iterable[FoundEndpoint]) -> Iterator[str]:
     kinds = {endpoint.kind for endpoint in endpoints}
     yield "[client]"
     if EndpointKind.DP in kinds:
-        yield "on_internet = false  # a distribution point was told"
+        yield "on_internet = false  # the site named a distribution point"
     if EndpointKind.CMG in kinds:
-        yield "allow_cloud_dp = true  # a CMG was told"
+        yield "allow_cloud_dp = true  # the site named a CMG"
 
 
 def _catalog(path: str) -> Iterator[str]:
@@ -73,9 +74,9 @@ def _catalog(path: str) -> Iterator[str]:
 
 def _stated_packages(packages: Mapping[str, Sequence[Package]]) -> Iterator[tuple[str, Package]]:
     """What can be stated: packages of which all documents tell the same content hash."""
-    for content, told in packages.items():
-        hashes = {each.content_hash for each in told if each.content_hash}
-        versions = {each.version for each in told if each.version}
+    for content, variants in packages.items():
+        hashes = {each.content_hash for each in variants if each.content_hash}
+        versions = {each.version for each in variants if each.version}
         if package_id(content) == content and len(hashes) == 1 and len(versions) <= 1:
             yield content, Package(content, next(iter(versions), None), hashes.pop())
 
@@ -91,25 +92,25 @@ def _tables_of_packages(stated: Mapping[str, Package]) -> Iterator[str]:
             yield f"version = {package.version}"
 
 
-def _packages(told: Iterable[Told]) -> dict[str, list[Package]]:
+def _packages(site_documents: Iterable[SiteDocument]) -> dict[str, list[Package]]:
     """The statements about each content, by its id."""
     found: dict[str, list[Package]] = {}
-    for package in (package for one in told for package in one.packages):
+    for package in (package for one in site_documents for package in one.packages):
         found.setdefault(package.content, []).append(package)
     return {content: found[content] for content in sorted(found)}
 
 
 def _comments_on_packages(packages: Mapping[str, list[Package]]) -> Iterator[str]:
-    yield "# The contents that were told. `dlcore verify FOLDER --content-hash HASH` compares."
-    for content, told in packages.items():
-        versions = _stated(str(each.version) for each in told if each.version is not None)
-        hashes = _stated(each.content_hash for each in told if each.content_hash)
+    yield "# The contents that the site named. `dlcore verify FOLDER --content-hash HASH` compares."
+    for content, variants in packages.items():
+        versions = _stated(str(each.version) for each in variants if each.version is not None)
+        hashes = _stated(each.content_hash for each in variants if each.content_hash)
         yield f"# {_comment(content)}: version {versions}, content hash {hashes}"
 
 
 def _stated(values: Iterable[str]) -> str:
     """What the documents state, also if they contradict each other."""
-    return " or ".join(dict.fromkeys(values)) or "not told"
+    return " or ".join(dict.fromkeys(values)) or "not stated"
 
 
 def _endpoint(endpoint: FoundEndpoint, packages: int, *, has_token: bool) -> Iterator[str]:
@@ -123,9 +124,9 @@ def _endpoint(endpoint: FoundEndpoint, packages: int, *, has_token: bool) -> Ite
     if endpoint.localities:
         yield f"# locality: {_comment(', '.join(endpoint.localities))}"
     if len(endpoint.contents) < packages:
-        yield f"# told for {_comment(', '.join(endpoint.contents))} only"
+        yield f"# named for {_comment(', '.join(endpoint.contents))} only"
     if endpoint.also:
-        yield f"# also told: {_comment(endpoint.also)}"
+        yield f"# also named: {_comment(endpoint.also)}"
     for remark in endpoint.remarks:
         yield f"# not understood: {_comment(remark)}"
 

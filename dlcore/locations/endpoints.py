@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dlcore.locations.told import Access, Location
+from dlcore.locations.site_document import Access, Location
 from dlcore.model import EndpointKind
 
 _LOCAL: Final = 1
@@ -74,7 +74,7 @@ def _folder(location: Location) -> tuple[str, str, str]:
 
 
 def _rank(together: list[Location]) -> int:
-    """How far away: the nearest that was told; as in the middle if nothing was told."""
+    """How far away: the nearest that was told; in the middle if the site did not say."""
     if together[0].kind is EndpointKind.CMG:
         return max(_RANKS.values()) + 1
     told = {each.locality for each in together} - {""}

@@ -19,9 +19,9 @@ from xml.etree.ElementTree import Element
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.handed_variables import is_secret
 from dlcore.hook.stand_in import VariablesInMemory
-from dlcore.hook.told_package import told_content_hash, told_version
+from dlcore.hook.stated_package import stated_content_hash, stated_version
 from dlcore.locations.place import place_of
-from dlcore.locations.told import Location, Package, Told
+from dlcore.locations.site_document import Location, Package, SiteDocument
 from dlcore.package_ids import package_id
 from dlcore.printable import printable
 
@@ -56,7 +56,7 @@ def variables_of_xml(root: Element) -> VariablesInMemory:
     return VariablesInMemory({each.get("name", ""): each.text or "" for each in root.iter("var")})
 
 
-def told_by_variables(variables: TaskSequenceEnvironment, source: str) -> Told:
+def read_variables(variables: TaskSequenceEnvironment, source: str) -> SiteDocument:
     """What variables tell.
 
     Args:
@@ -69,7 +69,7 @@ def told_by_variables(variables: TaskSequenceEnvironment, source: str) -> Told:
     named = tuple(_names_of_locations(variables.names()))
     for name, content in named:
         packages[content] = Package(
-            content, told_version(variables, content), told_content_hash(variables, content)
+            content, stated_version(variables, content), stated_content_hash(variables, content)
         )
         for url in filter(None, map(str.strip, variables.get(name).split(","))):
             try:
@@ -78,7 +78,9 @@ def told_by_variables(variables: TaskSequenceEnvironment, source: str) -> Told:
                 notes.append(f"{source}: a location in {printable(name)} is left out: {error}")
     others = set(variables.names()) - {name for name, _ in named}  # an id may look like PWD00012
     secrets = sorted(name for name in others if is_secret(name.upper()))
-    return Told(source, tuple(locations), tuple(packages.values()), tuple(secrets), tuple(notes))
+    return SiteDocument(
+        source, tuple(locations), tuple(packages.values()), tuple(secrets), tuple(notes)
+    )
 
 
 def _pairs(found: list[object]) -> Iterator[tuple[str, object]]:

@@ -1,9 +1,9 @@
 """What a management point replies when a client asks where a content lies.
 
-The reply's form is not documented. Read is what was observed; all else is told in remarks or passed
-over. Nothing here speaks with a management point.
+The reply's form is not documented. What was observed is read; everything else becomes a remark or
+is skipped. Nothing here speaks with a management point.
 
-Guarantees: of what is not known only the name is told, and that only if it is a plain word. A value
+Guarantees: only the name of an unknown property is shown, and only if it is a plain word. A value
 that is not known may be a secret, whatever its name.
 
 Source: ``ContentLocationReply`` in logs of clients that were made public; for the reply without
@@ -19,9 +19,9 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
-from dlcore.hook.package_hash import told_hash
+from dlcore.hook.package_hash import hash_in
 from dlcore.locations.place import place_of
-from dlcore.locations.told import OTHER_LOCALITY, Access, Location, Package, Told
+from dlcore.locations.site_document import OTHER_LOCALITY, Access, Location, Package, SiteDocument
 from dlcore.model import EndpointKind
 
 REPLY: Final = "ContentLocationReply"
@@ -37,15 +37,15 @@ _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
-def told_by_replies(root: Element, source: str) -> Told:
+def read_replies(root: Element, source: str) -> SiteDocument:
     """What the replies in a document tell.
 
     Args:
         root: The document.
         source: Where it comes from, for messages.
     """
-    parts = [_told(reply, source) for reply in root.iter(REPLY)]
-    return Told(
+    parts = [_read_reply(reply, source) for reply in root.iter(REPLY)]
+    return SiteDocument(
         source,
         tuple(each for part in parts for each in part.locations),
         tuple(each for part in parts for each in part.packages),
@@ -54,7 +54,7 @@ def told_by_replies(root: Element, source: str) -> Told:
     )
 
 
-def _told(reply: Element, source: str) -> Told:
+def _read_reply(reply: Element, source: str) -> SiteDocument:
     locations: list[Location] = []
     notes: list[str] = []
     records = tuple(_records(reply))
@@ -68,7 +68,7 @@ def _told(reply: Element, source: str) -> Told:
     if hash_ and len(contents) > 1:
         notes.append(f"{source}: the content hash is left out: the reply is about several contents")
         hash_ = ""
-    return Told(
+    return SiteDocument(
         source,
         tuple(locations),
         tuple(Package(content, content_hash=hash_) for content in sorted(contents)),
@@ -130,7 +130,7 @@ def _content_hash(reply: Element) -> str:
     """The SHA-256 among the hashes of a reply; empty if there is none."""
     own = [(reply.get("HashAlgorithm", ""), reply.get("Hash", ""))]
     listed = [(e.get("Algorithm", ""), e.get("HashString", "")) for e in reply.iter("Hash")]
-    told = {told_hash(text) for algorithm, text in own + listed if algorithm == _SHA_256}
+    told = {hash_in(text) for algorithm, text in own + listed if algorithm == _SHA_256}
     told.discard("")
     return told.pop() if len(told) == 1 else ""
 

@@ -13,7 +13,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from dlcore.locations.told import Access
+from dlcore.locations.site_document import Access
 from dlcore.model import EndpointKind
 from dlcore.package_ids import content_version, package_id
 
@@ -34,7 +34,7 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Place(NamedTuple):
-    """An endpoint, and what it has.
+    """A content, and the endpoint that has it.
 
     Attributes:
         url: Base URL of the endpoint.
@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 
 def place_of(url: str) -> Place:
-    """The endpoint to which a location's URL leads.
+    """The endpoint and the content to which a location's URL leads.
 
     Args:
         url: As the site told it; untrusted.
@@ -103,7 +103,7 @@ def _content_id(text: str) -> str:
     """The id of a content.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not the id of a content.
     """
     package = package_id(text)
     if package is None and content_version(text) is None:

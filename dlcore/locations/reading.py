@@ -11,13 +11,13 @@ from typing import Final
 from dlcore.errors import DocumentError, TaskSequenceError
 from dlcore.hook.stand_in import VariablesInMemory
 from dlcore.locations.environment_dump import (
-    told_by_variables,
+    read_variables,
     variables_of_json,
     variables_of_lines,
     variables_of_xml,
 )
-from dlcore.locations.location_reply import REPLY, told_by_replies
-from dlcore.locations.told import Told
+from dlcore.locations.location_reply import REPLY, read_replies
+from dlcore.locations.site_document import SiteDocument
 from dlcore.tasksequence.markup import MAX_DOCUMENT_BYTES, decode, parse
 
 MAX_BYTES: Final = MAX_DOCUMENT_BYTES
@@ -29,7 +29,7 @@ _REMEDY: Final = (
 )
 
 
-def read_told(data: bytes, source: str) -> Told:
+def read_site_document(data: bytes, source: str) -> SiteDocument:
     """What a document tells of locations.
 
     Args:
@@ -44,18 +44,18 @@ def read_told(data: bytes, source: str) -> Told:
     try:
         text = decode(data, source).replace("\r\n", "\n").strip("\ufeff \t\r\n")
         if text.startswith("<"):
-            return _told_by_xml(text, source)
+            return _read_xml(text, source)
     except TaskSequenceError as error:  # its remedy is about task sequences
         raise DocumentError(error.message, remedy=_REMEDY) from None
-    return told_by_variables(_variables(text, source), source)
+    return read_variables(_variables(text, source), source)
 
 
-def _told_by_xml(text: str, source: str) -> Told:
+def _read_xml(text: str, source: str) -> SiteDocument:
     root = parse(text, source)
     if next(root.iter(REPLY), None) is not None:
-        return told_by_replies(root, source)
+        return read_replies(root, source)
     if root.tag == "MediaVarList":
-        return told_by_variables(variables_of_xml(root), source)
+        return read_variables(variables_of_xml(root), source)
     raise DocumentError(f"{source}: is XML of another kind", remedy=_REMEDY)
 
 

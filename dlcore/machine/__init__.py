@@ -1,8 +1,8 @@
 """What this computer tells about itself, to the steps and to the engine.
 
 `Machine` has the questions. A machine answers each or raises OSError, with the reason: it never
-guesses. `told` asks where the reason does not matter. `this_machine` is the machine that this
-process runs on.
+guesses. `answer_or_none` asks where the reason does not matter. `this_machine` is the machine that
+this process runs on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dlcore.machine.interface import NamedMachine as NamedMachine
 from dlcore.machine.interface import OperatingSystem as OperatingSystem
 from dlcore.machine.interface import SecureBoot as SecureBoot
 from dlcore.machine.interface import SilentMachine as SilentMachine
-from dlcore.machine.interface import told as told
+from dlcore.machine.interface import answer_or_none as answer_or_none
 
 
 def this_machine() -> Machine:

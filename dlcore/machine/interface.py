@@ -152,7 +152,7 @@ class Machine(Protocol):
         ...
 
 
-def told(question: Callable[[], T]) -> T | None:
+def answer_or_none(question: Callable[[], T]) -> T | None:
     """The answer to a question; None if the machine does not have it."""
     try:
         return question()

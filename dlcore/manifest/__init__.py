@@ -6,7 +6,7 @@ files, the INI files of a content library and lists of digests are only read.
 Guarantees: a document either obeys all rules of ``docs/formats.md``, or raises `ManifestError`.
 
 To add a format: write ``decode_<format>`` in a file of its own; build a `Manifest`; call
-`geometry.check` on it; let `read_any` recognise the document; add a fuzz target.
+`geometry.check` on it; let `read_any` recognize the document; add a fuzz target.
 """
 
 from __future__ import annotations

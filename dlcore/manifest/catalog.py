@@ -21,7 +21,7 @@ MAX_CATALOG_BYTES = 16 << 20  # about 80,000 packages
 _REMEDY = (
     "Put a copy of it in its place at the site. If there is none: move the damaged one away there,"
     " and publish every package again; objects that are there already are kept. Where the site is"
-    " signed, the next publishing with its keys writes it anew."
+    " signed, the next publishing with its keys writes it again."
 )
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CONTENT_HASH = re.compile(r"[0-9A-F]{64}")

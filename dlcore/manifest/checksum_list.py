@@ -47,8 +47,8 @@ def parse_checksum_list(text: str, name: str) -> dict[str, Digest]:
         Path of each file, relative to the list -> its digest.
 
     Raises:
-        ManifestError: It is no such list, has no digest of a file that dlcore knows, names a file
-            twice with two digests, or names a path that cannot be used.
+        ManifestError: It is not a list of checksums, has no digest of a file that dlcore knows,
+            names a file twice with two digests, or names a path that cannot be used.
     """
     digests: dict[str, Digest] = {}
     unknown: dict[str, str] = {}

@@ -112,7 +112,7 @@ def _check_sums(manifest: Manifest) -> None:
 def _check_object(item: Object, block_bytes: int, place: str) -> None:
     if not 1 <= item.length_bytes <= MAX_NUMBER:
         raise ManifestError(f"{place}: length_bytes {item.length_bytes} is out of range")
-    if bool(item.digests) + bool(item.sha256) + bool(item.given) != 1:
+    if sum(1 for digests in (item.digests, item.sha256, item.given) if digests) != 1:
         raise ManifestError(f"{place}: must have either digests or sha256, and not both")
     expected = DIGEST_BYTES * -(-item.length_bytes // block_bytes)
     if item.digests and len(item.digests) != expected:

@@ -77,7 +77,7 @@ def check_together(paths: Iterable[str]) -> None:
         ManifestError: Two paths are equal or differ only in case, or a path lies inside a file or
             inside a folder that is said to be empty.
     """
-    # NUL sorts before every character allowed in a name, so clashing paths become neighbours.
+    # NUL sorts before every character allowed in a name, so clashing paths become neighbors.
     folded = sorted((_folded(path), path) for path in paths)
     for (folded_first, first), (folded_second, second) in pairwise(folded):
         parts = folded_first.split("\0")

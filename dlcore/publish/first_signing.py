@@ -1,7 +1,7 @@
 """Makes the keys of a site and signs it for the first time.
 
 Guarantees: a key is never replaced. A call that was killed is finished by the same call: until the
-site is signed nothing depends on the keys that the killed one made, so they are made anew.
+site is signed nothing depends on the keys that the killed one made, so they are made again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def sign_for_the_first_time(
         _refuse_to_replace(target, files, is_signed=is_signed)
         write_new(unfinished, target.name.encode(), is_public=False)
     elif not is_signed:
-        log.warning("%s: keys of an interrupted call are made anew", folder)
+        log.warning("%s: keys of an interrupted call are made again", folder)
         for path in files:
             _remove(path)
     if not is_signed:

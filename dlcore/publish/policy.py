@@ -19,8 +19,8 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
             a few round trips on a share, so many are read at once.
         contents_at_once: Contents of a content library that are published at the same time, so that
             the syncs and round trips of small ones overlap.
-        contents_per_change: Contents after which the catalog is changed: so often that clients see
-            them soon, and a catalog of megabytes is not written for each of them.
+        contents_per_change: Contents after which the catalog is changed: few enough that clients
+            see them soon, and enough that a catalog of megabytes is not written for each of them.
         looked_at_at_once: Documents that are read, and objects that are looked at, at the same time
             before shards are joined. Each takes a round trip.
         max_catalog_attempts: Attempts to replace the catalog of an object store while other
@@ -29,7 +29,7 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
             catalog. A longer one is not read.
         lock_timeout_s: Time to wait for the lock on a folder's catalog. A publisher holds it for
             the time of one small write.
-        stale_s: Age at which a temporary file counts as left over by a publisher that was killed.
+        stale_s: Age at which a temporary file counts as left behind by a publisher that was killed.
             No object takes a day to write. A pruning leaves what is younger.
         removed_at_once: Number of objects that a pruning removes in one call; S3 takes as many in
             one request.

@@ -78,7 +78,7 @@ def check_block_bytes(block_bytes: int) -> None:
     """Refuse a length that blocks cannot have.
 
     Raises:
-        ConfigError: It is none; the user's fault.
+        ConfigError: Blocks cannot have that length; the user's fault.
     """
     if not is_block_length(block_bytes):
         raise ConfigError(

@@ -179,8 +179,8 @@ def old_versions(found: Iterable[Stored], limits: Limits, now: datetime) -> list
 
     A version is replaced when the manifest of the next one was stored. The newest versions are
     those with the highest numbers; of several with the same number, the one stored last. Of a
-    package that the catalog does not name, every version is old; the last one of it was replaced
-    when it was stored, which its withdrawal does anew.
+    package that the catalog does not name, every version is old; the last one counts as replaced
+    when its manifest was stored, and a withdrawal stores it again.
 
     Args:
         found: All versions of a site.

@@ -76,7 +76,7 @@ def repair(
     passphrase: bytes | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Repaired:
-    """Read all of a published package, and write what is wrong anew.
+    """Read all of a published package, and rewrite what is wrong.
 
     The arguments and errors are those of `publish` and `repair_at`. ``block_bytes``, ``pack`` and
     ``programs`` matter only if the manifest itself is wrong: then they are what it was published

@@ -120,7 +120,7 @@ class SignedSite:
         While the keys at hand suffice for both roots, readers see a consistent site all the time.
 
         Args:
-            change: What the new root says otherwise; it is valid anew in any case.
+            change: What the new root changes; its validity begins again in any case.
             catalog: What to sign in place of the site's catalog, if its metadata cannot be trusted
                 any more because a key was stolen; None to keep the site's.
 

@@ -104,7 +104,7 @@ def version_at(site: Site, package_id: str, wanted: str) -> Manifest:
     if len(matching) > 1:
         raise ConfigError(
             f"{site.name}: {package_id} was published {len(matching)} times as version {wanted}",
-            remedy="Name the digest of one manifest, as dlcore list --earlier --json tells it.",
+            remedy="Name the digest of one manifest, as dlcore list --earlier --json shows it.",
         )
     return matching[0]
 

@@ -1,8 +1,8 @@
-"""Background mode: use only what other traffic leaves over, by watching the queue.
+"""Background mode: use only what other traffic leaves unused, by watching the queue.
 
 Packets wait in a queue when more is sent than a link carries. The round trip then exceeds the base
-round trip, which is that of an empty path. `BackgroundWindow` allows so many bytes under way that
-a short queue stands, shorter than other traffic would notice. If the queue is longer, somebody else
+round trip, which is that of an empty path. `BackgroundWindow` limits the bytes under way,
+so that the queue stays too short for other traffic to notice. If the queue is longer, somebody else
 is sending, and the window falls to almost nothing within a few round trips.
 
 This is LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus) at the receiver, as RFC 9840 (rLEDBAT) has it:
@@ -114,7 +114,7 @@ class BackgroundWindow:
         self._received_bytes, self._slowdown_s, self._unused = 0.0, UNKNOWN_S, 0
 
     def update(self, now_s: float) -> None:
-        """Decide anew, once in a round trip at most; to be called every `tick_s`."""
+        """Decide again, once in a round trip at most; to be called every `tick_s`."""
         round_trip_s = self.round_trip_s(now_s)
         if round_trip_s is None:
             return

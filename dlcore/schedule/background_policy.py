@@ -62,7 +62,7 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
         max_connections: The most of them.
         startup_connections: The most of them in slow start, whose last windows may be too wide: a
             request that was begun for nothing holds its part of the window for long.
-        unused_updates: Slow start ends when the window was not used so many times in a row: what
+        unused_updates: Slow start ends when the window was not used this many times in a row: what
             bounds the rate then is each connection, and more of them may help.
         request_s: How long a request lasts while much is left; 0.0: as in the foreground. Each one
             begins with a burst of its connection's part of the window, which waits in the queue at
@@ -113,7 +113,8 @@ class BackgroundPolicy(msgspec.Struct, frozen=True):
 
         That includes the time of the server and of this machine, which differs by more than a short
         queue. So the target is longer, though half of LEDBAT++'s at most, and readers keep to the
-        window's rate exactly, for nothing else bounds it. Requests are short: each tells one. And
+        window's rate exactly, because nothing else bounds it. Requests are short: each gives one
+        round trip. And
         the window goes down more slowly: with a sixth, 0.16 of an office's empty link was used.
         """
         return cls(

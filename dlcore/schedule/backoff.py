@@ -11,7 +11,7 @@ from __future__ import annotations
 
 
 def ceiling_s(failures: int, first_s: float, max_s: float) -> float:
-    """The longest wait, in seconds, after so many failures in a row.
+    """The longest wait, in seconds, after a number of failures in a row.
 
     Args:
         failures: 1 or more.

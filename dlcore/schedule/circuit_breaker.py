@@ -177,7 +177,8 @@ class CircuitBreaker:
 
     def _served_wrong(self, *, is_new_object: bool) -> None:
         self._bad_blocks += 1
-        self._wrong_objects += is_new_object
+        if is_new_object:
+            self._wrong_objects += 1
         if self._bad_blocks == self._policy.max_bad_blocks:
             reason = f"{self._bad_blocks} bad blocks; it is asked only for what no other has"
             self._tell(EndpointChange.QUARANTINED, reason, Fault.CORRUPT)

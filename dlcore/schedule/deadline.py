@@ -18,8 +18,8 @@ class DeadlinePolicy(msgspec.Struct, frozen=True):
     """The constants, each with its reason.
 
     Attributes:
-        reserve: The whole link is expected to need so many times as long as its best rate says:
-            other traffic goes on, and a server may be slower than the link.
+        reserve: Factor on the time that the whole link needs at its best rate: other traffic goes
+            on, and a server may be slower than the link.
         reserve_s: What verifying, retries and the start of connections need besides.
         peak_s: The best rate is over periods of at least this length. A shorter one may be a burst.
         recent_s: The background rate is that of this long, pauses included.
@@ -56,7 +56,7 @@ class Deadline:
         self._has_hurry = False
 
     def arrived(self, total_bytes: int, now_s: float) -> None:
-        """So much has arrived until now; it never falls."""
+        """Note how much has arrived until now; the number never falls."""
         policy = self._policy
         self._arrived.append((now_s, total_bytes))
         while len(self._arrived) > 2 and self._arrived[1][0] <= now_s - policy.recent_s:

@@ -8,7 +8,7 @@ Guarantees: a block waits only for one that is in flight; or for the rest of one
 parts, if the package of that does not come later in deadline order. So no two wait for each other.
 A promise ends with the request that it depends on, or when that is late (`Endgame.is_late`).
 
-What each block of a group should be is found out anew after each input that changed one of them.
+What each block of a group should be is found out again after each input that changed one of them.
 """
 
 from __future__ import annotations
@@ -113,7 +113,10 @@ class Group:
             self._open -= 1
 
     def _set(self, place: Place, part: _Part) -> None:
-        self._open += (part is _Part.OPEN) - (self._parts.get(place) is _Part.OPEN)
+        if self._parts.get(place) is _Part.OPEN:
+            self._open -= 1
+        if part is _Part.OPEN:
+            self._open += 1
         self._parts[place] = part
 
     def _all(self, part: _Part) -> list[Place]:
@@ -223,11 +226,11 @@ class EqualBlocks:
 
     # What follows
 
-    def settle(self) -> list[str]:
-        """Make all blocks what they should be after the changes since the last call.
+    def update(self) -> list[str]:
+        """Promise, copy or give up blocks, as the changes since the last call demand.
 
         Returns:
-            The packages of which blocks are missing that were promised.
+            The packages that have missing blocks again which were promised before.
         """
         freed: dict[str, None] = {}
         while self._changed:
@@ -235,10 +238,10 @@ class EqualBlocks:
             for group in changed:
                 self._waiting.pop(group, None)
                 if group.has_open:
-                    self._settle(group, freed)
+                    self._update(group, freed)
         return [*freed]
 
-    def _settle(self, group: Group, freed: dict[str, None]) -> None:
+    def _update(self, group: Group, freed: dict[str, None]) -> None:
         if source := group.source:
             self._copy(group, source)
             return
@@ -263,12 +266,12 @@ class EqualBlocks:
             blocks = tuple(numbers[package])
             self._tell(CopyBlocks(package, blocks, source[0].package, source[1]))
 
-    def _comes(self, place: Place, for_whom: BlockMap) -> bool:
+    def _comes(self, place: Place, waiting: BlockMap) -> bool:
         """Whether a block of a package may wait for another, which is on its way."""
         block_map, number = place
         if block_map.split_at_rest(number) is None:
             return True
-        is_later = self._rank(block_map.package) > self._rank(for_whom.package)
+        is_later = self._rank(block_map.package) > self._rank(waiting.package)
         return not is_later and self._is_continued(block_map, number)
 
     def _join(self, group: Group, block_map: BlockMap, number: BlockInPackage) -> None:

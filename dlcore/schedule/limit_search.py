@@ -297,7 +297,7 @@ class LimitSearch:
     def _change(self, limit: int, state: State, now_s: float) -> None:
         """Set the limit; earlier samples tell nothing about it."""
         self.limit, self._state = limit, state
-        self._samples.settle(now_s)
+        self._samples.wait_for_new_connections(now_s)
 
     def _end_weighing(self, now_s: float, no_shrinking_s: float) -> None:
         """The latest change is weighed: from now on probe, but not down for this many seconds."""

@@ -38,7 +38,8 @@ def lower_bound_of_arrivals_s(
 
     Args:
         steps: All steps in order.
-        arrived_s: When the link has brought so many bytes, in seconds since the beginning.
+        arrived_s: Gives the time at which the link has brought a number of bytes, in seconds since
+            the beginning.
     """
     remaining_s = sum(step.run_s for step in steps)
     bound_s = remaining_s

@@ -103,8 +103,7 @@ class Rescue(NamedTuple):
 class WasteBudget:
     """What races may waste.
 
-    It decides over races, and is no figure for people: what was wasted of a download, the engine's
-    ledger knows.
+    It only decides over races. What people are told was wasted is in the engine's ledger.
 
     Args:
         policy: How much of the wanted bytes.

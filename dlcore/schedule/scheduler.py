@@ -25,7 +25,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | in flight | start_arrived | split | StartKept |
 | in flight, not verified | finished, failed, cancelled | missing | |
 | split | arrived | split, or to be verified | SplitBlockFilled |
-| split | next_request, late | its part divided anew | RequestCancelled |
+| split | next_request, late | its part divided again | RequestCancelled |
 | split, and no endpoint for it | next_request, no memory | missing | SplitBlockDropped |
 | missing | an equal one is in flight or verified | promised | CopyBlocks if that is verified |
 | promised | nothing comes of the equal one, or too late; not_copied | missing | |
@@ -303,10 +303,10 @@ class DeadlineScheduler(Scheduler):
         if item.request.part is None:
             for loser in item.block_map.verified(number, blocks, item.request.endpoint):
                 self._in_flight.cancel(loser, blocks.first)
-            self._praise({item.request.endpoint}, item.block_map, blocks)
+            self._count_good({item.request.endpoint}, item.block_map, blocks)
         elif split := item.split_block:
             item.block_map.split_verified(split)
-            self._praise(split.served_by, item.block_map, blocks)
+            self._count_good(split.served_by, item.block_map, blocks)
         if item.block_map.is_complete:
             self._demand.review(item.block_map)
         return self._take_events()
@@ -418,7 +418,9 @@ class DeadlineScheduler(Scheduler):
             lambda _, split: split.endpoint == endpoint.name and split.is_at_rest
         )
 
-    def _praise(self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange) -> None:
+    def _count_good(
+        self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange
+    ) -> None:
         """Count good blocks; of an object with one digest it turns out later whether they are."""
         if len(servers) == 1 and block_map.manifest.objects[blocks.object].digests:
             (server,) = servers
@@ -450,15 +452,15 @@ class DeadlineScheduler(Scheduler):
             ),
             lambda place: self._may_fetch(endpoint, *place),
         )
-        self._settle()
+        self._update_equal_blocks()
 
     def _may_fetch(self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage) -> bool:
         index, _ = block_map.manifest.locate_block(number)
         return self._eligibility.may_serve(endpoint, block_map, index, self._now_s)
 
-    def _settle(self) -> None:
-        """Equal blocks are promised or missing, as what has happened demands."""
-        for package in self._equal_blocks.settle():
+    def _update_equal_blocks(self) -> None:
+        """Promise equal blocks, or make them missing again, as the changes demand."""
+        for package in self._equal_blocks.update():
             self._outcomes.review(package)
 
     def _make_way(self, block_maps: Iterable[BlockMap]) -> None:
@@ -476,7 +478,7 @@ class DeadlineScheduler(Scheduler):
         return min(caps, default=0.0)
 
     def _take_events(self) -> Events:
-        self._settle()
+        self._update_equal_blocks()
         if not self._events:
             return ()
         events = tuple(self._events)

@@ -166,7 +166,7 @@ class ThroughputSamples:
         self._meter, self._policy = meter, policy
         self._samples: list[ThroughputSample] = []  # latest last
         self._late_share = 0.0  # in the last interval with round-trip samples
-        self._is_settling = True  # no interval has begun since the limit changed
+        self._is_waiting = True  # no interval has begun since the limit changed
         self._ends_s = float("-inf")
 
     # What they say
@@ -228,8 +228,8 @@ class ThroughputSamples:
         interval = self._meter.cut()
         if interval.round_trips:
             self._late_share = interval.late / interval.round_trips
-        if self._is_settling:
-            self._is_settling = False
+        if self._is_waiting:
+            self._is_waiting = False
             return False
         if not self._tells_something(interval, limit):
             return False
@@ -240,8 +240,8 @@ class ThroughputSamples:
         return True
 
     def begin_interval(self, now_s: float) -> None:
-        """The next interval begins, unless new connections have to settle first."""
-        if self._is_settling:
+        """The next interval begins, unless new connections are not up to speed yet."""
+        if self._is_waiting:
             return
         self._meter.cut()
         policy = self._policy
@@ -269,7 +269,7 @@ class ThroughputSamples:
         """The slow starts are over; the samples count on."""
         self.is_startup = False
 
-    def settle(self, now_s: float) -> None:
+    def wait_for_new_connections(self, now_s: float) -> None:
         """The limit was changed: intervals begin again when new connections are up to speed.
 
         That takes two round trips to their first bytes, and one for every doubling in slow start.
@@ -278,7 +278,7 @@ class ThroughputSamples:
         window_bytes = (self._meter.connection_bytes_per_s or 0.0) * base_s
         doublings = min(policy.max_doublings, log2(1 + window_bytes / policy.initial_window_bytes))
         self._ends_s = now_s + max(policy.interval_s / 2, base_s * (2 + doublings))
-        self._samples, self._is_settling, self.is_startup = [], True, False
+        self._samples, self._is_waiting, self.is_startup = [], True, False
 
     def _tells_something(self, interval: Interval, limit: int) -> bool:
         policy = self._policy
@@ -287,7 +287,7 @@ class ThroughputSamples:
         return is_manned and interval.bytes_per_s > 0
 
     def _measure_noise(self, first: float, second: float, third: float) -> None:
-        """A trend is not noise: what counts is how far a sample is off its neighbours' mean."""
+        """A trend is not noise: what counts is how far a sample is off its neighbors' mean."""
         difference = abs(first - 2 * second + third) / 3**0.5
         noise = difference / (first + second + third) * 1.5
         self.noise += (noise - self.noise) * self._policy.noise_smoothing

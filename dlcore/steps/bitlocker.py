@@ -69,7 +69,7 @@ class BitLockerTool(Protocol):
 
         Args:
             job: The step that it is for.
-            arguments: Words without blanks, quotes and what ``cmd.exe`` takes for code.
+            arguments: Words without spaces, quotes and what ``cmd.exe`` takes for code.
             is_silent: Whether what it prints is thrown away.
         """
         ...

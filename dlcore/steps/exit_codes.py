@@ -1,7 +1,7 @@
-"""What exit codes mean that a helpdesk meets: of Windows Setup, installers, Windows and ConfigMgr.
+"""What the exit codes mean that a helpdesk sees: of Setup, installers, Windows and ConfigMgr.
 
 Guarantees: the signed and the unsigned form of a code have the same explanation; a Win32 code is
-also recognised as an HRESULT (``0x80070005`` is 5). Not for the codes of one particular program: a
+also recognized as an HRESULT (``0x80070005`` is 5). Not for the codes of one particular program: a
 program is free to end with any number, so an explanation says what the number usually stands for.
 
 Sources: Microsoft Learn, "Windows upgrade error codes" and "Resolution procedures" for Windows
@@ -204,7 +204,7 @@ _OTHERS: Final = {
     0xC0000135: "STATUS_DLL_NOT_FOUND: a library that the program needs was not found",
     0xC0000139: "STATUS_ENTRYPOINT_NOT_FOUND: a library has another version than the program needs",
     0xC000013A: "STATUS_CONTROL_C_EXIT: the program was ended by Ctrl+C or by its console",
-    0xC0000142: "STATUS_DLL_INIT_FAILED: a library could not be initialised",
+    0xC0000142: "STATUS_DLL_INIT_FAILED: a library could not be initialized",
     0xC0000374: "STATUS_HEAP_CORRUPTION: the program crashed",
     0xC0000409: "STATUS_STACK_BUFFER_OVERRUN: the program crashed",
     0xE0434352: "an exception in a .NET program",

@@ -3,7 +3,7 @@
 The name of an entry point is a step type, and its object a factory: it is called with an
 `ExecutorContext` and returns an `Executor`. A factory is called when a step of its type is looked
 at for the first time, so what a sequence does not use is not imported. One that fails makes only
-its own type unrunnable, and is told by name.
+its own type unrunnable, and is named in the message.
 
 Source: Python Packaging User Guide, "Entry points specification".
 """

@@ -109,7 +109,7 @@ def _client(machine: Machine, limit: str) -> Finding:
 def _version(text: str) -> tuple[int, ...]:
     """The places of a version; those that are not written are 0.
 
-    The editor writes what is typed into a mask of blanks and dots.
+    The editor writes what is typed into a mask of spaces and dots.
     """
     text = re.sub(r"\s+", "", text)
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}", text):

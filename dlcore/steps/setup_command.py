@@ -77,7 +77,7 @@ def options_from(parameters: StepParameters, variables: FrozenVariables) -> Setu
     if keeps.lower() not in _KEEPS:
         known = ", ".join(_KEEPS.values())
         raise ValueError(
-            f"OSDUpgradePreserveSettings is {quoted(keeps[:60])}, which is none of {known}"
+            f"OSDUpgradePreserveSettings is {quoted(keeps[:60])}, which is not one of {known}"
         )
     key = parameters.expanded("OSDUpgradeOsProductKey").strip()
     if key and not _PRODUCT_KEY.fullmatch(key):

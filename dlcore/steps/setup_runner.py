@@ -67,7 +67,7 @@ class WindowsSetup:
         return "" if sys.platform == "win32" else "Windows Setup runs on Windows only"
 
     async def run(self, job: Job, program: Path, line: str) -> Outcome:
-        """Start it with the line as it is: Windows Setup takes it apart itself."""
+        """Start it with the line as it is: Windows Setup parses it itself."""
         command = Command(line, program=str(program))
         return await self._commands.run(job, lambda scene: command)
 

@@ -64,7 +64,7 @@ def prefers_direct(files: Files, folder: Path, content_bytes: int) -> bool:
     wish = os.environ.get(VARIABLE, DEFAULT_WISH)
     if wish not in {"direct", "buffered", "auto"}:
         raise ConfigError(
-            f"{VARIABLE}={wish}: there is no such way to write",
+            f"{VARIABLE}={wish}: this way to write does not exist",
             remedy="Set it to direct, buffered or auto, or unset it.",
         )
     if wish == "buffered" or (wish == "auto" and content_bytes < MIN_MEASURED_BYTES):

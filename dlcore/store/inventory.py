@@ -3,8 +3,8 @@
 Each file's *identity* is taken on the way: its inode, length and times. While it stays the same,
 nobody has changed the file, provided that its dirty pages were written back since it was taken
 (`proof`). The times of a file advance in steps of the system's clock. So an identity counts only if
-the file's last change is older than one step (`Inventory.settle`); otherwise a change right behind
-it might not show.
+the file's last change is older than one step (`Inventory.wait_for_clock_step`); otherwise a change
+right behind it might not show.
 
 Links are not followed. Nothing is changed.
 """
@@ -71,7 +71,7 @@ class Inventory:
             OSError: The disk failed, or the folder is not there.
         """
         found = cls(manifest, names)
-        settled_ns = files.now_ns() - int(CLOCK_STEP_S * 1e9)
+        fresh_after_ns = files.now_ns() - int(CLOCK_STEP_S * 1e9)
         numbers = {file.path: number for number, file in enumerate(manifest.files)}
         found.missing_folders = set(folders_of(manifest))
         waiting = [""]
@@ -82,7 +82,7 @@ class Inventory:
                 path = prefix + name
                 number = numbers.get(path)
                 if number is not None:
-                    found._note_file(number, status, settled_ns)
+                    found._note_file(number, status, fresh_after_ns)
                 elif path not in found.missing_folders:
                     found.unexpected.append(path)
                 elif is_folder(status):
@@ -92,12 +92,12 @@ class Inventory:
                     found.misplaced.append(path)
         return found
 
-    def _note_file(self, number: int, status: stat_result, settled_ns: int) -> None:
+    def _note_file(self, number: int, status: stat_result, fresh_after_ns: int) -> None:
         if not (is_plain(status) or self._is_shared_in_store(status)):
             self.misplaced.append(self._manifest.files[number].path)
         elif status.st_size == self._manifest.files[number].length_bytes:
             self.identities[number] = identity(status)
-            if status.st_ctime_ns > settled_ns or status.st_mtime_ns > settled_ns:
+            if status.st_ctime_ns > fresh_after_ns or status.st_mtime_ns > fresh_after_ns:
                 self._fresh.append(number)
 
     def _is_shared_in_store(self, status: stat_result) -> bool:
@@ -113,7 +113,7 @@ class Inventory:
         """Whether nothing is missing or has another length."""
         return not self.missing_folders and None not in self.identities
 
-    def settle(self, files: Files, folder: Path) -> None:
+    def wait_for_clock_step(self, files: Files, folder: Path) -> None:
         """Wait until a change from now on would show in the identities; at most one clock step.
 
         Args:

@@ -47,5 +47,5 @@ def manifest_in(files: Files, folder: Path) -> Manifest | None:
             return None
         return decode(document, source=str(folder / MANIFEST))
     except (OSError, OwnershipError, ManifestError) as error:
-        _log.debug("the manifest in %s is of no use: %s", folder, error)
+        _log.debug("the manifest in %s cannot be used: %s", folder, error)
         return None

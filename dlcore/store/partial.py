@@ -3,7 +3,7 @@
 Guarantees: only bytes that match the manifest reach ``content/`` (of an object that has only one
 digest: stay there). A block is claimed in the journal only after it was synced. The folder gets
 its final name only when every block is on disk and durable. After a failed sync nothing that it
-should have covered is believed, and sync is never retried: begin the package anew.
+should have covered is believed, and sync is never retried: start the package over.
 
 Threads: `write_runs` may be called by several at once; `sync`, `missing` and `complete` by any
 thread while writes go on; `finish` and `close` when all calls of `write_runs` have returned.
@@ -282,7 +282,7 @@ class Partial:
             self._files.sync_folder(self._folder.parent)
             with contextlib.suppress(OSError):
                 self._files.remove(self._target / JOURNAL)
-            found.settle(self._files, self._target / CONTENT)
+            found.wait_for_clock_step(self._files, self._target / CONTENT)
         self._on_finished(found)
         return self._target / CONTENT
 

@@ -1,7 +1,7 @@
 """Counts what is still to be written of each run, for runs that are written in several parts.
 
-A run whose middle is on disk already is two arrivals to the `Writer`; a run that is completely on
-disk is none. Its caller hears of it exactly once. For one thread.
+The `Writer` counts a run whose middle is on disk already as two arrivals, and does not count one
+that is completely on disk. Its caller hears of it exactly once. For one thread.
 """
 
 from __future__ import annotations

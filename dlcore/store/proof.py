@@ -80,7 +80,7 @@ class Proofs:
         """
         if not found.is_complete:
             return False
-        found.settle(self._files, folder)
+        found.wait_for_clock_step(self._files, folder)
         suspects = self._suspects(key, folder, manifest, found)
         for _ in range(MAX_LOOKS):
             if suspects and not self._match(folder, manifest, suspects):

@@ -166,7 +166,7 @@ class Store:
     def keep_apart(self, keys: Collection[str]) -> None:
         """Say which packages will be handed out to be written into, as those of a run.
 
-        They share no files: to make links that are copied again soon would be in vain, and steps
+        They share no files: links would be useless, because files are copied again soon, and steps
         would wait for the copies. Replaces what was said before.
         """
         self._kept_apart = frozenset(keys)

@@ -246,7 +246,7 @@ class Tree:
         """Make durable what was written before this call, and the names that lead to it.
 
         One ``syncfs`` replaces many ``fdatasync``. It is also needed when an unsynced file was
-        closed in favour of others: a descriptor that is opened later may not see a write-back
+        closed in favor of others: a descriptor that is opened later may not see a write-back
         error, but the one that watches the file system does.
 
         Raises:

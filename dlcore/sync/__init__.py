@@ -189,7 +189,7 @@ class Client:
 
     @property
     def urgency(self) -> Urgency:
-        """How urgent it is what is fetched, as `dlcore.Client.urgency`."""
+        """How urgent the content is that is fetched, as `dlcore.Client.urgency`."""
         return self._client.urgency
 
     @property
@@ -198,7 +198,7 @@ class Client:
         return self._client.rules
 
     def set_urgency(self, urgency: Urgency) -> None:
-        """Say how urgent it is what is fetched, as `dlcore.Client.set_urgency`."""
+        """Say how urgent the content is that is fetched, as `dlcore.Client.set_urgency`."""
         self._loop.call(lambda: self._client.set_urgency(urgency))
 
     def pause(self) -> None:
@@ -382,7 +382,7 @@ def run_sequence(
 
 
 def _adapted(executor: Executor | AsyncExecutor) -> AsyncExecutor:
-    """An executor as the engine knows them; one that simulates stays recognisable."""
+    """An executor as the engine knows them; one that simulates stays recognizable."""
     return executor if isinstance(executor, SimulatingExecutor) else _Adapted(executor)
 
 

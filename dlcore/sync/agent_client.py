@@ -45,7 +45,7 @@ class AgentClient:
             self._loop.close()
 
     def status(self) -> AgentStatus:
-        """How the agent is; raises as `dlcore.AgentClient.status`."""
+        """The state of the agent; raises as `dlcore.AgentClient.status`."""
         return self._loop.run(self._client.status())
 
     def want(self, want: Want) -> None:
@@ -53,7 +53,7 @@ class AgentClient:
         self._loop.run(self._client.want(want))
 
     def forget(self, name: str) -> None:
-        """Want it no longer; raises as `dlcore.AgentClient.forget`."""
+        """Forget a want; raises as `dlcore.AgentClient.forget`."""
         self._loop.run(self._client.forget(name))
 
     def package(self, package_id: str) -> PackageStatus:

@@ -57,7 +57,9 @@ def read_documents(data: bytes, where: str) -> list[Document]:
     import zipfile
 
     if data.count(_ENTRY_MARK) > MAX_ENTRIES:  # before zipfile makes an object of each
-        raise TaskSequenceError(f"{where}: over {MAX_ENTRIES} entries", remedy="Distrust the file.")
+        raise TaskSequenceError(
+            f"{where}: over {MAX_ENTRIES} entries", remedy="Do not trust the file."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read_chosen(archive, where)
@@ -108,6 +110,6 @@ def _read_entry(archive: ZipFile, entry: ZipInfo, limit_bytes: int, where: str) 
             if len(content) > limit_bytes or over_ratio:
                 raise TaskSequenceError(
                     f"{where}!{entry.filename[:200]}: expands to far more than a task sequence",
-                    remedy="Distrust the file: it is a decompression bomb.",
+                    remedy="Do not trust the file: it is a decompression bomb.",
                 )
     return bytes(content)

@@ -164,7 +164,7 @@ class Builder:
             chain = " > ".join((*self._running, child.package_id))
             raise TaskSequenceError(
                 f"{child.where}: task sequences run each other in a circle: {chain}",
-                remedy="Take one of them out of the other.",
+                remedy="Remove one of them from the other.",
             )
         self._running.append(child.package_id)
         outer, self._listed = self._listed, self._listed | _listed(child)

@@ -1,6 +1,6 @@
 """Chooses one task sequence of an export that holds several.
 
-Guarantees: the one that is meant is told by its package id, its name or its number, whatever the
+Guarantees: the one that is meant is named by its package id, its name or its number, whatever the
 export has of these. An error lists the task sequences that there are, and its remedy names only
 ways that lead to one of them.
 """

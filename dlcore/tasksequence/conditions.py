@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dlcore.tasksequence.tree import (
     And,
@@ -111,7 +111,7 @@ def compare(actual: str, operator: Operator, wanted: str) -> bool:
 
     Args:
         actual: What is.
-        operator: Any but the two about existence, which are no comparisons.
+        operator: Any but the two about existence, which compare nothing.
         wanted: What the condition names.
     """
     left, right = actual.casefold(), wanted.casefold()
@@ -155,10 +155,10 @@ _VERSION = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300}){0,30}", re.ASCII)
 
 def _order(left: str, right: str) -> int:
     if _NUMBER.fullmatch(left) and _NUMBER.fullmatch(right):
-        return _sign(_number(left), _number(right))
+        return sign(_number(left), _number(right))
     if _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
         return version_sign(left, right)
-    return _sign(left, right)
+    return sign(left, right)
 
 
 def version_sign(left: str, right: str) -> int:
@@ -171,28 +171,31 @@ def version_sign(left: str, right: str) -> int:
     width = max(len(ours), len(theirs))
     ours += [0] * (width - len(ours))
     theirs += [0] * (width - len(theirs))
-    return (ours > theirs) - (ours < theirs)
+    return sign(ours, theirs)
 
 
 def _number(text: str) -> int | float:
     return float(text) if "." in text else int(text)
 
 
-def _sign(left: int | float | str, right: int | float | str) -> int:
-    return (left > right) - (left < right)  # type: ignore[operator]  # both texts or both numbers
+def sign(left: Any, right: Any) -> int:
+    """Sign of the difference of two values that have an order: 1, 0 or -1."""
+    if left == right:
+        return 0
+    return 1 if left > right else -1
 
 
 def _like(text: str, pattern: str) -> bool:
     """Match ``*`` and ``%`` with any text, ``?`` with any character; never backtracks twice."""
-    at, star, resume = 0, -1, 0
-    place = 0
+    star: int | None = None
+    at = place = resume = 0
     while at < len(text):
         if place < len(pattern) and pattern[place] in "*%":
             star, resume = place, at
             place += 1
         elif place < len(pattern) and pattern[place] in ("?", text[at]):
             at, place = at + 1, place + 1
-        elif star >= 0:
+        elif star is not None:
             resume += 1
             at, place = resume, star + 1
         else:

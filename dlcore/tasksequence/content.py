@@ -2,9 +2,9 @@
 
 Guarantees: ids come in upper case, in the order in which the step uses them, each once. A text that
 names packages is expanded first, and split into ids then. Assumes that the caller looks at
-``enabled`` and at conditions: a disabled step's needs are told as well.
+``enabled`` and at conditions: a disabled step's needs are listed as well.
 
-What is left open is told by `unresolved_needs`, and what no sequence can tell by `content_note`.
+`unresolved_needs` lists what is left open, and `content_note` says what no sequence can tell.
 Not for boot images: no step of a running upgrade needs one.
 """
 

@@ -38,28 +38,28 @@ class _Changes:
     def __init__(self, scope: _Scope = _Scope.NONE) -> None:
         self.names: set[str] = set()
         self._scope = scope
-        self._settled: set[str] = set()
+        self._excepted: set[str] = set()
 
     def add(self, names: Set[str]) -> None:
         if names <= self.names:
             return
         self.names.update(names)
-        self._settled.difference_update(names)
+        self._excepted.difference_update(names)
         if ANY in names:
             self.names.discard(ANY)
             self._scope = max(self._scope, _Scope.CUSTOM)
-            self._settled = set(filter(_is_engines, self._settled))
+            self._excepted = set(filter(_is_engines, self._excepted))
 
-    def settle(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         self.names.discard(name)
         if self._scope:
-            self._settled.add(name)
+            self._excepted.add(name)
 
     def concern(self, names: frozenset[str]) -> bool:
         return not names.isdisjoint(self.names) or any(map(self._is_open, names))
 
     def _is_open(self, name: str) -> bool:
-        if self._scope is _Scope.NONE or name == ANY or name in self._settled:
+        if self._scope is _Scope.NONE or name == ANY or name in self._excepted:
             return False
         return self._scope is _Scope.ALL or not _is_engines(name)
 
@@ -84,7 +84,7 @@ class ForeseenVariables:
         self._by_commands = _Changes(scope)
         self._alternatives: dict[str, list[str]] = {}
         for name in variables if not is_all else ():
-            self._settle(name.upper())
+            self._now_known(name.upper())
 
     def may_change(self, names: frozenset[str]) -> bool:
         """Whether a step may give one of the variables another value, as its parameters tell.
@@ -143,7 +143,7 @@ class ForeseenVariables:
             else:
                 known.pop(name, None)
         self._alternatives.pop(name.upper(), None)
-        self._settle(name.upper())
+        self._now_known(name.upper())
 
     def write(self, names: Set[str]) -> None:
         """A step that may run sets variables to values that cannot be told.
@@ -166,9 +166,9 @@ class ForeseenVariables:
         """A step that may run runs programs."""
         self._by_commands.add(_ANY)
 
-    def _settle(self, name: str) -> None:
-        self._by_steps.settle(name)
-        self._by_commands.settle(name)
+    def _now_known(self, name: str) -> None:
+        self._by_steps.remove(name)
+        self._by_commands.remove(name)
 
     def _forget_custom(self) -> None:
         for name in [name for name in self.certain if not _is_engines(name)]:

@@ -6,8 +6,8 @@
 One pass over the steps from a position, with the variables as they are now. Plan, preflight and
 look-ahead use it.
 
-Guarantees: a verdict that is not undecided comes true, and packages that are told as certain are
-needed if the step runs, as long as no program sets variables that its step's parameters do not
+Guarantees: a verdict that is not undecided comes true, and packages that are reported as certain
+are needed if the step runs, as long as no program sets variables that its step's parameters do not
 mention. Where such a program could make a step run that does not run otherwise, `Foreseen.may_run`
 tells so. The work grows with the number of steps and the texts in them, and with nothing else.
 

@@ -58,7 +58,7 @@ def parse(document: bytes | str, where: str) -> Element:
     except DefusedXmlException:
         raise TaskSequenceError(
             f"{where}: line {builder.line}: declares a document type or an entity",
-            remedy="Task sequences need neither: remove the declaration, or distrust the file.",
+            remedy="Task sequences need neither: remove the declaration, or do not trust the file.",
         ) from None
     except (ParseError, ValueError, LookupError) as error:
         raise TaskSequenceError(
@@ -125,7 +125,7 @@ class _Builder(TreeBuilder):
             )
             raise TaskSequenceError(
                 f"{self._where}: line {self.line}: {limit}",
-                remedy="No task sequence needs that many: distrust the file.",
+                remedy="No task sequence needs that many: do not trust the file.",
             )
         return super().start(tag.rpartition("}")[2], attrs)
 

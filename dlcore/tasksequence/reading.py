@@ -81,7 +81,7 @@ def _by_id(exports: list[Export], source: str) -> dict[str, Export]:
     for export in exports:
         if export.package_id in found:
             raise TaskSequenceError(
-                f"{source}: task sequence {export.package_id} is there twice",
+                f"{source}: task sequence {export.package_id} is listed twice",
                 remedy="Export each task sequence once.",
             )
         if export.package_id:

@@ -2,7 +2,7 @@
 
 Guarantees: every step type that the public documentation lists stands in `STEP_TYPES`, and so do
 the steps of MDT that name packages or are often found in exports. A type that is not in it has no
-`StepType`; what little can be told of its steps is told by ``content``.
+`StepType`; the little that is known of its steps is in ``content``.
 
 Sources: Microsoft Learn, "Task sequence steps" (titles, where a step runs, what it sets); ConfigMgr
 SDK, task sequence action classes (types, names of parameters); exports of real task sequences

@@ -23,6 +23,7 @@ from dlcore.tasksequence.conditions import (
     Verdict,
     compare,
     ordered,
+    sign,
     version_sign,
 )
 from dlcore.tasksequence.tree import (
@@ -111,8 +112,8 @@ def _file_holds(expression: FileExpression, known: FrozenVariables, probes: Prob
     if not probes.file_exists(path):
         return False
     if expression.version_operator is not None:
-        sign = version_sign(probes.file_version(path), known.expand(expression.version))
-        if not ordered(sign, expression.version_operator):
+        difference = version_sign(probes.file_version(path), known.expand(expression.version))
+        if not ordered(difference, expression.version_operator):
             return False
     return _time_holds(path, expression.timestamp_operator, expression.timestamp, probes)
 
@@ -121,7 +122,7 @@ def _time_holds(path: str, operator: Operator | None, wanted: str, probes: Probe
     if operator is None:
         return True
     actual, other = probes.created(path).replace(microsecond=0), parse_time(wanted)
-    return ordered((actual > other) - (actual < other), operator)
+    return ordered(sign(actual, other), operator)
 
 
 _CIM_TIME = re.compile(r"(\d{14})\.\d{6}([+-]\d{3})", re.ASCII)

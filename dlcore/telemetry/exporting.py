@@ -111,7 +111,7 @@ def exported(
         ConfigError: The environment asks for what dlcore does not have.
     """
     ids = RunIds()
-    _quieten()
+    _silence_libraries()
     exporter = TellingExporter(_exporter(environment), tell)
     provider = TracerProvider(resource=_resource(version), id_generator=ids, shutdown_on_exit=False)
     if environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() != "none":
@@ -166,8 +166,8 @@ def _shut_down(provider: TracerProvider, exporter: TellingExporter) -> None:
         ending.join(GIVE_UP_S)
 
 
-def _quieten() -> None:
-    """What its libraries log is theirs, and may name headers: `TellingExporter` tells enough."""
+def _silence_libraries() -> None:
+    """Keep the logs of its libraries back: they may name headers; `TellingExporter` says enough."""
     for name in ("opentelemetry", "urllib3"):
         logger = logging.getLogger(name)
         logger.addHandler(logging.NullHandler())

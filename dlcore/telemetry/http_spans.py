@@ -1,4 +1,4 @@
-"""A span for each HTTP request: for who looks for a slow server, as there are many of them.
+"""A span for each HTTP request, to find a slow server. Off by default: there are many requests.
 
 Source: OpenTelemetry, "Semantic Conventions for HTTP Spans" (client).
 """

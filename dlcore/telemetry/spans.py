@@ -75,7 +75,7 @@ class RunSpans:
         self._packages: dict[str, Span] = {}
 
     def hear(self, event: events.Event) -> None:
-        """Something happened now."""
+        """Make spans of an event that has just happened."""
         match event:
             case events.RunBegan():
                 self._begin_run(event)

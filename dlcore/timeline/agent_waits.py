@@ -28,7 +28,7 @@ class AgentWaitsSoFar:
         self._is_away = False
 
     def hear(self, event: events.Event, now_s: float) -> None:
-        """Something happened at a time of the run."""
+        """Take note of an event, at a time of the run."""
         match event:
             case events.WaitingForAgent(_, waited_s):
                 self._note(waited_s, now_s)

@@ -59,7 +59,7 @@ class BandwidthSoFar:
         self._counted, self._counted_s = {}, now_s
 
     def hear(self, progress: Progress, now_s: float) -> None:
-        """So much has come until now, so many seconds into the run."""
+        """Count what has come until now, at a time in seconds since the run began."""
         nothing = EndpointProgress(0, 0.0)
         came = {
             name: own.received_bytes - self._counted.get(name, nothing).received_bytes
@@ -92,7 +92,7 @@ def came_between(samples: Sequence[Sample], begin_s: float, end_s: float) -> dic
 
 
 def arrived_s(samples: Sequence[Sample], count_bytes: int) -> float:
-    """When so many bytes had come, in seconds into the run; the end of all if they never had."""
+    """When ``count_bytes`` had come, in seconds since the run began; the end if they never had."""
     for sample in samples:
         came = sum(sample.by_endpoint.values())
         if came and count_bytes <= came:
@@ -133,7 +133,7 @@ def best_bytes_per_s(samples: Sequence[Sample]) -> float:
 
 
 def merged(samples: Sequence[Sample], at_most: int) -> tuple[Sample, ...]:
-    """The samples, neighbours put together until there are few enough."""
+    """The samples, neighbors put together until there are few enough."""
     few = tuple(samples)
     while len(few) > at_most:
         pairs = (few[n : n + 2] for n in range(0, len(few), 2))

@@ -57,7 +57,7 @@ class BoundaryGroupsSoFar:
         self._counted = {}
 
     def hear(self, event: events.Event, now_s: float) -> None:
-        """Something happened, so many seconds into the run."""
+        """Take note of an event, at a time in seconds since the run began."""
         match event:
             case events.BoundaryChanged(cause, groups, reason, costs):
                 self._marks.append(BoundaryMark(now_s, cause, tuple(groups), reason))

@@ -12,7 +12,7 @@ MIN_COST_S: Final = 0.05  # below, it is the time that any request takes
 
 
 def costs(own: EndpointTimes) -> Iterator[str]:
-    """What an endpoint cost, in words; what took no time worth a word is left out."""
+    """What an endpoint cost, in words, without what took hardly any time."""
     cost = own.cost
     if cost.backed_off_s >= MIN_COST_S:
         yield f"not asked for {duration(cost.backed_off_s)} after failures"

@@ -101,7 +101,7 @@ class EndpointsSoFar:
         self._counted = {}
 
     def hear(self, event: events.Event, now_s: float) -> None:
-        """Something happened, so many seconds into the run."""
+        """Take note of an event, at a time in seconds since the run began."""
         self._now_s = now_s
         match event:
             case events.EndpointBusy(endpoint, wait_s) | events.EndpointAwaited(endpoint, wait_s):

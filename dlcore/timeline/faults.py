@@ -1,4 +1,4 @@
-"""What went wrong at an endpoint, in the words of people who have never read of faults."""
+"""What went wrong at an endpoint, in words for people who do not know faults."""
 
 from __future__ import annotations
 

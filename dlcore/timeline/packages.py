@@ -75,7 +75,7 @@ class PackagesSoFar:
         self._truths: dict[str, events.PackageTruth] = {}
 
     def hear(self, event: events.Event, now_s: float) -> None:
-        """Something happened, so many seconds into the run."""
+        """Take note of an event, at a time in seconds since the run began."""
         match event:
             case events.PackageStarted(package, content_bytes, reused_bytes):
                 self._start(package, content_bytes, reused_bytes, now_s)

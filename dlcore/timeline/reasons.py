@@ -29,7 +29,7 @@ from dlcore.timeline.packages import PackageTimes
 from dlcore.timeline.steps import Doing, Part, StepTimes
 from dlcore.timeline.timeline import Timeline
 
-MAX_STALLS = 3  # of the longest ones: who reads more looks at the picture
+MAX_STALLS = 3  # of the longest ones: the picture has the others
 MIN_STALL_SHARE = 0.02  # of the run: what is shorter does not explain why it was slow
 MIN_STALL_S = 0.05  # below, a wait is the time that looking takes
 MIN_SILENCE_S = 2.0
@@ -164,7 +164,7 @@ def _endpoints(timeline: Timeline) -> Iterator[Reason]:
     for own in timeline.endpoints:
         bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
         if bad_blocks or own.quarantined_s is not None:
-            yield _liar(own, bad_blocks, timeline)
+            yield _wrong_content(own, bad_blocks, timeline)
         if own.failures > bad_blocks:
             yield _failing(own, own.failures - bad_blocks, timeline)
         if best and is_slow(own, best):
@@ -188,7 +188,7 @@ def _is_comparable(own: EndpointTimes) -> bool:
     return own.quarantined_s is None and own.busy_s >= MIN_BUSY_S
 
 
-def _liar(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
+def _wrong_content(own: EndpointTimes, bad_blocks: int, timeline: Timeline) -> Reason:
     text = (
         f"Endpoint {own.name} served content that does not match its digest "
         f"({counted(bad_blocks, 'bad block')})"
@@ -257,7 +257,7 @@ def _link(timeline: Timeline) -> Iterator[Reason]:
         text = f"Downloads were capped at {amount(timeline.cap_bytes_per_s)}/s by a setting."
         yield Reason(ReasonKind.LINK, text)
     ending = timeline.ending
-    if ending is None or timeline.outcome == "failed":  # how fast it failed is of no interest
+    if ending is None or timeline.outcome == "failed":  # how fast it failed does not matter
         return
     if not ending.bytes_fetched and timeline.run_s > MOST * timeline.duration_s:
         yield Reason(ReasonKind.LINK, STEPS_ALONE)

@@ -104,7 +104,7 @@ class StepsSoFar:
         self._open: tuple[int, Doing, float] | None = None
 
     def hear(self, event: events.Event, now_s: float) -> None:
-        """Something happened, so many seconds into the run."""
+        """Take note of an event, at a time in seconds since the run began."""
         match event:
             case events.RunBegan():
                 self._expect(event.steps)

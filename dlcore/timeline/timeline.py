@@ -199,7 +199,7 @@ class _RunSoFar:
         self._is_run = False
 
     def outcome(self, packages: Sequence[PackageTimes]) -> str:
-        """Of the run; a fetch of an earlier dlcore, which told no end, ends with its packages."""
+        """Of the run; a fetch by an earlier dlcore, without an end, ends with its packages."""
         ended = self.ending or self.fetched
         if ended:
             return ended.outcome

@@ -1,7 +1,7 @@
 """Why it took so long, in one sentence, and what to do about it.
 
-Guarantees: everything follows from the timeline. The sentence names who is to blame where anybody
-is; the reasons below it say more. Names come from documents and settings as they are.
+Guarantees: everything follows from the timeline. The sentence names the cause if there is one; the
+reasons below it say more. Names come from documents and settings as they are.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dlcore.timeline.reasons import (
 from dlcore.timeline.steps import Doing, Part
 from dlcore.timeline.timeline import Timeline
 
-MAX_CAUSES: Final = 3  # who reads more reads the reasons
+MAX_CAUSES: Final = 3  # the reasons have the others
 MIN_FAILURES: Final = 3  # of an endpoint that is asked on: fewer cost little
 NEAR_CAP: Final = 0.8
 MIN_FETCH_S: Final = 2.0  # in a shorter one, looking for the content takes much of the time
@@ -155,14 +155,14 @@ def _failures_of_endpoints(timeline: Timeline, min_failures: int) -> Iterator[_C
     for own in timeline.endpoints:
         bad_blocks = own.faults.get(Fault.CORRUPT.value, 0)
         if bad_blocks or own.quarantined_s is not None:
-            yield _liar(own, timeline)
+            yield _wrong_content(own, timeline)
         is_dropped = any(mark.kind == "dropped" for mark in own.marks)
         others = own.failures - bad_blocks
         if others >= min_failures or (is_dropped and others > 0):
             yield _failing(own, others)
 
 
-def _liar(own: EndpointTimes, timeline: Timeline) -> _Cause:
+def _wrong_content(own: EndpointTimes, timeline: Timeline) -> _Cause:
     text = f"endpoint {own.name} served content that does not match its digest"
     if own.quarantined_s is not None:
         since = moment(own.quarantined_s, timeline.length_s)
@@ -194,7 +194,7 @@ def _rate_bytes_per_s(timeline: Timeline, waits: Sequence[Part]) -> float:
 
 
 def _link(timeline: Timeline, waits: Sequence[Part]) -> _Cause:
-    """Nobody is to blame: it is as fast as the link, or as the order of the downloads."""
+    """Without a cause: it is as fast as the link, or as the order of the downloads."""
     rate = _rate_bytes_per_s(timeline, waits)
     if not rate or (not timeline.steps and timeline.duration_s < MIN_FETCH_S):
         return _Cause("nothing held it up", "")

@@ -38,7 +38,7 @@ class Placement(Protocol):
 
     @property
     def sends_ranges(self) -> bool:
-        """Whether parts of these objects can be had, as far as is known before any is read."""
+        """Whether parts of these objects can be read, as far as that is known beforehand."""
         ...
 
     async def read_range(

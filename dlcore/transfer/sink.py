@@ -1,7 +1,7 @@
 """Where the bytes of one range go, and the writer that respects the sink's back-pressure.
 
 The sink also hears of content that was read from a connection and is not for it, so that all
-that came is in the figures. A page that tells of an error is no content.
+that came is in the figures. The page of an error does not count as content.
 
 Guarantees of `SinkWriter`: `Sink.ready` is awaited between an `Sink.advance` that returned False
 and the next `Sink.buffer`, and never after the last byte of a range. One writer therefore serves a

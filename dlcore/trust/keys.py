@@ -180,5 +180,5 @@ def _read(path: Path, max_bytes: int, *, is_secret: bool = False) -> bytes:
         raise NotFoundError(f"{path} does not exist", remedy="Check the path.") from None
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error.strerror}", remedy="Name a file that may be read."
+            f"{path} cannot be read: {error.strerror}", remedy="Name a file that can be read."
         ) from None

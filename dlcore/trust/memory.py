@@ -108,7 +108,7 @@ class Memory:
 def _is_newer(evidence: Evidence, kept: Evidence) -> bool:
     """Whether evidence is to replace what is kept.
 
-    More roots come first: after a key was replaced, versions may begin anew.
+    More roots come first: after a key was replaced, versions may start over.
     """
 
     def rank(item: Evidence) -> tuple[int, int, object]:

@@ -26,7 +26,7 @@ def read_root(path: Path) -> bytes:
 
 
 def check_root(document: bytes, path: Path) -> None:
-    """Refuse what is no root document, before anything is asked for or written.
+    """Refuse what is not a root document, before anything is asked for or written.
 
     Args:
         document: What a file holds.

@@ -13,7 +13,7 @@ from dlcore.errors import TrustError, TrustFault
 
 SERVER_REMEDY = (
     "Do not use this server until its operator has explained it: someone may have altered what it"
-    " serves. If the publisher has set up trust anew, get the new root.json from them."
+    " serves. If the publisher has set up new trust, get the new root.json from them."
 )
 
 PINNED_REMEDY = (

@@ -23,7 +23,7 @@ MIN_KEY_ID_CHARACTERS = 6  # of the beginning of a key's id, which people type
 
 
 class RootChange(NamedTuple):
-    """What the next root says otherwise than the last one.
+    """What the next root changes.
 
     Attributes:
         add: Keys that count for a role from now on.

@@ -43,7 +43,7 @@ def load_signing_keys(
     Raises:
         ConfigError: A key cannot be used.
         NotFoundError: A key or the root does not exist.
-        TrustError: The root is none.
+        TrustError: The root is not a root document.
     """
     paths = [path for place in places for path in _keys_at(place)]
     root = root or paths[0].parent / ROOT_NAME

@@ -95,7 +95,7 @@ async def test_a_call_is_given_up_when_the_agent_ends_again_and_again(tmp_path: 
 
 @asynccontextmanager
 async def taking_connections(state: Path, *, is_lost: bool) -> AsyncIterator[None]:
-    """Something of this user that listens where the agent would, and is no agent any more."""
+    """Something of this user that listens where the agent would, and is not an agent any more."""
     writers: list[asyncio.StreamWriter] = []
 
     async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -262,7 +262,7 @@ def test_what_would_not_start_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     is installed, because a service would not start.
     """
     monkeypatch.setenv("PYTHONPATH", str(Path(installing.__file__).parents[3]))
-    with pytest.raises(AgentError, match="finds no dlcore"):
+    with pytest.raises(AgentError, match="does not find dlcore"):
         check_it_starts((sys.executable, "-P", "-S"))  # without what is installed
 
 

@@ -200,7 +200,7 @@ async def test_a_version_that_nobody_has_any_more_ends_the_run(site: Path) -> No
 
 
 async def test_a_run_goes_on_when_the_agent_is_back(published: Path, tmp_path: Path) -> None:
-    """Fault: the agent ends between two steps and starts anew. The run waits; no step repeats."""
+    """Fault: the agent restarts between two steps. The run waits; no step repeats."""
     state = tmp_path / "state"
     policy = EnginePolicy(first_network_wait_s=0.05, lock_retry_s=0.01)
     is_at_os, is_away, is_missed = asyncio.Event(), asyncio.Event(), asyncio.Event()

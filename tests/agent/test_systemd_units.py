@@ -56,7 +56,7 @@ def test_a_program_is_run_or_refused(name: str) -> None:
 
 @pytest.mark.parametrize("program", ["python", "/a\udcff", "/a$b", '/a"b', "/a\nb"])
 def test_what_systemd_cannot_run_is_refused(program: str) -> None:
-    with pytest.raises(ConfigError, match="systemd runs no program"):
+    with pytest.raises(ConfigError, match="systemd does not run a program"):
         command_line([program])
 
 
@@ -169,7 +169,9 @@ def _shown_of(unit: str, shown: bytes) -> str:
 
 
 def test_an_obstacle_that_goes_away_needs_nobody_to_start_the_agent() -> None:
-    """Fault: a full disk. Starts that wait as the unit says are no burst to give up after."""
+    """Fault: a full disk. Starts that wait as the unit says are not a burst after which systemd
+    gives up.
+    """
     text = units(Scope.SYSTEM, AgentAddress(SYSTEM_STATE, "/x/agent.sock"), [PROGRAM]).service
     seconds = {"s": 1, "min": 60}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.cli.app import COMMANDS
-from dlcore.cli.completion import SHELLS, VARIABLE, place_of, script_of
+from dlcore.cli.completion import SHELLS, VARIABLE, script_of, script_path
 from dlcore.errors import ConfigError
 from tests.cli.helpers import Here
 from tests.cli.test_startup import HEAVY, run
@@ -76,7 +76,7 @@ def test_a_script_is_printed_and_installed_where_its_shell_looks(
 
 
 def test_without_the_variable_the_usual_folder_is_used() -> None:
-    assert place_of(SHELLS["fish"], {}) == Path.home() / ".config/fish/completions/dlcore.fish"
+    assert script_path(SHELLS["fish"], {}) == Path.home() / ".config/fish/completions/dlcore.fish"
 
 
 def test_a_click_without_a_shell_is_told() -> None:

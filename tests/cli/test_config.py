@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dlcore.cli import option_file
 from dlcore.cli.app import COMMANDS, group
 from dlcore.cli.command_tree import found_commands
-from dlcore.cli.option_file import OptionFile, lines_of, place_of
+from dlcore.cli.option_file import OptionFile, config_path, lines_of
 from dlcore.cli.option_names import COMMON, OTHER_VARIABLES, configurable, name_of, variables
 from dlcore.cli.option_values import given_values, idle_variables
 from dlcore.errors import ConfigError, StorageError
@@ -451,9 +451,9 @@ def test_the_table_of_a_group_has_its_commands_only(here: Here, config: Path) ->
 
 
 def test_the_file_is_where_the_system_keeps_such_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert place_of({"DLCORE_CONFIG": "/named"}) == Path("/named")
-    assert place_of(os.environ).name == "config.toml"
-    assert place_of(os.environ).parent.name == "dlcore"
+    assert config_path({"DLCORE_CONFIG": "/named"}) == Path("/named")
+    assert config_path(os.environ).name == "config.toml"
+    assert config_path(os.environ).parent.name == "dlcore"
 
 
 def test_a_value_that_reads_like_none_is_shown(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_a_file_from_a_server_without_ranges_is_read_in_one_stream(
     [
         (("ABC00002", "--sha256", "0" * 64), "SHA-256 was given"),
         (("ABC00002", "--checksum", f"sha-1={'0' * 40}"), "checksum was given"),
-        (("http://127.0.0.1:9/a", "--checksum", f"md5={'0' * 32}"), "is none of sha-1"),
+        (("http://127.0.0.1:9/a", "--checksum", f"md5={'0' * 32}"), "is not one of sha-1"),
         (("http://127.0.0.1:9/a", "--checksum", "SHA256SUMS"), "is not ALGORITHM=HEX"),
         (("ABC00002", "--catalog-sha256", "12"), "catalog's SHA-256"),
         (("ABC00002", "--from", ""), "endpoint is empty"),

@@ -404,7 +404,7 @@ def test_a_line_is_an_item_and_perhaps_its_digest(line: str, item: FetchItem) ->
         (f"http://host/one.txt {WRONG[1:]}", f"'{WRONG[1:]}' is not a digest"),
         (f"http://host/one.txt {WRONG} {WRONG}", f"'{WRONG}' is not a digest"),
         ("http://host/one two.txt?sig=secret", "'two.txt?***' is not a digest"),
-        (f"http://host/one.txt md5={WRONG[:32]}", "none of sha-1"),
+        (f"http://host/one.txt md5={WRONG[:32]}", "not one of sha-1"),
         ("http://host/one.txt sha-512=abc", "'sha-512=abc' is not a digest"),
     ],
 )

@@ -96,7 +96,7 @@ def test_what_a_step_waits_for_comes_first_and_few_packages_are_shown(scene: Sce
 def test_a_package_that_is_told_to_be_ready_twice_counts_once(scene: Scene) -> None:
     for package in ("ABC00001", "ABC00002"):
         scene.hear(events.PackageStarted(package, 10 * MIB, 0))
-    for _ in range(2):  # an agent that began anew tells it again
+    for _ in range(2):  # an agent that started over tells it again
         scene.hear(events.PackageReady("ABC00001", "/there"))
     assert scene.live.all_called == "verified (1 ready)"
     scene.hear(events.PackageStarted("ABC00001", 10 * MIB, 0))

@@ -1,4 +1,4 @@
-"""``dlcore fetch --remote-time``: files at URLs with the time that their server says."""
+"""``dlcore fetch --remote-time``: files at URLs with the time that their server states."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_a_selection_grows_and_a_fetch_without_patterns_completes_it(
     ("arguments", "word"),
     [
         (("ABC00077", "--include", "*.msi"), "no file of ABC00077 matches"),
-        (("ABC00077", "--include", "/"), "'/' is no pattern"),
+        (("ABC00077", "--include", "/"), "'/' is not a pattern"),
         (("ABC00077", "--exclude", "**"), "no file of ABC00077 matches"),
     ],
 )

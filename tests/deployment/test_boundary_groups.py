@@ -271,7 +271,7 @@ def test_with_groups_distribution_points_are_used_where_these_say() -> None:
         ),
         (GROUP + "fallback_min = 5", '"branch".fallback_min is not a table', "{NAME = VALUE"),
         (GROUP + "adapters = [3]", "adapters: item 1 must be text, not a whole number", ""),
-        (GROUP.replace('"branch"', '"branch "'), "begins or ends with a blank", ""),
+        (GROUP.replace('"branch"', '"branch "'), "begins or ends with a space", ""),
         ("[boundary]\nfallback = 'wiat'" + GROUP, "(did you mean wait?)", '"order", "wait"'),
         ("[boundary]\ncloud_min = 1.5" + GROUP, "not a decimal number", "minutes"),
         ("[boundary.group]", "boundary.group: not a list of tables", "[[boundary.group]]"),

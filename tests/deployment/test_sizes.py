@@ -1,4 +1,4 @@
-"""Sizes in a deployment file: the space to be left over, and that of the cache."""
+"""Sizes in a deployment file: the space that is to stay free, and that of the cache."""
 
 from __future__ import annotations
 

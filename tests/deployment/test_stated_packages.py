@@ -46,7 +46,7 @@ def test_no_catalog_is_needed_where_distribution_points_say_what_packages_are() 
         ("[packages.ABC00012]\nversion = 3\n", "content_hash is missing"),
         (f"{STATED}version = 0\n", "version"),
         (f"{STATED}size = 5\n", "size is not a known key"),
-        (STATED + STATED.replace("ABC00012", "abc00012"), "ABC00012 is there twice"),
+        (STATED + STATED.replace("ABC00012", "abc00012"), "ABC00012 is listed twice"),
         (f'{STATED}[trust]\nroot = "root.json"\n', "a root is pinned"),
     ],
 )

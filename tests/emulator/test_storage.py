@@ -159,4 +159,4 @@ async def test_an_object_that_shrinks_while_it_is_read_breaks_the_connection(
             await client.ask("GET", url)
         assert (await client.ask("GET", url)).body == LARGE[:300_000]
         assert emulator.counters.snapshot().ranges_served == 1
-    assert "cannot be read to its end: 37856 of 262144 bytes at offset 262144" in caplog.text
+    assert "cannot be read to the end: 37856 of 262144 bytes at offset 262144" in caplog.text

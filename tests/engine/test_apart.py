@@ -11,7 +11,7 @@ from dlcore.engine.delivery.apart import check_apart
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.own_folder import OwnFolder
-from dlcore.engine.delivery.target import place_of
+from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.fetching.fetch_many import fetch_many
 from dlcore.errors import ConfigError
@@ -50,7 +50,7 @@ def test_steps_may_deliver_to_their_own_folder(state: Path) -> None:
 def test_a_link_into_a_state_directory_is_seen_through(state: Path) -> None:
     (state.parent / "link").symlink_to(state / "packages")
     with pytest.raises(ConfigError, match="is in the state directory"):
-        place_of(state.parent / "link" / "to")
+        place_of_delivery(state.parent / "link" / "to")
 
 
 def test_a_folder_with_a_state_directory_becomes_no_package(tmp_path: Path) -> None:

@@ -353,7 +353,7 @@ def test_elsewhere_a_buffer_holds_two_segments(segment_bytes: int | None, least:
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_elsewhere_a_connection_within_the_machine_keeps_its_buffer(host: str) -> None:
     """Fault: its segments take 64 KiB, so that a buffer for two of Ethernet's stops it for 200 ms
-    each time. dlcore leaves it as it is, for nobody shares its path.
+    each time. dlcore leaves it as it is, because nobody shares its path.
     """
     assert bounded_elsewhere(RemoteSocket(host), 20_000) is None
 

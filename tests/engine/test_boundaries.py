@@ -277,7 +277,7 @@ def test_a_fallback_time_begins_anew_in_another_network(tmp_path: Path) -> None:
 
 
 def test_a_server_that_failed_in_one_network_is_asked_again_in_the_next(tmp_path: Path) -> None:
-    """Fault: a server was given up in another network. dlcore asks it anew after the machine has
+    """Fault: a server was given up in another network. dlcore asks it again after the machine has
     moved.
     """
     scene = Scene(SMALL)
@@ -340,7 +340,7 @@ def test_a_move_ends_the_wait_for_a_fallback_time(tmp_path: Path) -> None:
 
 def test_where_no_endpoint_may_be_used_a_package_fails_and_says_so(tmp_path: Path) -> None:
     """Fault: no boundary group allows an endpoint where the machine is. dlcore asks none, and says
-    why the package is not to be had.
+    why the package cannot be fetched.
     """
     scene = Scene(SMALL, BoundarySettings(SETTINGS.groups))
     scene.machine.tell(adapters=HOME)

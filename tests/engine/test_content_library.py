@@ -185,7 +185,7 @@ def test_a_malformed_ini_file_is_named(library: Path, text: str) -> None:
 
 
 def test_a_name_is_held_to_the_rules_of_manifests(library: Path) -> None:
-    """Fault: a content library has a file whose name ends in a blank. dlcore refuses it."""
+    """Fault: a content library has a file whose name ends in a space. dlcore refuses it."""
     place_of(library, "ends ", ini(b"x"))
     assert "ends" in refused(ManifestError, PACKAGE_ID, library).message
 
@@ -272,7 +272,9 @@ def test_too_many_files_are_refused_before_they_are_read(library: Path) -> None:
 
 
 class Winding(ContentLibraryEndpoint):
-    """A library whose folders lead ever deeper: on one way by long names, on the other by short."""
+    """A library whose folders are nested without end: in one place by long names, in another by
+    short ones.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__("D", root)
@@ -286,11 +288,11 @@ class Winding(ContentLibraryEndpoint):
 
 
 def test_folders_that_lead_ever_deeper_are_refused_whichever_is_listed_last(library: Path) -> None:
-    """Fault: a distribution point lists folders that lead ever deeper, beside shorter ones. dlcore
-    refuses it.
+    """Fault: a distribution point lists folders that are nested without end, beside shorter ones.
+    dlcore refuses it.
     """
     endpoint = Winding(library)
-    with pytest.raises(ManifestError, match="ever deeper"):
+    with pytest.raises(ManifestError, match="nested without end"):
         asyncio.run(describe(endpoint, PACKAGE_ID, Asking(lambda _: None)))
     assert endpoint.asked < 100
 

@@ -197,7 +197,7 @@ def test_content_that_was_altered_before_its_delivery_is_refused(
 
 
 def test_what_was_finished_and_altered_is_made_again(folder: Path, records: Path) -> None:
-    """Fault: finished content is altered before the next call. dlcore makes it anew."""
+    """Fault: finished content is altered before the next call. dlcore fetches it again."""
     goal = OwnFolder(folder, Deliveries(records))
     with Store.open(goal.state) as store:
         content = finish(store, V2)

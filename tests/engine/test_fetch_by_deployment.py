@@ -27,7 +27,7 @@ from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.events import BoundaryChanged, Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import Settled, settled
+from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.preview import preview_fetch
@@ -182,8 +182,8 @@ async def test_where_no_group_allows_an_endpoint_the_error_says_so(
 
 
 def previewing(deployment: Deployment, to: Path) -> Call:
-    given = Settled(NamedSite(()), Access(), None, ())
-    by = settled(given, deployment, lambda _: None, is_dry_run=True)
+    given = FetchSettings(NamedSite(()), Access(), None, ())
+    by = with_deployment(given, deployment, lambda _: None, is_dry_run=True)
     return Call(by.site, by.access, to, Deliveries(to / "records"), rules=by.rules)
 
 
@@ -272,8 +272,8 @@ def test_the_hours_of_the_schedule_hold(tmp_path: Path) -> None:
     assert virtually(main()) > small.manifest.content_bytes / 1024 / 2
 
 
-def given(**named: Any) -> Settled:
-    return Settled(NamedSite(named.pop("endpoints", ()), **named), Access(), None, ())
+def given(**named: Any) -> FetchSettings:
+    return FetchSettings(NamedSite(named.pop("endpoints", ()), **named), Access(), None, ())
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def given(**named: Any) -> Settled:
 )
 def test_a_deployment_alone_says_where_from(site: Path, named: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="both a deployment and"):
-        settled(given(**named), deployment_of(site, "near"), lambda _: None)
+        with_deployment(given(**named), deployment_of(site, "near"), lambda _: None)
 
 
 def test_the_settings_count_where_nothing_else_is_given(site: Path) -> None:
@@ -293,19 +293,19 @@ def test_the_settings_count_where_nothing_else_is_given(site: Path) -> None:
         transfer=TransferSettings(timeout_s=7.0, retry_time_s=60),
         trust=TrustSettings("root.json"),
     )
-    by = settled(given(), deployment, lambda _: None)
+    by = with_deployment(given(), deployment, lambda _: None)
     assert (by.access.timeout_s, by.retry) == (7.0, Retry(UNLIMITED, total_s=60.0))
     assert by.site.trust_root == Path("root.json")
-    own = Settled(NamedSite(()), Access(timeout_s=3.0), Retry(5), ())
-    assert settled(own, deployment, lambda _: None).access.timeout_s == 3.0
-    assert settled(own, deployment, lambda _: None).retry == Retry(5)
+    own = FetchSettings(NamedSite(()), Access(timeout_s=3.0), Retry(5), ())
+    assert with_deployment(own, deployment, lambda _: None).access.timeout_s == 3.0
+    assert with_deployment(own, deployment, lambda _: None).retry == Retry(5)
 
 
 def test_a_deployment_without_an_endpoint_for_this_client_is_refused(site: Path) -> None:
     cloud = EndpointSettings(name="blob", kind=EndpointKind.BLOB, url="https://blob.contoso.com/c")
     deployment = Deployment(CatalogSettings(path=str(site / "catalog.json")), (cloud,))
     with pytest.raises(ConfigError, match='blob: the client setting "Allow access to cloud'):
-        settled(given(), deployment, lambda _: None)
+        with_deployment(given(), deployment, lambda _: None)
 
 
 @pytest.mark.parametrize("many", [False, True])

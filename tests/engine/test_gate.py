@@ -151,7 +151,7 @@ def test_a_retry_of_a_step_gets_its_content_as_it_was(machine: Machine) -> None:
 def test_a_step_whose_package_cannot_be_had_does_not_start(
     machine: Machine, attributes: str
 ) -> None:
-    """Fault: a step's package cannot be had. dlcore does not start the step."""
+    """Fault: a step's package cannot be fetched. dlcore does not start the step."""
 
     def choose(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
         variables["PKG"] = "ABC0000F"

@@ -20,7 +20,7 @@ from tests.engine.fakes import FakePlacement
 from tests.engine.virtual_time import virtually
 
 POLICY = InquiryPolicy()
-LONGEST_S = 40.0  # of an answer in these tests: two stall times
+MAX_ANSWER_S = 40.0  # of an answer in these tests: two stall times
 
 
 class Reply(NamedTuple):
@@ -101,7 +101,9 @@ def near(value_s: float) -> Any:
     return pytest.approx(value_s)
 
 
-REPLIES = st.builds(Reply, st.floats(0, LONGEST_S), st.none() | st.sampled_from(Fault), st.none())
+REPLIES = st.builds(
+    Reply, st.floats(0, MAX_ANSWER_S), st.none() | st.sampled_from(Fault), st.none()
+)
 ENDPOINTS = st.lists(st.lists(REPLIES, min_size=1, max_size=5), min_size=1, max_size=4)
 
 
@@ -115,7 +117,7 @@ def test_the_laws_of_a_search(scripts: list[list[Reply]], seed: int) -> None:
         assert len(said) <= POLICY.max_attempts
         # Only the last reply may be good or final: nothing is asked after it.
         assert all(reply.fault and reply.fault.may_pass for reply in said[:-1])
-    assert ended.took_s <= POLICY.total_s + LONGEST_S
+    assert ended.took_s <= POLICY.total_s + MAX_ANSWER_S
     if ended.winner is None:
         assert all(endpoint.asked_at_s for endpoint in endpoints) or ended.took_s >= POLICY.total_s
         assert not any(endpoint.cancelled for endpoint in endpoints)

@@ -89,13 +89,13 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
     write_runs = Partial.write_runs
 
     def write_if_there_is_room(
-        partial: Partial, runs: Sequence[tuple[int, int, memoryview]], settled: OnWritten
+        partial: Partial, runs: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
     ) -> None:
         nonlocal left
         left -= sum(len(data) for _, _, data in runs)
         if left < 0:
             raise DiskFullError("no room", remedy="make some")
-        write_runs(partial, runs, settled)
+        write_runs(partial, runs, on_written)
 
     async def main() -> None:
         async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:

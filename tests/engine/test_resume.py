@@ -89,7 +89,7 @@ def test_to_continue_needs_a_run_that_is_under_way(machine: Machine) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\xff", b'{"schema": 99}'])
 def test_a_damaged_state_asks_and_a_restart_begins_anew(machine: Machine, damage: bytes) -> None:
-    """Fault: run.json is damaged. dlcore runs nothing until it is told to begin anew."""
+    """Fault: run.json is damaged. dlcore runs nothing until it is told to start over."""
     tree = parsed(*map(step, STEPS))
     executor = interrupted(machine, tree, "3")
     (machine.state / STATE_FILE).write_bytes(damage)

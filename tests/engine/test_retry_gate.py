@@ -1,4 +1,4 @@
-"""Who asks for time before it says what it holds is given it, and nobody else has to wait."""
+"""An endpoint that asks for time before it says what it holds gets it; nobody else has to wait."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_a_failing_step_ends_the_run(machine: Machine) -> None:
     assert executor.ran == ["os", "bad"]
     assert report.outcome == "failed"
     assert outcomes(report)["bad"] == "exit code 7"
-    assert not (machine.state / STATE_FILE).exists(), "the next run begins anew"
+    assert not (machine.state / STATE_FILE).exists(), "the next run starts over"
 
 
 def test_a_step_may_fail_if_it_continues_on_error(machine: Machine) -> None:

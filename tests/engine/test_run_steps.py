@@ -135,7 +135,7 @@ def test_a_failure_ends_the_loop_and_the_run(machine: Machine) -> None:
         run(machine, parsed(step("bad"), step("last")), steps)
     assert steps.ran == ["os", "bad"]
     assert steps.outcome is RunOutcome.FAILED
-    assert not (machine.state / STATE_FILE).exists(), "the next run begins anew"
+    assert not (machine.state / STATE_FILE).exists(), "the next run starts over"
 
 
 def test_a_failure_leaves_the_innermost_group_that_continues(machine: Machine) -> None:

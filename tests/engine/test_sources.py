@@ -56,7 +56,10 @@ def test_a_bucket_is_named_by_its_url(named: str) -> None:
 
 @pytest.mark.parametrize(
     ("named", "meant"),
-    [("clod-dp+https://host", "(did you mean cloud-dp?)"), ("ftp+https://host", "ftp is no kind")],
+    [
+        ("clod-dp+https://host", "(did you mean cloud-dp?)"),
+        ("ftp+https://host", "ftp is not a kind"),
+    ],
 )
 async def test_a_kind_that_is_misspelt_is_told(named: str, meant: str) -> None:
     async with AsyncExitStack() as stack:

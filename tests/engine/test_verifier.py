@@ -47,7 +47,9 @@ class FakePartial:
         self.fails = False
         self.ended = 0
 
-    def write_runs(self, runs: Sequence[tuple[int, int, memoryview]], settled: OnWritten) -> None:
+    def write_runs(
+        self, runs: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
+    ) -> None:
         self.jobs.append([(index, first) for index, first, _ in runs])
         assert self.go.wait(30)
         for place, (_, first, _) in enumerate(runs):
@@ -55,7 +57,7 @@ class FakePartial:
                 assert self.on.wait(30)
             if self.fails and self.halts_before in {None, first}:
                 raise StorageError("broken")
-            settled(place, (13,) if first == 13 else ())
+            on_written(place, (13,) if first == 13 else ())
         self.ended += 1
 
 

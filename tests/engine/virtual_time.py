@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
-PATIENCE_S = 2.0  # real time in which a thread that is no executor's may still wake the loop
+PATIENCE_S = 2.0  # real time in which a thread that is not an executor's may still wake the loop
 MAX_WORK_S = 60.0  # real time that an executor's thread may take on a busy machine
 LOOK_S = 1.0  # real time
 NETWORK_S = 0.002  # real time
@@ -113,7 +113,7 @@ class _JumpingSelector(selectors.DefaultSelector):
     def _woken(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What a thread wakes the loop with.
 
-        It is looked for each second as well, so that a wake-up that gets lost is no deadlock.
+        It is looked for each second as well, so that a lost wake-up does not cause a deadlock.
         """
         end_s = time.monotonic() + (MAX_WORK_S if self._loop.is_working else PATIENCE_S)
         found = super().select(LOOK_S)

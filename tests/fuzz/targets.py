@@ -11,7 +11,7 @@ from pathlib import Path
 from dlcore import digests
 from dlcore.deployment import parse_deployment
 from dlcore.errors import ConfigError, DocumentError, ManifestError, TaskSequenceError
-from dlcore.locations import deployment_file, endpoints_of, read_told
+from dlcore.locations import deployment_file, endpoints_of, read_site_document
 from dlcore.manifest import (
     check_path,
     decode,
@@ -260,7 +260,7 @@ def deployment(data: bytes) -> None:
 @target(DocumentError)
 def site_locations(data: bytes) -> None:
     """Whatever a site tells: what is written of it can be read, and holds no secret."""
-    told = read_told(data, SOURCE)
+    told = read_site_document(data, SOURCE)
     text = deployment_file([told], catalog="catalog.json")
     assert "s3cr3t" not in text
     parsed = parse_deployment(text.encode(), Path("/etc/dlcore/deployment.toml").absolute())

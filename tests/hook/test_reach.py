@@ -60,7 +60,7 @@ class Starting:
     def has_ended(self) -> bool:
         return self._is_over
 
-    def told(self) -> str:
+    def last_errors(self) -> str:
         return self._told
 
     def leave(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dlcore.agent.interface import StatedContent
 from dlcore.hook.own_fetch import own_fetch
 from dlcore.hook.stand_in import VariablesInMemory
-from dlcore.hook.told_package import stated_packages
+from dlcore.hook.stated_package import stated_packages
 from dlcore.long_path import plain_path
 from tests.hook.scene import FIRST, SECOND, HookScene, tree
 from tests.library_points import LARGE, TREE

@@ -53,7 +53,7 @@ class Interpreter:
         variables: By name in upper case; none is empty.
         ran: The names of the commands and restarts, once for each time that they ran.
         restarts: How often the machine restarted.
-        dies_at: The execution in which the process dies once; None: in none. The step begins anew
+        dies_at: The execution in which the process dies once; None: in none. The step starts over
             then, with all its attempts and with the variables that it found.
     """
 

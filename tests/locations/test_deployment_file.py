@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dlcore.deployment import Deployment, StatedPackage, parse_deployment
-from dlcore.locations import Access, Location, Package, Told, deployment_file, endpoints_of
+from dlcore.locations import Access, Location, Package, SiteDocument, deployment_file, endpoints_of
 from dlcore.model import EndpointKind
 
 PATH = Path("deployment.toml").absolute()
@@ -23,7 +23,7 @@ def location(host: str, locality: str = "", content: str = "ABC00012") -> Locati
     return Location(content, f"{host}/{FOLDER}", DP, Access.WINDOWS, locality)
 
 
-def written(*told: Told) -> str:
+def written(*told: SiteDocument) -> str:
     return deployment_file(told, catalog="catalog.json")
 
 
@@ -31,9 +31,9 @@ def read(text: str) -> Deployment:
     return parse_deployment(text.encode(), PATH)
 
 
-def told(*locations: Location, secrets: tuple[str, ...] = ()) -> Told:
+def told(*locations: Location, secrets: tuple[str, ...] = ()) -> SiteDocument:
     packages = tuple(Package(content) for content in {each.content for each in locations})
-    return Told("reply.xml", locations, packages, secrets)
+    return SiteDocument("reply.xml", locations, packages, secrets)
 
 
 def test_the_nearest_comes_first_and_the_cloud_last() -> None:
@@ -54,7 +54,7 @@ def test_a_locality_counts_that_only_one_document_tells() -> None:
 def test_with_tls_where_both_are_told() -> None:
     text = written(told(location("http://dp1"), location("https://dp1")))
     assert [each.url for each in read(text).endpoints] == [f"https://dp1/{FOLDER}"]
-    assert f"# also told: http://dp1/{FOLDER}" in text
+    assert f"# also named: http://dp1/{FOLDER}" in text
 
 
 def test_other_ports_and_other_folders_are_other_endpoints() -> None:
@@ -65,7 +65,7 @@ def test_other_ports_and_other_folders_are_other_endpoints() -> None:
 
 def test_what_an_endpoint_has_is_said_where_it_is_not_all() -> None:
     text = written(told(location("http://dp1"), location("http://dp2", content="ABC00013")))
-    assert "# told for ABC00012 only" in text
+    assert "# named for ABC00012 only" in text
     alone = told(location("http://dp1"), location("http://dp1", content="ABC00013"))
     assert "only" not in written(alone)
 
@@ -93,8 +93,8 @@ def test_a_distribution_point_is_for_the_intranet_and_a_cmg_for_the_cloud() -> N
 
 
 def test_documents_that_contradict_each_other_are_both_told() -> None:
-    first = Told("a", (location("http://dp1"),), (Package("ABC00012", 3, "AB" * 32),))
-    second = Told("b", (), (Package("ABC00012", 4, "AB" * 32),))
+    first = SiteDocument("a", (location("http://dp1"),), (Package("ABC00012", 3, "AB" * 32),))
+    second = SiteDocument("b", (), (Package("ABC00012", 4, "AB" * 32),))
     assert f"# ABC00012: version 3 or 4, content hash {'AB' * 32}\n" in written(first, second)
     assert read(deployment_file([first, second])).packages == {}, "which version has it?"
 
@@ -107,23 +107,23 @@ def test_a_hash_that_is_told_states_the_package() -> None:
         Package("ABC00014", 5),
         Package(application, 2, "EF" * 32),
     )
-    text = deployment_file([Told("a", (location("http://dp1"),), packages)])
+    text = deployment_file([SiteDocument("a", (location("http://dp1"),), packages)])
     found = read(text)
     assert found.packages == {
         "ABC00012": StatedPackage("AB" * 32, 3),
         "ABC00013": StatedPackage("CD" * 32),
     }
     assert not found.catalog.path
-    assert "# ABC00014: version 5, content hash not told\n" in text
+    assert "# ABC00014: version 5, content hash not stated\n" in text
     assert f"# {application}: version 2" in text
 
 
 def test_with_a_catalog_hashes_are_comments() -> None:
     package = Package("ABC00012", 3, "AB" * 32)
-    site = Told("a", (location("http://dp1"),), (package,))
+    site = SiteDocument("a", (location("http://dp1"),), (package,))
     found = read(written(site))
     assert (found.packages, found.catalog.path) == ({}, str(PATH.with_name("catalog.json")))
-    other = Told("b", (), (Package("ABC00012", 3, "CD" * 32),))
+    other = SiteDocument("b", (), (Package("ABC00012", 3, "CD" * 32),))
     contradicting = read(deployment_file([site, other]))
     assert (contradicting.packages, bool(contradicting.catalog.path)) == ({}, True)
 
@@ -141,7 +141,7 @@ def test_no_text_of_a_document_gets_out_of_its_comment(source: str, near: str, m
     """Law: whatever a site tells, the file has the same settings."""
     plain = read(written(told(location("http://dp1"))))
     remarked = Location("ABC00012", f"http://dp1/{FOLDER}", DP, Access.WINDOWS, near, (more,))
-    text = written(Told(source, (remarked,), (Package("ABC00012"),)))
+    text = written(SiteDocument(source, (remarked,), (Package("ABC00012"),)))
     cost = 1 if near == "FALLBACK" else 0
     assert read(text).endpoints[0].cost == cost
     assert cost or read(text) == plain

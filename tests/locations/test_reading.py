@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dlcore.errors import DocumentError
-from dlcore.locations import Access, Location, Package, read_told
+from dlcore.locations import Access, Location, Package, read_site_document
 from dlcore.model import EndpointKind
 from tests.locations.documents import HASH, TOKEN_METHOD, record, reply
 
@@ -33,7 +33,7 @@ FORMS = {
 
 @pytest.mark.parametrize("data", FORMS.values(), ids=FORMS)
 def test_each_form_of_the_variables_tells_the_same(data: bytes) -> None:
-    told = read_told(data, "dump")
+    told = read_site_document(data, "dump")
     dp, content = EndpointKind.DP, "ABC00012"
     token = "https://dp1.corp.example/CCMTOKENAUTH_SMS_DP_SMSPKG$"
     assert told.locations == (
@@ -48,7 +48,9 @@ def test_each_form_of_the_variables_tells_the_same(data: bytes) -> None:
 
 def test_a_reply_tells_locality_hash_and_what_is_not_understood() -> None:
     unknown = '<Property Name="SSLState" Value="63"/>'
-    told = read_told(reply(record(f"{FOLDER}/ABC00012", "SUBNET", properties=unknown)), "reply")
+    told = read_site_document(
+        reply(record(f"{FOLDER}/ABC00012", "SUBNET", properties=unknown)), "reply"
+    )
     dp = EndpointKind.DP
     remarks = ("SSLState = 63",)
     expected = Location("ABC00012", FOLDER, dp, Access.WINDOWS, "SUBNET", remarks)
@@ -57,14 +59,14 @@ def test_a_reply_tells_locality_hash_and_what_is_not_understood() -> None:
 
 
 def test_a_location_that_takes_a_token_says_so() -> None:
-    told = read_told(reply(record(f"{FOLDER}/ABC00012", properties=TOKEN_METHOD)), "reply")
+    told = read_site_document(reply(record(f"{FOLDER}/ABC00012", properties=TOKEN_METHOD)), "reply")
     assert told.locations[0].access is Access.TOKEN
     assert told.locations[0].remarks == ()
 
 
 def test_a_gateway_is_told_without_what_the_client_was_given_for_it() -> None:
     url = "https://CMG1.contoso.com:443/downloadrestservice.svc/getcontentxmlsecure?pid=ABC00012"
-    told = read_told(reply(record(f"{url}&cid=ABC00012&tid=GUID:3fb5")), "reply")
+    told = read_site_document(reply(record(f"{url}&cid=ABC00012&tid=GUID:3fb5")), "reply")
     expected = Location(
         *("ABC00012", "https://cmg1.contoso.com", EndpointKind.CMG, Access.REGISTRATION, "LOCAL")
     )
@@ -86,18 +88,18 @@ def test_a_gateway_is_told_without_what_the_client_was_given_for_it() -> None:
 def test_a_value_that_is_not_known_is_not_copied(name: str, value: str, remark: str) -> None:
     """Fault: a site tells secrets among what is not known. dlcore copies names, and no values."""
     unknown = f'<Property Name="{name}" Value="{value.replace("&", "&amp;")}"/>'
-    told = read_told(reply(record(f"{FOLDER}/ABC00012", properties=unknown)), "reply")
+    told = read_site_document(reply(record(f"{FOLDER}/ABC00012", properties=unknown)), "reply")
     assert told.locations[0].remarks == (remark,)
 
 
 def test_a_locality_that_is_not_known_is_not_copied() -> None:
-    told = read_told(reply(record(f"{FOLDER}/ABC00012", "tok=s3cr3t")), "reply")
+    told = read_site_document(reply(record(f"{FOLDER}/ABC00012", "tok=s3cr3t")), "reply")
     assert told.locations[0].locality == "OTHER"
 
 
 def test_an_empty_reply_is_known_as_such() -> None:
-    assert read_told(reply(), "reply").is_without_locations
-    assert not read_told(reply(record(f"{FOLDER}/ABC00012")), "reply").is_without_locations
+    assert read_site_document(reply(), "reply").is_without_locations
+    assert not read_site_document(reply(record(f"{FOLDER}/ABC00012")), "reply").is_without_locations
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_an_empty_reply_is_known_as_such() -> None:
     ],
 )
 def test_a_location_that_leads_elsewhere_is_left_out_and_told(url: str, reason: str) -> None:
-    told = read_told(reply(record(url), record(f"{FOLDER}/ABC00012")), "reply")
+    told = read_site_document(reply(record(url), record(f"{FOLDER}/ABC00012")), "reply")
     assert len(told.locations) == 1
     (note,) = told.notes
     assert note.startswith("reply: location 1 is left out: ")
@@ -126,31 +128,31 @@ def test_a_location_that_leads_elsewhere_is_left_out_and_told(url: str, reason: 
 
 
 def test_a_peer_is_no_server() -> None:
-    told = read_told(reply(record(f"{FOLDER}/ABC00012", kind="s3cr3t")), "reply")
+    told = read_site_document(reply(record(f"{FOLDER}/ABC00012", kind="s3cr3t")), "reply")
     assert told.locations == ()
     assert told.notes == ("reply: location 1 is left out: it is not a server",)
 
 
 def test_a_variable_that_names_another_package_is_not_believed() -> None:
-    told = read_told(f"_SMSTSHTTPABC00012={FOLDER}/ABC00013".encode(), "dump")
+    told = read_site_document(f"_SMSTSHTTPABC00012={FOLDER}/ABC00013".encode(), "dump")
     assert told.locations == ()
     assert "another content" in told.notes[0]
 
 
 def test_a_hash_of_another_algorithm_is_left_out() -> None:
-    told = read_told(reply(record(f"{FOLDER}/ABC00012"), algorithm="32772"), "reply")
+    told = read_site_document(reply(record(f"{FOLDER}/ABC00012"), algorithm="32772"), "reply")
     assert told.packages == (Package("ABC00012"),)
 
 
 def test_a_hash_is_not_given_to_several_contents() -> None:
     records = [record(f"{FOLDER}/{content}") for content in ("ABC00012", "ABC00013")]
-    told = read_told(reply(*records), "reply")
+    told = read_site_document(reply(*records), "reply")
     assert [package.content_hash for package in told.packages] == ["", ""]
     assert "content hash is left out" in told.notes[0]
 
 
 def test_a_site_code_that_looks_like_a_secret_is_none() -> None:
-    told = read_told(b"_SMSTSHTTPPWD00012=http://dp1/SMS_DP_SMSPKG$/PWD00012", "dump")
+    told = read_site_document(b"_SMSTSHTTPPWD00012=http://dp1/SMS_DP_SMSPKG$/PWD00012", "dump")
     assert (len(told.locations), told.secrets) == (1, ())
 
 
@@ -170,6 +172,6 @@ def test_a_site_code_that_looks_like_a_secret_is_none() -> None:
 )
 def test_what_is_no_document_of_a_site_is_refused(data: bytes) -> None:
     with pytest.raises(DocumentError) as refused:
-        read_told(data, "dump")
+        read_site_document(data, "dump")
     assert refused.value.message.startswith("dump: ")
     assert "ContentLocationReply" in refused.value.remedy

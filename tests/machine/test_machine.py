@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.machine import Adapter, Identity, NamedMachine, network_cost, this_machine, told
+from dlcore.machine import (
+    Adapter,
+    Identity,
+    NamedMachine,
+    answer_or_none,
+    network_cost,
+    this_machine,
+)
 from dlcore.machine.adapters import AdapterEntry, AddressEntry, adapters_in
 from dlcore.machine.linux import LinuxMachine
 from dlcore.machine.smbios import identity_of
@@ -125,7 +132,7 @@ def test_a_cost_that_windows_does_not_know_is_not_guessed() -> None:
 
 
 def test_this_machine_says_whether_its_network_is_metered_or_that_it_cannot() -> None:
-    assert told(this_machine().is_metered) in {True, False, None}
+    assert answer_or_none(this_machine().is_metered) in {True, False, None}
 
 
 def test_adapters(tmp_path: Path) -> None:
@@ -194,7 +201,7 @@ def test_a_machine_that_is_not_known_answers_nothing() -> None:
 
 
 def test_a_question_without_an_answer_is_none() -> None:
-    assert told(NamedMachine().is_uefi) is None
+    assert answer_or_none(NamedMachine().is_uefi) is None
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="asks the Windows that this runs on")

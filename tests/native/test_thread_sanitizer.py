@@ -1,7 +1,7 @@
 """The native core has no data race: its jobs run from several threads under ThreadSanitizer.
 
 The threads are those of a C program, because Python itself is not built with ThreadSanitizer: the
-sanitizer does not see Python's locks, and reports races that are none.
+sanitizer does not see Python's locks, and reports races where there are none.
 """
 
 from __future__ import annotations

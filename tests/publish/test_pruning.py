@@ -411,7 +411,7 @@ def test_the_current_version_is_kept_though_its_number_is_lower() -> None:
 
 
 def test_a_package_that_is_withdrawn_is_as_old_as_its_withdrawal() -> None:
-    found = [stored(1, 90), stored(2, 5)]  # the manifest of the last one was stored anew
+    found = [stored(1, 90), stored(2, 5)]  # the manifest of the last one was stored again
     assert numbers(found, 2) == [1, 2]
     assert numbers(found, None, 10) == []
     assert numbers(found, 2, 4) == [1, 2]

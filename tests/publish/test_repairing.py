@@ -1,4 +1,4 @@
-"""What is wrong at a destination is written anew from the source, and nothing else."""
+"""What is wrong at a destination is written again from the source, and nothing else."""
 
 from __future__ import annotations
 

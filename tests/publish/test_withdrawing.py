@@ -161,7 +161,7 @@ def test_an_empty_library_withdraws_nothing(site: Path, tmp_path: Path) -> None:
     """Fault: the share with the content library is there, and empty. dlcore withdraws nothing."""
     for name in ("PkgLib", "DataLib", "FileLib"):
         (tmp_path / "empty" / name).mkdir(parents=True)
-    with pytest.raises(ConfigError, match="nothing at all"):
+    with pytest.raises(ConfigError, match="the library is empty"):
         published(tmp_path / "empty", site, withdraw_gone=PACKAGES + 2)
 
 

@@ -56,7 +56,7 @@ class SharingMachine(FindingMachine):
 
     @rule(data=st.data())
     def forget(self, data: st.DataObject) -> None:
-        """A package that nothing is in flight of fails, and begins anew."""
+        """A package that nothing is in flight of fails, and starts over."""
         package = data.draw(st.sampled_from(sorted(self.manifests)))
         if package in self.complete or self._in_flight(package):
             return

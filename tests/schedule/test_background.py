@@ -75,7 +75,7 @@ class Simulation:
         self._used = part
 
     def run(self, seconds: float) -> Simulation:
-        """Let time pass; counts begin anew."""
+        """Let time pass; counts start over."""
         self.received_bytes = self.neighbour_bytes = 0.0
         self.queues_s = []
         for _ in range(round(seconds / TICK_S)):

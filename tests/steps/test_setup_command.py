@@ -73,7 +73,7 @@ def test_a_variable_overrides_a_setting() -> None:
     ("parameters", "told"),
     [
         ({"InstallEditionIndex": "1 /evil"}, "OSDUpgradeInstallEditionIndex is '1 /evil'"),
-        ({"PreserveSettings": "Everything"}, "none of Upgrade, DataOnly, Clean"),
+        ({"PreserveSettings": "Everything"}, "not one of Upgrade, DataOnly, Clean"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(parameters: dict[str, str], told: str) -> None:

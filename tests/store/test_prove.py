@@ -315,7 +315,7 @@ def test_a_damaged_manifest_of_a_finished_package_is_written_again(
 
 
 def test_a_document_of_its_own_that_was_made_huge_is_written_again(tmp_path: Path) -> None:
-    """Fault: manifest.json was made 1 TiB long. dlcore takes it for damaged, and writes it anew."""
+    """Fault: manifest.json was made 1 TiB long. dlcore treats it as damaged, and rewrites it."""
     with opened(tmp_path / "state") as store:
         manifest = finish(store).parent / "manifest.json"
     with manifest.open("r+b") as file:

@@ -42,7 +42,7 @@ from tests.tasksequence.documents import (
     variables,
 )
 
-# Carriage returns and blanks at the ends are left out: XML and the editor change them.
+# Carriage returns and spaces at the ends are left out: XML and the editor change them.
 TEXT = st.text(
     st.characters(
         codec="utf-8", categories=("L", "N", "P", "S"), exclude_characters="\u0131\u0130ŉ"

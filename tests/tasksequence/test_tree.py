@@ -237,7 +237,7 @@ def test_a_child_that_only_the_reference_list_names_is_still_a_child() -> None:
 def test_one_id_twice_in_a_document_is_refused() -> None:
     from tests.tasksequence.documents import cim
 
-    with pytest.raises(TaskSequenceError, match="ABC00001 is there twice"):
+    with pytest.raises(TaskSequenceError, match="ABC00001 is listed twice"):
         read_text(f"<CIM>{cim(CHILD)}{cim(CHILD)}</CIM>", "ABC00001")
 
 
@@ -265,7 +265,7 @@ def test_children_nested_too_deep_are_refused() -> None:
     [(" WinPE\t", "WinPE"), ("winpe", "winpe"), ("  ", "WinPEandFullOS"), ("", "WinPEandFullOS")],
 )
 def test_blanks_around_where_a_step_runs_do_not_count(written: str, read: str) -> None:
-    """Fault: a step for Windows PE is marked with blanks around the word. dlcore leaves it out."""
+    """Fault: a step for Windows PE is marked with spaces around the word. dlcore leaves it out."""
     (only,) = read_steps(step(runIn=written)).steps
     assert only.run_in == read
 

@@ -199,7 +199,7 @@ def _command_lines() -> Iterator[bytes]:
 
 
 def _passes(ran: list[str], names: list[str]) -> list[list[str]]:
-    """Cut what ran where a complete run was begun anew: it was killed after its last step."""
+    """Cut what ran where a complete run was started over: it was killed after its last step."""
     passes: list[list[str]] = [[]]
     for name in ran:
         if name == names[0] and passes[-1] and passes[-1][-1] == names[-1]:

@@ -52,7 +52,7 @@ class Tally:
 
 def table(tallies: dict[str, Tally]) -> str:
     """All counts, a scenario on each line, and then what was found."""
-    columns = ("trials", "  blows", "blows/s", "begun anew", "refused", *MUST_BE_ZERO)
+    columns = ("trials", "  blows", "blows/s", "started over", "refused", *MUST_BE_ZERO)
     lines = [" ".join([f"{'scenario':24}", *columns])]
     for name, tally in tallies.items():
         per_s = round(tally.blows / tally.seconds) if tally.seconds else 0

@@ -66,7 +66,7 @@ def test_the_log_of_the_steps_tells_what_was_wrong(
     assert found_in(scene, tmp_path, [log[0], *log], 1) == set()  # the step that was hit
     assert found_in(scene, tmp_path, [log[0], *log], 0) == {"steps repeated"}
     assert found_in(scene, tmp_path, [*log[:2], log[0], *log[2:]], 1) == {"steps repeated"}
-    assert found_in(scene, tmp_path, [*log, *log], 1) == set()  # begun anew after its end
+    assert found_in(scene, tmp_path, [*log, *log], 1) == set()  # started over after its end
     assert "steps skipped" in found_in(scene, tmp_path, [log[0], *log[2:]], 1)
     assert "steps skipped" in found_in(scene, tmp_path, [log[0], *log[2:], *log], 1)
     assert "steps skipped" in found_in(scene, tmp_path, log[:-1], 1)

@@ -53,7 +53,7 @@ def tell_all(endpoint: Endpoint) -> str:
 
 
 async def told_by(url: str, package: Package) -> str:
-    """What can be printed where a range of a URL cannot be had."""
+    """What can be printed where a range of a URL cannot be read."""
     endpoint = open_urls("edge", {package.manifest.objects[0].name: url})
     placement = await endpoint.locate(package.manifest)
     with pytest.raises(TransferError) as caught:

@@ -128,7 +128,7 @@ class WindowsGuard:
         connections: Those that were seen.
         statuses: Of each answer.
         users: Path and user of each request that passed.
-        shown: Tokens of clients that are no first ones.
+        shown: Tokens of clients after their first ones.
         received: All values of ``Authorization``.
     """
 

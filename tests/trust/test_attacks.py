@@ -173,7 +173,9 @@ async def test_rollback(client: Client) -> None:
 
 
 async def test_rollback_of_the_catalog_alone(client: Client) -> None:
-    """Fault: a thief of the online key names an older catalog anew. dlcore refuses the rollback."""
+    """Fault: a thief of the online key names an older catalog again. dlcore refuses the
+    rollback.
+    """
     site = client.site
     old = site.verified()
     site.publish(2)
@@ -359,7 +361,7 @@ async def test_a_new_root_is_remembered_at_once(client: Client) -> None:
 
 
 async def test_a_new_root_clears_the_way_for_lower_versions(client: Client) -> None:
-    """Fault: a stolen key's high version is remembered as keys change. dlcore remembers anew."""
+    """Fault: a stolen key's high version is remembered as keys change. dlcore starts over."""
     site = client.site
     verified, before = site.verified(), site.copy()
     forged = site.signing(verified.root, [key("online")]).renewed_timestamp(

@@ -322,7 +322,7 @@ def test_a_root_that_nobody_could_follow_is_refused(
 
 
 def test_a_site_recovers_from_a_stolen_online_key_with_a_catalog_of_its_own(tmp_path: Path) -> None:
-    """Fault: a thief leaves nothing on the site that verifies. dlcore signs a catalog anew."""
+    """Fault: a thief leaves nothing on the site that verifies. dlcore signs a catalog again."""
     site = Site(tmp_path)
     site.publish(1)
     catalog = site.read(CATALOG_KEY)

@@ -56,7 +56,7 @@ class Prefix:
 
 
 def prefixes(count: int) -> Sequence[Prefix]:
-    """A prefix for each of some processes; all but the first are made anew from it."""
+    """A prefix for each of some processes; all but the first are made again from it."""
     processors = sorted(os.sched_getaffinity(0))
     found = [Prefix(FIRST, processors[0])]
     found[0].end()  # what it has in memory of its registry is written

@@ -1,4 +1,4 @@
-"""What the system does for the agent, and hears of it: it starts it, looks after it, ends it.
+"""How the system starts the agent, looks after it and ends it, and what the agent tells it.
 
 The way through the room: `installing` has the system run the agent, after `install_checks`. On
 Linux the units of `systemd_units` do it, which `systemd_installing` puts in place; on Windows an

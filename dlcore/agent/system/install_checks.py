@@ -1,7 +1,7 @@
-"""What is looked at before an agent is installed: what could not run is refused, and told by name.
+"""The checks before an agent is installed: what could not run is refused, and named.
 
-Nothing here changes anything. What runs with the rights of the system must be nobody else's to
-alter: its program, its settings and the root that it trusts.
+Nothing here changes anything. Nobody else may be able to alter what runs with the rights of the
+system: its program, its settings and the root that it trusts.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def relied_on(deployment: Deployment) -> Iterator[Path]:
 
 
 def check_it_starts(python: Sequence[str] = (sys.executable, "-P")) -> None:
-    """Refuse to install what would not find dlcore, such as a checkout that is not installed.
+    """Refuse to install an agent that would not find dlcore: a checkout is not installed.
 
     The system starts it in another folder, and without the variables of this command.
 
@@ -160,7 +160,7 @@ def check_it_starts(python: Sequence[str] = (sys.executable, "-P")) -> None:
     )
     if ended.returncode:
         raise AgentError(
-            f"{sys.executable} finds no dlcore when the system starts it",
+            f"{sys.executable} does not find dlcore when the system starts it",
             remedy="Install dlcore into that Python, with pip, and run the command again.",
         )
 
@@ -168,7 +168,7 @@ def check_it_starts(python: Sequence[str] = (sys.executable, "-P")) -> None:
 def check_nobody_alters(
     paths: Sequence[Path], config: Path, check: Callable[[Path], None] = check_unalterable
 ) -> None:
-    """Refuse to give the rights of the system to what another user can alter.
+    """Refuse to run with the rights of the system what another user can alter.
 
     Raises:
         OwnershipError: It is refused. Nothing was changed.
@@ -185,7 +185,7 @@ def check_nobody_listens(address: AgentAddress) -> None:
     """Refuse to install an agent in the place of one that was started in another way.
 
     Raises:
-        AgentError: It runs. Nothing was changed.
+        AgentError: Such an agent runs. Nothing was changed.
         OwnershipError: Another user could alter the state directory.
         StorageError: It cannot be found out.
     """

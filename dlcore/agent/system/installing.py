@@ -104,7 +104,7 @@ class Preview(NamedTuple):
 
 
 def previews(settings: Settings) -> tuple[Preview, ...]:
-    """What `install` would make; nothing is changed, and nobody's rights are needed.
+    """What `install` would make; nothing is changed, and no special rights are needed.
 
     Raises:
         ConfigError: Something cannot be written where the system reads it.
@@ -142,9 +142,9 @@ def check(settings: Settings) -> Deployment:
 
 
 def install(settings: Settings) -> Iterator[str]:
-    """Install the agent and start it; tells each thing when it is done.
+    """Install the agent and start it; reports each change once it is made.
 
-    What is there is changed, and an agent that runs is started anew.
+    What is there is changed, and an agent that runs is restarted.
 
     Raises:
         AgentError: Rights are missing, another agent runs there, or the system refused.
@@ -216,7 +216,7 @@ def service_command_line(settings: Settings) -> str:
 
 
 def windows_command_line(words: Sequence[str]) -> str:
-    """Words as the command line of a service, as ``CommandLineToArgvW`` takes it apart.
+    """Words as the command line of a service, as ``CommandLineToArgvW`` parses it.
 
     Raises:
         ConfigError: A word holds a percent sign: the service manager would replace ``%NAME%``.

@@ -1,7 +1,7 @@
 """Whatever started the agent and looks after it: systemd, Windows' service manager, or nobody.
 
 It wants to hear when the agent is ready and when it ends. It may also want a sign of life every now
-and then, and starts the agent anew if none comes.
+and then, and restarts the agent if none comes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if sys.platform != "win32":
 
 
 class ServiceManager(Protocol):
-    """Hears how the agent is. To tell it something never fails."""
+    """Hears of the agent's state. No method fails."""
 
     @property
     def sign_every_s(self) -> float | None:
@@ -45,13 +45,13 @@ class NoServiceManager:
     sign_every_s: float | None = None
 
     def ready(self) -> None:
-        """Nobody wants to hear it."""
+        """Nothing to do: nobody listens."""
 
     def alive(self) -> None:
-        """Nobody wants to hear it."""
+        """Nothing to do: nobody listens."""
 
     def stopping(self) -> None:
-        """Nobody wants to hear it."""
+        """Nothing to do: nobody listens."""
 
 
 def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:

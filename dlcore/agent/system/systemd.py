@@ -114,10 +114,10 @@ def _is_at(listening: socket.socket, path: str) -> bool:
     if listening.family != socket.AF_UNIX or listening.type != socket.SOCK_STREAM:
         return False
     bound = listening.getsockname()
-    return isinstance(bound, str) and bound != "" and _place_of(bound) == _place_of(path)
+    return isinstance(bound, str) and bound != "" and _real_path(bound) == _real_path(path)
 
 
-def _place_of(path: str) -> Path:
+def _real_path(path: str) -> Path:
     return Path(os.path.realpath(Path(path).parent), Path(path).name)
 
 

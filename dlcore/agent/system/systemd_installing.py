@@ -116,12 +116,12 @@ class SystemdInstaller:
                 )
 
     def install(self, units: Units) -> Iterator[str]:
-        """Write, enable and start the units; tells each thing when it is done.
+        """Write, enable and start the units; reports each change once it is made.
 
-        What is there is changed, and an agent that runs is started anew.
+        What is there is changed, and an agent that runs is restarted.
 
         Raises:
-            AgentError: A unit is not dlcore's, or systemd refused. What was told is done.
+            AgentError: A unit is not dlcore's, or systemd refused. What was reported is done.
             StorageError: A unit cannot be written.
         """
         self.check()
@@ -139,17 +139,17 @@ class SystemdInstaller:
         self._systemctl("daemon-reload")
         self._systemctl("enable", *NAMES)
         # Also if nothing was written: an earlier try may have got no further, and dlcore itself may
-        # be another one now. A socket cannot be started anew while its service runs.
+        # be another one now. A socket cannot be restarted while its service runs.
         self._systemctl("stop", *reversed(NAMES))
         for name in NAMES:
             self._systemctl("start", name)
         yield "enabled and started both"
 
     def uninstall(self) -> Iterator[str]:
-        """Stop, disable and remove the units; tells each thing when it is done. Idempotent.
+        """Stop, disable and remove the units; reports each change once it is made. Idempotent.
 
         Raises:
-            AgentError: A unit is not dlcore's, or systemd refused. What was told is done.
+            AgentError: A unit is not dlcore's, or systemd refused. What was reported is done.
             StorageError: A unit cannot be removed.
         """
         self.check()

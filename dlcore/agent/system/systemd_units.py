@@ -1,7 +1,7 @@
 r"""The units by which systemd runs the agent: one template for each, and how a value is written.
 
 A value may hold anything that a path may: spaces, quotes, percent and dollar signs, bytes that are
-no UTF-8. What systemd itself cannot have is refused.
+not UTF-8. What systemd itself cannot have is refused.
 
 Source: man 5 systemd.unit, systemd.service, systemd.socket, systemd.exec; man 7 systemd.syntax.
 """
@@ -154,7 +154,7 @@ def command_line(command: Sequence[str]) -> str:
     found = _NOT_IN_PROGRAM.search(program)
     if found or not program.startswith("/") or not _is_utf8(program):
         raise ConfigError(
-            f"systemd runs no program whose path is {quoted(program)}",
+            f"systemd does not run a program whose path is {quoted(program)}",
             remedy="Install dlcore where the path has neither quotes, backslashes, dollar signs "
             "nor control characters, and run 'dlcore agent install' from there.",
         )
@@ -195,7 +195,7 @@ def _socket_path(address: AgentAddress) -> str:
 
 
 def _protection(scope: Scope, state: Path) -> str:
-    """What the agent may not do; a user's own systemd has not the rights for most of it."""
+    """What the agent may not do; a user's own systemd lacks the rights for most of it."""
     if scope is Scope.USER:
         return _PROTECTION_OF_ALL
     system = _PROTECTION_OF_SYSTEM.format(states=_KEPT.parent, name=_KEPT.name)

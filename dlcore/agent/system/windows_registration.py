@@ -1,6 +1,6 @@
-"""The agent among the services that Windows knows: entered, changed, started, stopped, removed.
+"""Registers the agent as a service of Windows; changes, starts, stops and removes it.
 
-A service of that name that dlcore has not entered is never changed or removed.
+A service of that name that dlcore has not registered is never changed or removed.
 
 Source: learn.microsoft.com/en-us/windows/win32/api/winsvc (CreateServiceW, ChangeServiceConfigW,
 ChangeServiceConfig2W, QueryServiceConfigW, StartServiceW, ControlService, DeleteService),
@@ -157,7 +157,7 @@ class ServiceEntry:
             return None if service is None else _state(service)
 
     def check(self) -> None:
-        """Refuse to change or remove what dlcore has not entered.
+        """Refuse to change or remove what dlcore has not registered.
 
         Raises:
             AgentError: It is such a service, or Windows refused. Nothing was changed.
@@ -170,15 +170,15 @@ class ServiceEntry:
             )
 
     def install(self, command_line: str) -> Iterator[str]:
-        """Enter the service and start it; tells each thing when it is done.
+        """Register the service and start it; reports each change once it is made.
 
-        What is there is changed, and a service that runs is started anew.
+        What is there is changed, and a service that runs is restarted.
 
         Args:
             command_line: What Windows starts, as the system, whenever it starts itself.
 
         Raises:
-            AgentError: The service is not dlcore's, or Windows refused. What was told is done.
+            AgentError: The service is not dlcore's, or Windows refused. What was reported is done.
         """
         self.check()
         before = self.command_line()
@@ -203,10 +203,10 @@ class ServiceEntry:
             _advapi.CloseServiceHandle(service)
 
     def uninstall(self) -> Iterator[str]:
-        """Stop the service and remove it; tells each thing when it is done. Idempotent.
+        """Stop the service and remove it; reports each change once it is made. Idempotent.
 
         Raises:
-            AgentError: The service is not dlcore's, or Windows refused. What was told is done.
+            AgentError: The service is not dlcore's, or Windows refused. What was reported is done.
         """
         self.check()
         with self._opened(_ALL_ACCESS_TO_MANAGER, _ALL_ACCESS) as service:
@@ -221,7 +221,7 @@ class ServiceEntry:
                 yield f"removed the service {self._name}"
                 return
             self._sleep(POLL_S)
-        yield f"the service {self._name} goes when no program has it open any more"
+        yield f"the service {self._name} is removed when no program has it open any more"
 
     def _create(self, manager: int, command_line: str) -> int:
         service: int | None = _advapi.CreateServiceW(
@@ -264,22 +264,25 @@ class ServiceEntry:
         if not _advapi.ControlService(service, _STOP, status):
             _check("stop the service", besides=_NOT_ACTIVE)
             return
-        if self._settled(service, ServiceState.STOPPING, STOP_WITHIN_MS) is ServiceState.STOPPING:
+        if (
+            self._state_after(service, ServiceState.STOPPING, STOP_WITHIN_MS)
+            is ServiceState.STOPPING
+        ):
             raise AgentError(
                 f"the service {self._name} does not stop",
                 remedy="Wait until 'sc query' shows that it has, and run the command again.",
             )
 
     def _wait_for_start(self, service: int) -> None:
-        state = self._settled(service, ServiceState.STARTING, START_WITHIN_MS)
+        state = self._state_after(service, ServiceState.STARTING, START_WITHIN_MS)
         if state is not ServiceState.RUNNING:
             raise AgentError(
                 f"the service {self._name} was started and does not run ({state.name.lower()})",
-                remedy="The log of the agent tells why; correct it, and run the command again.",
+                remedy="The log of the agent says why; correct that, and run the command again.",
             )
 
-    def _settled(self, service: int, passing: ServiceState, within_ms: int) -> ServiceState:
-        """The state after a passing one, or that one if it does not pass."""
+    def _state_after(self, service: int, passing: ServiceState, within_ms: int) -> ServiceState:
+        """Wait until a passing state ends; returns the next one, or the same if it lasts."""
         state = _state(service)
         for _ in range(int(within_ms / 1000 / POLL_S)):
             if state is not passing:
@@ -350,11 +353,11 @@ def _configure(service: int) -> None:
     for level, value in told:
         if not _advapi.ChangeServiceConfig2W(service, level, ctypes.byref(value)):
             _check("configure the service", besides=_UNKNOWN_LEVEL)
-            _log.warning("this Windows cannot be told the setting %d of a service", level)
+            _log.warning("this version of Windows does not know setting %d of a service", level)
 
 
 def _check(doing: str, *, besides: int) -> None:
-    """Raise, unless the last call failed with a code that is no failure here."""
+    """Raise, unless the last call failed with the code that does not count as a failure here."""
     if ctypes.get_last_error() != besides:
         raise _refused(doing)
 

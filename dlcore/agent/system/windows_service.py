@@ -80,7 +80,7 @@ class WindowsService:
         self._tell(ServiceState.RUNNING)
 
     def alive(self) -> None:
-        """Windows does not want to hear it."""
+        """Nothing to do: Windows does not want signs of life."""
 
     def stopping(self) -> None:
         """The agent has begun to end."""
@@ -90,7 +90,7 @@ class WindowsService:
         """The agent has ended.
 
         Args:
-            exit_status: Its exit status; what was not asked for makes Windows start it anew.
+            exit_status: Its exit status; after an end that nobody asked for, Windows restarts it.
         """
         failed = exit_status not in ASKED_TO_END
         specific = exit_status if failed else 0
@@ -120,7 +120,7 @@ _of_this_process: WindowsService | None = None  # there is one at most, as there
 
 
 def of_this_process() -> WindowsService | None:
-    """The service that this process is, while `served` is entered; None if it is none."""
+    """The service that this process is, while `served` is entered; None if it is not a service."""
     return _of_this_process
 
 

@@ -1,14 +1,14 @@
 """Remembers what dlcore has delivered where: which names in a folder are its own.
 
 A record says that the folder or file with this inode, at this path, was put there by dlcore, and
-which names a package of that version has. The generation of the inode is part of it: whoever
-deletes a file and makes another one may get the number of the first. With a record, a later
-delivery may replace what is damaged and drop what only the older version had. It is never evidence
-of content: that is always hashed.
+which names a package of that version has. The generation of the inode is part of it: a file that is
+made after another was deleted may get the number of the first. With a record, a later delivery may
+replace what is damaged and drop what only the older version had. It is never evidence of content:
+that is always hashed.
 
-Guarantees: a record that is missing, damaged, of another path or of another inode counts as none,
-and so does one that another user could have written. A record that cannot be written stops no
-delivery; a disk that fails to read one raises ``OSError``.
+Guarantees: a record that is missing, damaged, of another path or of another inode is ignored, and
+so is one that another user could have written. A record that cannot be written stops no delivery; a
+disk that fails to read one raises ``OSError``.
 """
 
 from __future__ import annotations

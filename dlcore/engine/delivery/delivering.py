@@ -164,7 +164,7 @@ def _altered(goal: Target, package: Package) -> IntegrityError:
 def _end_failed(
     goal: Target, package: Package, kept_bytes: int | None, error: BaseException, *, is_new: bool
 ) -> None:
-    """Remove the state folder if it holds nothing of worth, else say what it holds."""
+    """Remove the state folder if it holds nothing worth keeping, else say what it holds."""
     if kept_bytes:
         advice = (
             f"{amount(kept_bytes)} of it are kept in {goal.state}: the same call goes on from"

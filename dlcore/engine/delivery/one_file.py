@@ -12,7 +12,7 @@ from dlcore.disk.ownership import check_not_of_another
 from dlcore.disk.rights import rights_of_new_file
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
 from dlcore.engine.delivery.state_folder import remove_state, state_folder
-from dlcore.engine.delivery.target import Disk, Look, Standing, place_of
+from dlcore.engine.delivery.target import Disk, Look, Standing, place_of_delivery
 from dlcore.errors import ConfigError
 from dlcore.model import Manifest
 from dlcore.store import verify_tree
@@ -45,7 +45,7 @@ class OneFile:
         *,
         modified_ns: int | None = None,
     ) -> None:
-        self.source = place_of(folder)
+        self.source = place_of_delivery(folder)
         self.path = self.source / name
         self.state = state_folder(self.path)
         self._deliveries = deliveries

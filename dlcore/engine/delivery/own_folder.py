@@ -22,10 +22,10 @@ from dlcore.engine.delivery.target import (
     Disk,
     Look,
     Standing,
+    foreign_files,
+    format_names,
     is_unrelated,
-    place_of,
-    strangers,
-    told,
+    place_of_delivery,
 )
 from dlcore.errors import ConfigError, StorageError
 from dlcore.model import Manifest
@@ -60,7 +60,7 @@ class OwnFolder:
         *,
         keeps_all: bool = False,
     ) -> None:
-        self.path = self.source = place_of(folder)
+        self.path = self.source = place_of_delivery(folder)
         self.state = state_folder(self.path)
         self._replaced = self.state / "replaced"
         self._deliveries = deliveries
@@ -110,13 +110,13 @@ class OwnFolder:
             self._check_nothing_is_lost(bad)
         strange = [item.path for item in bad if self._is_strange(item, delivered)]
         if strange:
-            raise strangers(self.path, manifest, strange)
+            raise foreign_files(self.path, manifest, strange)
         if delivered is None and is_unrelated(manifest, bad) and self._has_bytes():
             others = dict.fromkeys(item.path for item in bad if item.reason != Reason.MISSING)
             raise ConfigError(
                 f"{self.path} holds nothing of package {manifest.package_id} version"
                 f" {manifest.version}, only other files of the same names, and dlcore did not put"
-                f" them there: {told(others)}",
+                f" them there: {format_names(others)}",
                 remedy="Move them away, or name a folder that does not exist or is empty.",
             )
 
@@ -124,7 +124,7 @@ class OwnFolder:
         more = [item.path for item in bad if item.reason is Reason.UNEXPECTED]
         if more:
             raise ConfigError(
-                f"{self.path} holds more than the patterns select: {told(more)}",
+                f"{self.path} holds more than the patterns select: {format_names(more)}",
                 remedy="Fetch without patterns or with wider ones, or name another folder.",
             )
 
@@ -132,17 +132,17 @@ class OwnFolder:
         """Refuse to go on while an earlier delivery left what is not dlcore's."""
         strange = self._strange_in_replaced(manifest)
         if strange:
-            raise strangers(self._replaced, manifest, strange)
+            raise foreign_files(self._replaced, manifest, strange)
 
     def _check_kind(self, manifest: Manifest) -> None:
         if os.path.ismount(self.path):  # Path.is_mount fails on Windows before Python 3.12
             raise ConfigError(
-                f"{self.path} is a file system of its own, which a package cannot become",
+                f"{self.path} is a mount point, which a package cannot replace",
                 remedy=f"Name a folder in it, such as {self.path / manifest.package_id}.",
             )
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(
-                f"{self.path} is not a folder, and a package is one",
+                f"{self.path} is not a folder, but a package is one",
                 remedy="Name a folder that does not exist or is empty.",
             )
 
@@ -154,7 +154,7 @@ class OwnFolder:
         if is_other or changed:
             raise ConfigError(
                 f"{self.path} was altered while package {manifest.package_id} arrived, and was not"
-                f" replaced: {told(changed) or 'it is not a folder any more'}",
+                f" replaced: {format_names(changed) or 'it is not a folder any more'}",
                 remedy="Move away what is yours, and run again.",
             )
 
@@ -277,7 +277,11 @@ class OwnFolder:
             if is_away and self._disk.status(self._replaced) is not None:
                 strange = [self._replaced.name]
         if strange:
-            _log.warning("%s is kept: it has what is not dlcore's: %s", self.state, told(strange))
+            _log.warning(
+                "%s is kept: it has files that are not dlcore's: %s",
+                self.state,
+                format_names(strange),
+            )
         else:
             remove_state(self.state)
 

@@ -153,8 +153,8 @@ class Target(Protocol):
         ...
 
 
-def place_of(folder: Path) -> Path:
-    """Where a folder is that the user names: links are followed.
+def place_of_delivery(folder: Path) -> Path:
+    """The real path of a folder that the user names to deliver to: links are followed.
 
     Raises:
         ConfigError: The folder cannot have this name, or is in a state directory.
@@ -168,18 +168,18 @@ def place_of(folder: Path) -> Path:
     return place
 
 
-def told(names: Iterable[str]) -> str:
+def format_names(names: Iterable[str]) -> str:
     """Some names for a message, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - MAX_TOLD} more" if len(listed) > MAX_TOLD else ""
     return ", ".join(listed[:MAX_TOLD]) + more
 
 
-def strangers(folder: Path, manifest: Manifest, names: Iterable[str]) -> ConfigError:
+def foreign_files(folder: Path, manifest: Manifest, names: Iterable[str]) -> ConfigError:
     """The error for what is not dlcore's."""
     return ConfigError(
         f"{folder} holds what is not part of package {manifest.package_id} version"
-        f" {manifest.version}: {told(names)}",
+        f" {manifest.version}: {format_names(names)}",
         remedy="Move that away, or name a folder that does not exist or is empty.",
     )
 

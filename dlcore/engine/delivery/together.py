@@ -28,7 +28,7 @@ from dlcore.disk.rights import Right, give_rights, rights_of_new_file
 from dlcore.disk.system import make_folders
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
 from dlcore.engine.delivery.state_folder import remove_released, remove_state, state_folder
-from dlcore.engine.delivery.target import Disk, place_of
+from dlcore.engine.delivery.target import Disk, place_of_delivery
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError
 from dlcore.package_ids import LOCAL_ID
@@ -136,7 +136,7 @@ class Together:
     def _open(self) -> tuple[Path, Disk]:
         """Take the private folder, and clear what a process that was killed left in it."""
         if self._lock is None or self._state is None:
-            self._state = place_of(self._folder) / STATE
+            self._state = place_of_delivery(self._folder) / STATE
             make_folders(self._state.parent)
             check_way(self._state)
             self._lock = StateLock(self._state, 0.0)
@@ -217,7 +217,7 @@ class _Folders:
             OSError: The disk refused.
         """
         if folder not in self._found:
-            place = place_of(folder)
+            place = place_of_delivery(folder)
             make_folders(place)
             check_way(place / STATE)
             rights = rights_of_new_file(place / STATE, self._state)

@@ -14,7 +14,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.engine.delivery.delivering import held, release
 from dlcore.engine.delivery.state_folder import remove_state, state_folder
-from dlcore.engine.delivery.target import place_of
+from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DiskFullError
 from dlcore.store import Store, Unproven, space_at
@@ -38,7 +38,7 @@ async def unproven_place(
         DiskFullError: There is no room for the content and for its delivered copy.
         StorageError: The disk refused.
     """
-    path = place_of(to)
+    path = place_of_delivery(to)
     state = state_folder(path)
     with guarded(f"look at {state}", path):
         check_way(state.absolute())
@@ -61,7 +61,7 @@ def _check_room(unproven: Unproven, state: Path, wanted_bytes: int) -> None:
     if needed_bytes > space.free_bytes - EnginePolicy().reserve.of(space.disk_bytes):
         raise DiskFullError(
             f"{needed_bytes} bytes of room are needed at {state.parent}, and {space.free_bytes} are"
-            " free: content of which only its hash is known takes its room twice until it is"
+            " free: content that is known only by its hash takes twice its room until it is"
             " delivered",
             path=state.parent,
             remedy="Make room, or name a folder on another disk.",

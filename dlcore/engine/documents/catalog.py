@@ -110,7 +110,7 @@ async def _read_unsigned(read: ReadDocument, name: str, source: str) -> bytes:
     if document is None:
         raise NotFoundError(
             f"there is no catalog: {source} does not exist",
-            remedy="Check the path or address: the catalog lies where `dlcore publish` put it.",
+            remedy="Check the path or address: the catalog is where `dlcore publish` put it.",
         )
     return document
 

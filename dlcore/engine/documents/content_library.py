@@ -37,7 +37,7 @@ MAX_LISTED_CHARACTERS = 1 << 28
 """Of all paths together, which are kept in memory."""
 
 MAX_PATH_CHARACTERS = 4096
-"""Of a folder; a listing that leads ever deeper ends there."""
+"""Of a folder; a listing that is nested without end ends there."""
 
 _SUFFIX = ".INI"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
@@ -110,7 +110,7 @@ class _Tree(NamedTuple):
             if not name.upper().endswith(_SUFFIX):
                 raise ManifestError(f"{source}: {quoted(name)} is not an INI file", remedy=_REMEDY)
             if path in taken:
-                raise ManifestError(f"{source}: {quoted(path)} is there twice", remedy=_REMEDY)
+                raise ManifestError(f"{source}: {quoted(path)} is listed twice", remedy=_REMEDY)
             taken.add(path)
             self.files[key] = path
 
@@ -119,7 +119,7 @@ async def describe(
     library: ContentLibrary,
     what: str,
     asking: Asking,
-    told_hash: str = "",
+    named_hash: str = "",
     *,
     version: int | None = None,
     max_entries: int = MAX_ENTRIES,
@@ -131,7 +131,7 @@ async def describe(
         library: Has it.
         what: Id of a package, for its latest content; or a content id (`package_ids`).
         asking: Puts the questions.
-        told_hash: The package content hash that it must have, in hex; empty for any.
+        named_hash: The package content hash that it must have, in hex; empty for any.
         version: Of a package; None for its latest content.
         max_entries: The most files and folders to accept.
         max_characters: The longest that all their paths together may be.
@@ -146,7 +146,7 @@ async def describe(
         TransferError: The library cannot be read.
     """
     limits = max_entries, max_characters
-    return await _Description(library, asking, *limits).read(what, told_hash, version)
+    return await _Description(library, asking, *limits).read(what, named_hash, version)
 
 
 class _Description:
@@ -160,7 +160,9 @@ class _Description:
         self._max_entries = max_entries
         self._max_characters = max_characters
 
-    async def read(self, what: str, told_hash: str, version: int | None = None) -> DescribedContent:
+    async def read(
+        self, what: str, named_hash: str, version: int | None = None
+    ) -> DescribedContent:
         content, version = await self._content(what, version)
         source = f"content {content} in {self._library.name}"
         tree = await self._tree(content, source)
@@ -177,7 +179,7 @@ class _Description:
         root = _root(content)
         digests = {key[len(root) : -len(_SUFFIX)]: stated[key].sha256 for key in keys}
         all_of_it = FolderDigests(digests, tuple(tree.folders))
-        return DescribedContent(manifest, await self._compare(content, all_of_it, told_hash))
+        return DescribedContent(manifest, await self._compare(content, all_of_it, named_hash))
 
     async def _content(self, what: str, version: int | None) -> tuple[str, int]:
         """The content id, and its version."""
@@ -238,7 +240,7 @@ class _Description:
             waiting.extend(found)
             if any(len(folder) > MAX_PATH_CHARACTERS for folder in found):
                 raise ManifestError(
-                    f"{source}: its folders lead ever deeper",
+                    f"{source}: its folders are nested without end",
                     remedy="Validate the content on the distribution point.",
                 )
         tree.check(source)
@@ -261,13 +263,13 @@ class _Description:
             raise NotFoundError(f"{key} has gone from {self._library.name}", remedy=_REMEDY)
         return documents.decode_file_ini(data, source=key)
 
-    async def _compare(self, content: str, found: FolderDigests, told_hash: str) -> StatedHash:
+    async def _compare(self, content: str, found: FolderDigests, named_hash: str) -> StatedHash:
         """Compare all that is stated with the hash that the user, else the library, names."""
-        if told_hash:
-            if not documents.has_content_hash(found, told_hash):
+        if named_hash:
+            if not documents.has_content_hash(found, named_hash):
                 raise IntegrityError(
                     f"what {self._library.name} states of content {content} has the content hash"
-                    f" {documents.content_hash(found)}, not {told_hash.upper()}",
+                    f" {documents.content_hash(found)}, not {named_hash.upper()}",
                     remedy=f"Check that this is the hash of content {content}. {_REMEDY}",
                 )
             return StatedHash.EQUAL

@@ -209,7 +209,7 @@ class StatedPackages:
 
 
 def _worst(failures: Sequence[DlcoreError]) -> DlcoreError:
-    """What somebody has to do something about: another content, before what cannot be read."""
+    """The failure to report: wrong content comes before a library that cannot be read."""
     for each in failures:
         if isinstance(each, IntegrityError):
             return each
@@ -221,7 +221,7 @@ def _described_otherwise(library: str, package_id: str, version: int) -> NotFoun
     return NotFoundError(
         f"{library} describes package {package_id} version {version} in another way than before,"
         " with the same content hash",
-        remedy="Begin anew; names that differ only in case have the same content hash.",
+        remedy="Start over; names that differ only in case have the same content hash.",
     )
 
 

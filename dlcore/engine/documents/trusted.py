@@ -104,7 +104,7 @@ class TrustedRoot:
             raise TrustError(
                 f"{source} was read without its signatures, but a root is pinned now",
                 fault=TrustFault.UNSIGNED,
-                remedy="Begin anew with the signed catalog (--restart).",
+                remedy="Start over with the signed catalog (--restart).",
             )
         prove(self._document, decode_evidence(evidence, source=source), catalog, source=source)
 

@@ -71,7 +71,7 @@ def thinned(points: Sequence[Arrived]) -> list[Arrived]:
 
 
 def arrived_s(points: Sequence[Arrived], count_bytes: int) -> float:
-    """When so many bytes had arrived; the last moment if they never had."""
+    """When ``count_bytes`` had arrived; the last moment if they never had."""
     before = Arrived(0.0, 0)
     for point in points:
         if count_bytes <= point.total_bytes:

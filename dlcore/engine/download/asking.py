@@ -22,7 +22,7 @@ from dlcore.waiting import cancel_and_wait
 _log = logging.getLogger(__name__)
 
 MIN_TOLD_WAIT_S = 2.0
-"""Shorter waits are not worth a word; only who asked for patience has longer ones."""
+"""Shorter waits are not reported; only a caller that asked for patience has longer ones."""
 
 E = TypeVar("E", bound=Named)
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Asking:
         """Put a question to several endpoints; the first good answer wins.
 
         Args:
-            endpoints: Whom to ask, in order of preference.
+            endpoints: Which to ask, in order of preference.
             question: Asks one of them.
             length_bytes: How long the answer may be.
 

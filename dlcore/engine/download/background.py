@@ -1,4 +1,4 @@
-"""Background mode: holds each endpoint to what other traffic leaves over.
+"""Background mode: holds each endpoint to what other traffic leaves unused.
 
 `dlcore.schedule.BackgroundWindow` decides; this measures for it and carries out what it decided.
 Where the system lets a program bound the receive window of a connection, and tells the round trip
@@ -98,7 +98,7 @@ class BackgroundMode:
             pace.bounds = None
 
     def answered(self, endpoint: str, took_s: float, now_s: float) -> None:
-        """The first byte of an answer came, that long after it was asked for."""
+        """The first byte of an answer came, ``took_s`` seconds after it was asked for."""
         if self._task is not None and not self._windows.of(endpoint).can_measure:
             self._paces[endpoint].window.sampled(took_s, now_s)
 
@@ -153,5 +153,5 @@ class _Pace:
 
 
 def _power_of_two(rate_bytes_per_s: float) -> float:
-    """The rate, rounded down so that it seldom changes: a changed cap begins a search anew."""
+    """The rate, rounded down so that it seldom changes: a changed cap begins a new search."""
     return float(1 << (int(rate_bytes_per_s).bit_length() - 1)) if rate_bytes_per_s else 0.0

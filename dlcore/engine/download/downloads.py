@@ -295,7 +295,7 @@ class Downloads:
 
     @property
     def has_failed(self) -> bool:
-        """Whether something failed without which no package can go on, as the local disk."""
+        """Whether something failed that every package needs, such as the local disk."""
         return self._packages.failure is not None
 
     def location(self, package_id: str) -> str:

@@ -50,8 +50,8 @@ class EndpointLog:
     def request_failed(self, package: PackageDownload, endpoint: str, error: TransferError) -> None:
         """A request failed.
 
-        That the endpoint knows no ranges is no failure: asking is how that is found out. The
-        scheduler decides what follows, and that is told.
+        An endpoint that knows no ranges has not failed: only a request can find that out. The
+        scheduler decides what follows, and an event tells it.
         """
         if error.fault is Fault.NO_RANGES:
             self._note(package, endpoint, error)
@@ -73,7 +73,7 @@ class EndpointLog:
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""
         if event.change is EndpointChange.DROPPED and event.fault is Fault.CORRUPT:
-            self._note_liar(event.endpoint, event.reason)
+            self._note_quarantine(event.endpoint, event.reason)
         elif event.change in LOST and event.fault:
             self._bus.emit(EndpointDropped(event.endpoint, event.fault.value))
         if event.resume_at_s is not None:
@@ -88,8 +88,10 @@ class EndpointLog:
         package.note_failure(endpoint, error)
         self._failures[endpoint] = error
 
-    def _note_liar(self, endpoint: str, reason: str) -> None:
-        """Packages that are not asked of it any more fail for that, not for another's block."""
+    def _note_quarantine(self, endpoint: str, reason: str) -> None:
+        """Packages that are not asked of it any more fail for this, not for another's block."""
         self._failures[endpoint] = TransferError(
-            f"it is in quarantine, for it served {reason}", fault=Fault.CORRUPT, endpoint=endpoint
+            f"it is in quarantine because it served {reason}",
+            fault=Fault.CORRUPT,
+            endpoint=endpoint,
         )

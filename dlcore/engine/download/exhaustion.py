@@ -1,4 +1,4 @@
-"""How it is told that every endpoint failed: by the failure that somebody must act on.
+"""The error when every endpoint failed: it tells the failure that somebody must act on.
 
 Others may pass by themselves, so they say less about what is to be done. Pure.
 """
@@ -24,7 +24,7 @@ _KINDS: Final = {
     Fault.PROXY: ContentBehindProxyError,
     Fault.TLS: ContentUnprovenServerError,
 }
-"""What is told by a kind of its own; the first that is met counts."""
+"""Faults that have a class of errors of their own; the first that occurs here counts."""
 
 HELD_NOWHERE: Final = (
     "Distribute the package to an endpoint again, or name a further endpoint that has the rest."
@@ -34,7 +34,7 @@ HELD_NOWHERE: Final = (
 
 
 def decisive(causes: Iterable[TransferError]) -> list[TransferError]:
-    """The failures that are told by a kind of their own: all with the fault that counts most."""
+    """The failures with a class of errors of their own: all with the fault that counts most."""
     found = list(causes)
     for fault in _KINDS:
         if own := [cause for cause in found if cause.fault is fault]:
@@ -45,10 +45,10 @@ def decisive(causes: Iterable[TransferError]) -> list[TransferError]:
 def exhausted(
     message: str, causes: Sequence[TransferError], remedy: str = "", *, is_away: bool = False
 ) -> ExhaustedError:
-    """The error that tells it.
+    """The error when every endpoint failed.
 
     Args:
-        message: What cannot be had, and why.
+        message: What cannot be fetched, and why.
         causes: The last failure of each endpoint.
         remedy: What to do besides what the failures say.
         is_away: As of `ExhaustedError`.

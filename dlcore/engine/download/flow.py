@@ -52,7 +52,7 @@ class RequestFlow:
         meter: Counts them.
         open_bytes: Has them until it is known what becomes of them.
         caps: Say how fast they may come.
-        answered: Hears of the first bytes; None: nobody wants to know.
+        answered: Hears of the first bytes; None: it is not needed.
     """
 
     def __init__(

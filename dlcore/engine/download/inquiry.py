@@ -36,7 +36,7 @@ class InquiryPolicy(msgspec.Struct, frozen=True):
             many as of its content.
         look_s: The clock is looked at this often while answers are awaited.
         suspended_s: A wait that lasts this much too long: the machine was suspended meanwhile. A
-            machine that is merely busy holds nothing up for so long.
+            machine that is merely busy does not delay anything by that much.
         first_wait_s: Upper bound of the wait after the first failure. Longer than most restarts of
             a connection take.
         max_wait_s: Upper bound of every wait.
@@ -69,7 +69,7 @@ class Inquiry:
     """The search for one document.
 
     Args:
-        endpoints: Whom to ask, in order of preference.
+        endpoints: Which to ask, in order of preference.
         now_s: When it begins, on the clock that all times are of.
         length_bytes: How long the document may be.
         random: Returns a number from 0.0 to 1.0, for the waits.
@@ -122,7 +122,7 @@ class Inquiry:
         """A question was answered with a failure.
 
         Args:
-            endpoint: Who was asked.
+            endpoint: The one that was asked.
             now_s: The time.
             may_pass: Whether it may pass.
             is_stall: Whether nothing came for the whole time limit.
@@ -132,7 +132,7 @@ class Inquiry:
         """
         self._asked_at_s.pop(endpoint, None)
         count = self._failures[endpoint] = self._failures.get(endpoint, 0) + 1
-        stalls = self._stalls[endpoint] = self._stalls.get(endpoint, 0) + is_stall
+        stalls = self._stalls[endpoint] = self._stalls.get(endpoint, 0) + (1 if is_stall else 0)
         is_left = count < self._policy.max_attempts and stalls < self._policy.max_stalls
         if may_pass and is_left:
             wait_s = backoff_s(

@@ -8,7 +8,7 @@ none of its bytes is left open. So when nothing is in flight, what was received 
 what was wasted: no third kind can be forgotten.
 
 Only content counts, as its endpoint sent it and this process has read it. Documents, listings,
-answers to questions and the pages of errors are no content. What the system had received of a
+answers to questions and the pages of errors are something else. What the system had received of a
 connection that was closed is not known here.
 """
 

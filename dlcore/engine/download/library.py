@@ -65,12 +65,12 @@ class Library:
         tell: Hears of endpoints that ask for time.
         policy: How patiently they are asked.
         patch_digests: The SHA-256 of each patch list that may be used, by that of its manifest;
-            None: any, as nothing is signed.
+            None: any, because nothing is signed.
         other_versions: Versions that are not in the catalog, by their names (`version_name`); more
             may be added meanwhile.
         allowed: Says which endpoints may be used.
         describe: Gives the manifests of packages whose content hash is stated.
-        trouble: Tells why a package whose content hash is stated is not known; None: it is no such.
+        trouble: Tells why a stated package is not known; returns None for every other package.
     """
 
     def __init__(

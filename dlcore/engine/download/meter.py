@@ -132,7 +132,7 @@ class Meter:
         self.connections[endpoint].ended(now_s)
 
     def request_failed(self, endpoint: str, took_s: float) -> None:
-        """A request that took so long, in seconds, has failed."""
+        """A request has failed after ``took_s`` seconds."""
         self.failed_s[endpoint] += took_s
 
     def failed(self, endpoint: str, fault: Fault) -> None:
@@ -161,7 +161,7 @@ class Meter:
         return sum(rate.bytes_per_s(now_s) for rate in rates)
 
     def progress_of(self, endpoint: str, now_s: float) -> EndpointProgress:
-        """What is going on at an endpoint, and what has come to pass there."""
+        """What is going on at an endpoint, and what has happened there."""
         connections = self.connections[endpoint]
         return EndpointProgress(
             connections.in_flight,

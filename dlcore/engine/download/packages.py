@@ -285,7 +285,7 @@ class Packages:
     async def _fetch_patches(
         self, package_id: str, manifest: Manifest, document: bytes, store: Store
     ) -> Path | None:
-        """Fetch patches as a package of their own; None if they cannot be had."""
+        """Fetch patches as a package of their own; None if they cannot be fetched."""
         finished = await in_thread(store.prove, manifest, document)
         if finished:
             return finished
@@ -296,7 +296,7 @@ class Packages:
             self._want(package)
             return await package.path()
         except DlcoreError as error:
-            logger.warning("%s: not to be had: %s", name, error.message)
+            logger.warning("%s: cannot be fetched: %s", name, error.message)
             return None
         finally:
             self._drop(name)
@@ -416,7 +416,7 @@ class Packages:
     ) -> None:
         package_id = package.package_id
         if self._begun.get(package_id) is not package:
-            return  # it was begun anew, and the scheduler knows what is missing of that
+            return  # its download was started over, and the scheduler knows what is missing of that
         if not package.is_hint:
             self._reused_bytes[package_id] += gained_bytes
         self._apply(self._scheduler.found(package_id, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
-_SUFFIX: Final = " (patches)"  # no package id and no file name of a fetch ends so
+_SUFFIX: Final = " (patches)"  # no package id and no file name of a fetch ends like this
 
 
 def patches_of(package_id: str) -> str:

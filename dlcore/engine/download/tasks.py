@@ -12,7 +12,7 @@ class Tasks:
     """Runs coroutines to their end.
 
     Args:
-        failed: Told of each error; a cancellation is none.
+        failed: Called with each error; a cancellation is not one.
     """
 
     def __init__(self, failed: Callable[[BaseException], None]) -> None:

@@ -1,7 +1,7 @@
-"""What of a package can be had without fetching it: from old files as they are, and by patches.
+"""What of a package need not be fetched: it comes from old files as they are, and by patches.
 
 This comes before the first request for the package's own blocks, so that nothing is fetched that a
-patch is about to give. What is left afterwards is fetched as ever. Patches themselves are fetched
+patch is about to give. What is left afterwards is fetched as usual. Patches themselves are fetched
 like a package: in deadline order, verified block by block, and kept if they are broken off.
 
 Guarantees: a block counts only if it matched the manifest, by the call that takes blocks from the
@@ -37,11 +37,11 @@ FindPatches: TypeAlias = Callable[[str, Manifest, str], Awaitable[PatchList | No
 manifest's document in hex. None if there is none that can be used."""
 
 FetchPatches: TypeAlias = Callable[[str, Manifest, bytes, Store], Awaitable[Path | None]]
-"""Fetches patches as a package of their own; None if they cannot be had."""
+"""Fetches patches as a package of their own; None if they cannot be fetched."""
 
 MAX_ASKING_S: Final = 20.0
-"""So long a package waits for its patch list: as long as the longest list takes at 1 MiB/s, and an
-endpoint is given to answer at all."""
+"""How long a package waits for its patch list: the time that the longest list takes at 1 MiB/s, and
+that an endpoint has to begin its answer."""
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class WithoutFetching:
         older: Sequence[Path],
         taken_over: Sequence[Path] = (),
     ) -> int:
-        """Take over all blocks that can be had so; the package was begun, and is not fetched yet.
+        """Take over all blocks that need not be fetched; the package was begun, but no fetch yet.
 
         Args:
             package: The package.
@@ -140,7 +140,9 @@ class WithoutFetching:
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
             return
         except TimeoutError:
-            logger.warning("package %s: no patch is used: nobody has its list", package.package_id)
+            logger.warning(
+                "package %s: no patch is used: no endpoint has its list", package.package_id
+            )
             return
         places = await in_thread(old.in_place, manifest)
         for each in usable:
@@ -162,7 +164,7 @@ class WithoutFetching:
         usable: Sequence[_Usable],
         store: Store,
     ) -> Path | None:
-        """The folder with the patches; None if they cannot be had."""
+        """The folder with the patches; None if they cannot be fetched."""
         objects = {each.patch.object for each in usable if each.patch.length_bytes}
         content = listed.selected(objects)
         if not objects or content.content_bytes >= package.partial.missing_bytes():

@@ -175,7 +175,7 @@ class TrafficChanged(Event, frozen=True):
     """How much of the link is used has changed: content is held back, or not any more.
 
     Attributes:
-        pace: ``foreground``, ``background`` (what other traffic leaves over) or ``paused``.
+        pace: ``foreground``, ``background`` (what other traffic leaves unused) or ``paused``.
         cap_bytes_per_s: The most that all endpoints together may bring; 0.0 if there is no cap.
         reason: Why, in words; empty if it is what was asked for.
     """

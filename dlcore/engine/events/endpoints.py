@@ -52,7 +52,7 @@ class BoundaryChanged(Event, frozen=True):
     """Which boundary groups may be used has changed, or will.
 
     Attributes:
-        cause: ``began`` (told anew when a run begins), ``network`` (the machine has moved),
+        cause: ``began`` (told again when a run begins), ``network`` (the machine has moved),
             ``fallback`` (the groups before could not serve something) or ``waiting`` (for a
             fallback time).
         groups: The groups that may be used now, the best first, each with its endpoints.

@@ -62,7 +62,7 @@ class NamedServers:
 
     Args:
         access: What is shown to the server of the first URL.
-        named: What the user names, the most important first; what is no URL does not count.
+        named: What the user names, the most important first; only URLs count.
 
     Attributes:
         keyring: Opens the servers.
@@ -88,7 +88,7 @@ class NamedServers:
 
 
 def _web_url(text: str) -> str:
-    """The URL in the name of an endpoint; empty if it is none."""
+    """The URL in the name of an endpoint; empty if it has none."""
     kind, plus, rest = text.partition("+")
     url = rest if plus and kind in list(EndpointKind) else text
     return url if url.lower().startswith(("http://", "https://")) else ""

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.delivery.target import place_of
+from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.engine.delivery.unproven_place import unproven_place
 from dlcore.engine.documents.content_library import StatedHash
-from dlcore.engine.documents.told_hash import check_told_hash
+from dlcore.engine.documents.named_hash import check_named_hash
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.arriving import Arriving, Point
@@ -56,7 +56,7 @@ class HashedCall(NamedTuple):
 
     Attributes:
         to: Folder that becomes the package.
-        told_hash: The content hash, as the user wrote it.
+        named_hash: The content hash, as the user wrote it.
         retry: What to do when no distribution point is left.
         cap_bytes_per_s: Read at most this much; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
@@ -65,7 +65,7 @@ class HashedCall(NamedTuple):
     """
 
     to: Path
-    told_hash: str
+    named_hash: str
     retry: Retry
     cap_bytes_per_s: float
     wait_s: float
@@ -88,13 +88,13 @@ async def find_by_content_hash(
         What it is, and where it comes from.
 
     Raises:
-        ConfigError: The hash is none, or nothing may be received.
+        ConfigError: It is not a content hash, or nothing may be received.
         NotFoundError: The distribution point does not have it.
         IntegrityError: All together does not have the content hash. Nothing of it is kept.
-        ExhaustedError: A file cannot be had; what has arrived is kept, and is not verified.
+        ExhaustedError: A file cannot be fetched; what has arrived is kept, and is not verified.
         DlcoreError: As `dlcore.fetch`.
     """
-    check_told_hash(call.told_hash)
+    check_named_hash(call.named_hash)
     if in_library := await _by_library(name, site):
         return in_library
     points = await _points(name, site)
@@ -145,10 +145,10 @@ async def _receive(
         )
         digests = await arriving.run()
         content = {path: ContentFile(length, digests[path]) for path, length in files.items()}
-        if not _has_hash(content, folders, call.told_hash):
+        if not _has_hash(content, folders, call.named_hash):
             await in_thread(unproven.forget)
             arriving.disproved()
-            error = _mismatch(name, content, folders, call.told_hash, points)
+            error = _mismatch(name, content, folders, call.named_hash, points)
             raise _perhaps_altered_here(error) if is_resumed else error
     manifest = _manifest(name, content, folders)
     arrived = {path: unproven.path_of(path, length) for path, length in files.items()}
@@ -209,8 +209,8 @@ def _mismatch(
     hash_ = documents.content_hash(_folder_digests(content, folders))
     servers = ", ".join(point.endpoint.name for point in points)
     return IntegrityError(
-        f"{name} from {servers} has the content hash {hash_}, not {told.upper()}. Which of its"
-        f" {len(content)} files is wrong cannot be told: no digests of single files are known",
+        f"{name} from {servers} has the content hash {hash_}, not {told.upper()}. Without"
+        f" digests of single files, dlcore cannot tell which of its {len(content)} files is wrong",
         remedy="Nothing is kept. Check the hash; validate the content on the distribution point; or"
         " fetch from its content library, which names the file.",
     )
@@ -221,7 +221,7 @@ def _perhaps_altered_here(error: IntegrityError) -> IntegrityError:
     return IntegrityError(
         f"{error.message}. A part was received by an earlier call, and may have been altered on the"
         " disk since",
-        remedy=f"Run again first: then all of it is received anew. {error.remedy}",
+        remedy=f"Run again first: then all of it is received again. {error.remedy}",
     )
 
 
@@ -257,12 +257,12 @@ def _digests_there(call: HashedCall, lengths: Mapping[str, int]) -> Manifest | N
 
     Nothing is hashed that cannot be the content: the target may be any folder.
     """
-    path = place_of(call.to)
+    path = place_of_delivery(call.to)
     try:
         if not (path.is_dir() and lengths and _has_lengths(path, lengths)):
             return None
         found = folder_digests(path)
-        if not documents.has_content_hash(found, call.told_hash):
+        if not documents.has_content_hash(found, call.named_hash):
             return None
         content = {
             name: ContentFile((path / name).stat().st_size, digest)

@@ -1,4 +1,4 @@
-"""What a fetch goes by: its own arguments, and the settings of a deployment."""
+"""The settings of a fetch: its own arguments, and those of a deployment."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dlcore.engine.fetching.rules import FetchRules
 
 
-class Settled(NamedTuple):
-    """What a fetch goes by: its arguments, and what a deployment says besides.
+class FetchSettings(NamedTuple):
+    """The settings of a fetch: its arguments, and what a deployment adds to them.
 
     Attributes:
         site: Endpoints and catalog.
@@ -35,26 +35,27 @@ class Settled(NamedTuple):
     rules: FetchRules | None = None
 
 
-def settled(
-    given: Settled,
+def with_deployment(
+    given: FetchSettings,
     deployment: Deployment | None,
     tell: Callable[[Event], None],
     *,
     cap_bytes_per_s: float = 0.0,
     is_dry_run: bool = False,
-) -> Settled:
-    """What a fetch goes by.
+) -> FetchSettings:
+    """The settings of a fetch, with those of a deployment.
 
     Args:
-        given: Its own arguments. They go before the settings, except that a deployment alone says
-            where from.
-        deployment: The settings; None for none.
+        given: Its own arguments. They go before the deployment's settings; but only the deployment
+            says where content comes from.
+        deployment: The deployment; None for none.
         tell: Hears where the machine is, and of every change.
         cap_bytes_per_s: The cap that is given; 0.0 for none.
         is_dry_run: As of `FetchRules`.
 
     Raises:
-        ConfigError: Both say where from, or this client may use no endpoint of the deployment.
+        ConfigError: Both say where content comes from, or this client may use no endpoint of the
+            deployment.
     """
     if deployment is None:
         return given
@@ -72,7 +73,7 @@ def settled(
     retry = given.retry
     if transfer.retry_time_s and retry in (None, Retry()):
         retry = Retry(UNLIMITED, total_s=float(transfer.retry_time_s))
-    return Settled(
+    return FetchSettings(
         _site_of(deployment),
         given.access._replace(timeout_s=timeout_s),
         retry,

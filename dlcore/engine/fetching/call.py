@@ -52,8 +52,8 @@ class Call(NamedTuple):
         to: Folder that it goes to.
         records: What was delivered before.
         patterns: Which files of packages are fetched.
-        patience: How patiently endpoints are asked for documents; None: as ever.
-        is_dry_run: Whether it is only to be told what would be fetched.
+        patience: How patiently endpoints are asked for documents; None: as usual.
+        is_dry_run: Whether only to find out what would be fetched.
         remote_time: Whether a file at a URL gets the time that its server says.
         retry: What to do when no endpoint is left.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.

@@ -37,7 +37,7 @@ async def with_checksums(
         ConfigError: It could have been altered on the way; or is a file, and nothing else is named;
             or none of the items is at a URL.
         NotFoundError: It is not there.
-        ManifestError: It is no such list.
+        ManifestError: It is not a list of checksums.
         TransferError: It cannot be asked for.
         StorageError: It cannot be read.
     """

@@ -34,7 +34,7 @@ class FetchCount:
 
     @property
     def totals(self) -> tuple[int, int, int]:
-        """Bytes received, found on disk, and received in vain."""
+        """Bytes received, found on disk, and wasted."""
         fetched, reused, wasted = self.joint.totals if self.joint else (0, 0, 0)
         if self.short:
             fetched, reused = fetched + self.short.bytes_fetched, reused + self.short.bytes_reused

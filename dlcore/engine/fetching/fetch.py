@@ -14,7 +14,7 @@ from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import Settled, settled
+from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.ending import ending_told
@@ -124,8 +124,8 @@ async def fetch(
     """
     bus = LoggedBus(on_event)
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root, content_hash=content_hash)
-    given = Settled(named, access or Access(), retry, seeds)
-    site, access, retry, seeds, rules = settled(
+    given = FetchSettings(named, access or Access(), retry, seeds)
+    site, access, retry, seeds, rules = with_deployment(
         given, deployment, bus.emit, cap_bytes_per_s=cap_bytes_per_s
     )
     records = Deliveries(deliveries or users_deliveries())

@@ -19,7 +19,7 @@ from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package, deliver
 from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.own_folder import OwnFolder
-from dlcore.engine.delivery.target import Look, Standing, Target, told
+from dlcore.engine.delivery.target import Look, Standing, Target, format_names
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.download.figures import EndpointFigures
@@ -134,7 +134,7 @@ async def fetch_into(
         _log.info("%s is at %s already", name, goal.path)
     repaired = tuple(dict.fromkeys(item.path for item in look.bad))
     if repaired:
-        _log.warning("%s was repaired: %s", goal.path, told(repaired))
+        _log.warning("%s was repaired: %s", goal.path, format_names(repaired))
     return msgspec.structs.replace(
         fetching.fetched,
         path=str(plain_path(goal.path)),

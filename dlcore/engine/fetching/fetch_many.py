@@ -18,7 +18,7 @@ from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import Settled, settled
+from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.ending import ending_told
@@ -112,14 +112,14 @@ async def fetch_many(
         whole call.
 
     Raises:
-        ConfigError: There is no item, the catalog's digest is none, or the list of checksums could
-            have been altered on the way.
+        ConfigError: There is no item, the catalog's digest is not a SHA-256, or the list of
+            checksums could have been altered on the way.
         DlcoreError: The list of checksums cannot be read.
     """
     bus = LoggedBus(on_event)
     named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-    site, access, retry, seeds, rules = settled(
-        Settled(named, access or Access(), retry, seeds),
+    site, access, retry, seeds, rules = with_deployment(
+        FetchSettings(named, access or Access(), retry, seeds),
         deployment,
         bus.emit,
         cap_bytes_per_s=cap_bytes_per_s,

@@ -55,7 +55,7 @@ def is_protected_url(url: str) -> bool:
         return True
     try:
         return is_protected(EndpointSettings("url", EndpointKind.HTTP, url))
-    except ValueError:  # it is no URL at all
+    except ValueError:  # it is not a URL at all
         return False
 
 

@@ -18,7 +18,7 @@ from dlcore.engine.fetching.file_at_url import (
     manifest_of_file,
     name_of,
 )
-from dlcore.engine.fetching.metalinked import Told, told_beside
+from dlcore.engine.fetching.metalinked import MetalinkFound, read_metalink
 from dlcore.engine.fetching.plain_urls import PlainUrls, Server
 from dlcore.engine.fetching.site import Site
 from dlcore.engine.fetching.truth import Origin, Truth
@@ -192,7 +192,7 @@ async def _find_url(
     check_digest_is_known(wanted.what, digest)
     probed = probed or await urls.probe(wanted.what)
     name = wanted.name or name_of(probed)
-    told = await told_beside(wanted.what, probed, name, urls)
+    told = await read_metalink(wanted.what, probed, name, urls)
     manifest, measured = await _manifest_at_url(wanted, digest, probed, told, urls, folder / name)
     if digest is None:
         said = probed.sha256 or b"".join(item.sha256 for item in manifest.objects)
@@ -215,7 +215,7 @@ async def _manifest_at_url(
     wanted: Wanted,
     digest: Digest | None,
     probed: Probed,
-    told: Told,
+    told: MetalinkFound,
     urls: PlainUrls,
     target: Path,
 ) -> tuple[Manifest, Measured]:
@@ -233,7 +233,7 @@ async def _manifest_at_url(
     return manifest_of_file(target.name, measured.length_bytes, decisive), measured
 
 
-def _led_to(wanted: Wanted, told: Told) -> dict[str, str]:
+def _led_to(wanted: Wanted, told: MetalinkFound) -> dict[str, str]:
     """The mirrors that only the server named, and where it did."""
     named = {wanted.what, *_urls(wanted.mirrors)}
     return {url: wanted.what for url in told.mirrors if url not in named}

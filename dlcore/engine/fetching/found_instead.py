@@ -1,6 +1,6 @@
 """What to say if an endpoint that a fetch names is not what the fetch takes it for.
 
-Which kind of place it is, is asked of the place itself, and only after the fetch has failed. Each
+The place itself is asked what it is, and only after the fetch has failed. Each
 error names what is there, and how to fetch from it.
 """
 
@@ -43,7 +43,7 @@ def check_may_have_catalog(settings: EndpointSettings) -> None:
 
 
 def advise_other_kinds(error: NotFoundError, settings: EndpointSettings) -> None:
-    """Add to an error, that an endpoint has no catalog, of which other kind it may be."""
+    """Add to the error "no catalog" which other kind the endpoint may be."""
     if settings.kind is EndpointKind.HTTP:
         error.advise(
             "A distribution point has none: for one, write --from"
@@ -128,7 +128,7 @@ async def _has_catalog(library: ContentLibrary, asking: Asking) -> bool:
 
 
 def _over_tls(url: str) -> str:
-    """The same URL with https; the port of http is of no use there."""
+    """The same URL with https, without the port of http."""
     if not url.lower().startswith("http://"):
         return url
     host, slash, path = url.partition("://")[2].partition("/")

@@ -64,7 +64,7 @@ class JointDownload:
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         timeout_s: How long an endpoint may bring nothing; None for the usual time.
         seeds: Folders whose files are taken over, if they are right.
-        patch_digests: The only patch lists that may be used; None: any, as nothing is signed.
+        patch_digests: The only patch lists that may be used; None: any, because nothing is signed.
         rules: What a deployment allows, its cap included; None without one.
     """
 
@@ -154,7 +154,7 @@ class JointDownload:
 
     @property
     def totals(self) -> tuple[int, int, int]:
-        """Bytes received, found on disk, and received in vain, of all packages."""
+        """Bytes received, found on disk, and wasted, of all packages."""
         downloads = self._downloads
         if downloads is None:
             return 0, 0, 0

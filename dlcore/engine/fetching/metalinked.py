@@ -24,8 +24,8 @@ MAX_MIRRORS = 16
 _log = logging.getLogger(__name__)
 
 
-class Told(NamedTuple):
-    """What is told.
+class MetalinkFound(NamedTuple):
+    """What a file's Metalink and its server say.
 
     Attributes:
         manifest: Describes the file, with digests that count; None if there is none.
@@ -38,8 +38,8 @@ class Told(NamedTuple):
     problem: str = ""
 
 
-async def told_beside(url: str, probed: Probed, name: str, urls: PlainUrls) -> Told:
-    """Read the Metalink of a file, if there is one. One that cannot be used is as none.
+async def read_metalink(url: str, probed: Probed, name: str, urls: PlainUrls) -> MetalinkFound:
+    """Read the Metalink of a file, if there is one. One that cannot be used is ignored.
 
     Args:
         url: The file, as the user named it.
@@ -56,7 +56,7 @@ async def told_beside(url: str, probed: Probed, name: str, urls: PlainUrls) -> T
             described, own = _file_of(data, redact(metalink), name, probed.length_bytes)
         except DlcoreError as error:
             problem = error.message
-            _log.warning("the Metalink of %s is of no use: %s", redact(url), problem)
+            _log.warning("the Metalink of %s cannot be used: %s", redact(url), problem)
             continue
         mirrors += own
         if is_same_origin(url, metalink):
@@ -65,7 +65,7 @@ async def told_beside(url: str, probed: Probed, name: str, urls: PlainUrls) -> T
             problem = f"{redact(metalink)} is of another server, so its digests do not count"
             _log.info("%s", problem)
     others = tuple(dict.fromkeys(mirror for mirror in mirrors if mirror != url))
-    return Told(manifest, others[:MAX_MIRRORS], problem)
+    return MetalinkFound(manifest, others[:MAX_MIRRORS], problem)
 
 
 def _file_of(

@@ -1,4 +1,4 @@
-"""Folders that a fetch makes on its way, and that are of no use if nothing came into them."""
+"""Folders that a fetch makes, and removes again if nothing came into them."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class Placing:
         documents.check_path(name)
         return target_of(self._call.to / name, manifest, records, beside=False, keeps_all=keeps_all)
 
-    def settle(self, items: Sequence[FetchItem]) -> None:
+    def refuse_taken_places(self, items: Sequence[FetchItem]) -> None:
         """Leave each place to the first item that goes there; the others fail."""
         taken = {os.path.normcase(self._places[item]): item for item in self.done}
         for item in items:
@@ -195,5 +195,5 @@ class Placing:
 
 
 def _is_for(mirror: Mirror, urls: dict[str, list[str]]) -> bool:
-    """Whether a mirror has an object where the item says; another item may have its like."""
+    """Whether a mirror has an object where the item says; another item may have an equal one."""
     return any(mirror.urls.get(name) in own for name, own in urls.items())

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.engine.delivery.delivering import Package
-from dlcore.engine.delivery.target import Target, place_of
+from dlcore.engine.delivery.target import Target, place_of_delivery
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access, NamedServers
 from dlcore.engine.fetching.by_content_hash import HashedCall, find_by_content_hash
@@ -77,7 +77,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     Raises:
         DlcoreError: As `dlcore.fetch`.
     """
-    place_of(call.to)  # refused before anything is asked for
+    place_of_delivery(call.to)  # refused before anything is asked for
     servers = NamedServers(call.access, (item.what, *call.site.endpoints))
     mirrors = [servers.bare(e) if isinstance(e, str) else e for e in call.site.endpoints]
     mirrors = [] if call.rules else mirrors
@@ -94,7 +94,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
     if site.has_only_hash and (named := content_named(wanted)):
         hashed = HashedCall(
             to=call.to,
-            told_hash=call.site.content_hash,
+            named_hash=call.site.content_hash,
             retry=call.retry or Retry(),
             cap_bytes_per_s=call.cap_bytes_per_s,
             wait_s=call.wait_s,
@@ -129,7 +129,7 @@ async def prepare(item: FetchItem, call: Call, bus: EventBus, stack: AsyncExitSt
 
 
 def _check_name(wanted: Wanted) -> None:
-    """Refuse a name of the user's that is no name, or is not of a file at a URL."""
+    """Refuse a name from the user that is not usable, or that is not for a file at a URL."""
     if not wanted.name:
         return
     if not wanted.is_url:
@@ -202,7 +202,7 @@ async def prepare_many(
     if not (wanted or checksums):
         raise ConfigError("nothing to fetch is named", remedy="Name a package or a URL.")
     check_sha256("catalog's SHA-256", call.site.catalog_sha256)
-    place_of(call.to)  # refused before anything is asked for
+    place_of_delivery(call.to)  # refused before anything is asked for
     named = (*(item.what for item in wanted), checksums, *call.site.endpoints)
     servers = NamedServers(call.access, named)
     pool = _pool(call.access, stack)
@@ -213,7 +213,7 @@ async def prepare_many(
         wanted = await with_checksums(wanted, servers.bare(checksums), urls)
     placing = Placing(call, site, servers, urls, pool, bus.emit, short)
     await side_by_side(placing.place, wanted, MAX_HELD if short else MAX_AT_ONCE)
-    placing.settle(wanted)
+    placing.refuse_taken_places(wanted)
     if call.site.endpoints and not (site.is_open or placing.errors):
         raise ConfigError(
             "endpoints are named, but no package is to be fetched from them",

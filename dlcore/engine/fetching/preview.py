@@ -1,8 +1,8 @@
 """What a fetch would do, found out without doing it.
 
 Guarantees: nothing on this machine is changed, and no content is fetched but the first byte of an
-object that is missing, from each endpoint. What is told to be there was read and compared with its
-digests. A fetch that could not succeed, as far as is known, fails here with the same error.
+object that is missing, from each endpoint. What is reported as present was read and compared with
+its digests. A fetch that could not succeed, as far as is known, fails here with the same error.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class _Previewing:
     async def _ask(
         self, name: str, package: Package, missing: list[int]
     ) -> dict[str, EndpointAnswer]:
-        """What each endpoint holds of some objects, one of which it must serve a byte of.
+        """What each endpoint holds of some objects; it must serve one byte of one of them.
 
         Raises:
             ExhaustedError: No endpoint serves some of them.

@@ -1,4 +1,4 @@
-"""Short files that are where they are to go already: what is there is hashed, and nothing asked."""
+"""Short files that are in their place already: they are hashed, and no server is asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from dlcore.digests import Digest
 from dlcore.disk.ownership import check_not_of_another, check_way
 from dlcore.engine.delivery.state_folder import state_folder
-from dlcore.engine.delivery.target import place_of
+from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.errors import DlcoreError
 from dlcore.store.files import Files, read_fully
 from dlcore.store.inventory import is_plain
@@ -33,7 +33,7 @@ def right_already(path: Path, digest: Digest) -> tuple[Path, int] | None:
     None otherwise: then the usual way looks at it, and tells what is wrong.
     """
     try:
-        place = place_of(path.parent) / path.name
+        place = place_of_delivery(path.parent) / path.name
         check_way(state_folder(place).absolute())
         status = place.lstat()
         if not is_plain(status) or status.st_size > MAX_SHORT_BYTES:

@@ -30,7 +30,7 @@ def patterns_of(include: Sequence[str], exclude: Sequence[str]) -> Patterns:
     for pattern in (*include, *exclude):
         if not pattern.strip("/\\ "):
             raise ConfigError(
-                f"'{pattern}' is no pattern of files",
+                f"'{pattern}' is not a pattern of files",
                 remedy="Name files as in '*.inf', 'drivers/**' or 'sources/install.wim'.",
             )
     return Patterns(tuple(include), tuple(exclude))
@@ -41,7 +41,7 @@ def selection_of(found: Found, patterns: Patterns, what: str) -> Selection | Non
 
     Args:
         found: The package.
-        patterns: The user's; they may be none.
+        patterns: The user's; there may be none.
         what: What the user called the package.
 
     Raises:

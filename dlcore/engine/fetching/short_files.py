@@ -48,7 +48,7 @@ MAX_HELD: Final = 256
 MAX_IN_FLIGHT: Final = 64
 """Requests, as other programs are told to send for long lists; fewer if the user says so."""
 MAX_LONG_AHEAD: Final = 8
-"""So many more files may turn out to be long than short, before lengths are asked for first."""
+"""How many more files may turn out to be long than short before lengths are asked for first."""
 
 _ALL: Final = "short files"  # what the meter calls all of them
 
@@ -150,11 +150,13 @@ class ShortFiles:
                 self._meter.failed(host, error.fault)
                 if error.fault not in {Fault.REFUSED, Fault.RANGE}:
                     raise
-                return Beginning(None)  # a server may want to be asked otherwise
+                return Beginning(None)  # the server may answer a question of another form
             finally:
                 self._meter.request_ended(host, self._now_s())
-        self._short += begun.content is not None
-        self._long += begun.content is None
+        if begun.content is None:
+            self._long += 1
+        else:
+            self._short += 1
         return begun
 
     async def _take(
@@ -175,14 +177,14 @@ class ShortFiles:
         hashed.update(content)
         is_named = bool(wanted.name) or name_of(probed) == path.name
         if hashed.digest() != digest.value or not is_named:
-            return self._in_vain(wanted, probed, content)
+            return self._wasted(wanted, probed, content)
         urls.check_length(path.name, len(content))
         modified_ns = probed.modified_ns if self._call.remote_time else None
         if self._call.remote_time and modified_ns is None:
             _log.warning("%s: its server does not say when it was modified", path.name)
         place = await self._group.deliver(ShortFile(path.parent, path.name, content, modified_ns))
         if place is None:
-            return self._in_vain(wanted, probed, content)
+            return self._wasted(wanted, probed, content)
         label, count_bytes = item.place or path.name, len(content)
         open_bytes.settle(count_bytes, count_bytes)
         self._tell(PackageStarted(label, count_bytes, 0))
@@ -190,7 +192,7 @@ class ShortFiles:
         endpoints = {_host_of(wanted.what): count_bytes}
         return Attempt(_fetched(place, digest, count_bytes, endpoints), place)
 
-    def _in_vain(self, wanted: Wanted, probed: Probed, content: bytes) -> Attempt:
+    def _wasted(self, wanted: Wanted, probed: Probed, content: bytes) -> Attempt:
         """What has arrived is not used: the usual way fetches it again."""
         self._meter.rejected(_host_of(wanted.what), len(content))
         return Attempt(probed=probed)
@@ -267,7 +269,7 @@ def _fetched(place: Path, digest: Digest, length_bytes: int, endpoints: dict[str
         place: Where it is.
         digest: What verified it.
         length_bytes: Its length.
-        endpoints: Who brought how many bytes; nobody if it was there.
+        endpoints: Bytes by server; empty if it was there.
     """
     came_bytes, shown = sum(endpoints.values()), str(plain_path(place))
     return Fetched(

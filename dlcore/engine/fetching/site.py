@@ -16,8 +16,8 @@ from typing import NamedTuple
 from dlcore.deployment import StatedPackage, is_protected
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.content_library import DescribedContent, describe
+from dlcore.engine.documents.named_hash import check_named_hash
 from dlcore.engine.documents.stated_packages import Described, StatedPackages
-from dlcore.engine.documents.told_hash import check_told_hash
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.asking import Asking
@@ -249,7 +249,7 @@ class Site:
         """
         told = self._named.content_hash
         if told:
-            check_told_hash(told)
+            check_named_hash(told)
         missing: list[NotFoundError] = []
         elsewhere: list[NotFoundError] = []  # what has no PkgLib may be another drive
         for number, (endpoint, _) in enumerate(self.sources()):

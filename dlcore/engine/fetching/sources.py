@@ -216,7 +216,7 @@ def _kind_and_url(source: str) -> tuple[EndpointKind, str]:
         return EndpointKind(kind), url
     if plus and "://" in url and kind.replace("-", "").isalnum():
         raise ConfigError(
-            f"{source}: {kind} is no kind of endpoint{hint(kind, list(EndpointKind))}",
+            f"{source}: {kind} is not a kind of endpoint{hint(kind, list(EndpointKind))}",
             remedy=f"Kinds that may stand before a URL: {', '.join(EndpointKind)}.",
         )
     if is_file_url(source):

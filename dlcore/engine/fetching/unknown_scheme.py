@@ -16,10 +16,10 @@ _SERVER_AND_PORT: Final = re.compile(r"[A-Za-z0-9.-]{2,}:[0-9]{1,5}(/.*)?", re.A
 
 
 def check_scheme(what: str, schemes: Collection[str]) -> None:
-    """Refuse what was meant as a URL, and is none that can be read.
+    """Refuse what was meant as a URL, if dlcore cannot read it.
 
     Args:
-        what: What is wanted, if it is no such URL and no file.
+        what: What is wanted, if it is neither a URL that can be read nor a file.
         schemes: Those that can be read.
 
     Raises:

@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """What it is, without the secrets that a URL may have, also one with a slip of the pen."""
+        """What it is, without the secrets that a URL may have, even a misspelled one."""
         if self.is_url:
             return redact(self.what)
         return self.what if is_file(self.what) else redact_named(self.what)
@@ -84,7 +84,7 @@ def digest_of_user(wanted: Wanted) -> Digest | None:
     """The digest that the user names; None if none.
 
     Raises:
-        ConfigError: It is none, or nothing would be compared with it.
+        ConfigError: It is not a digest, or nothing would be compared with it.
     """
     check_sha256("SHA-256", wanted.sha256)
     if not (wanted.sha256 or wanted.checksum):

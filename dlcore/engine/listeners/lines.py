@@ -88,7 +88,7 @@ def decode_lines(lines: Iterable[bytes], *, source: str) -> EventLines:
     """Read what `encode_line` wrote.
 
     Args:
-        lines: Of a file; the last one may be torn, as its process may have been killed.
+        lines: Of a file; the last one may be torn, because its process may have been killed.
         source: What they were read from, for messages.
 
     Raises:

@@ -41,7 +41,7 @@ class RunRecords:
 
     Args:
         state: The state directory, whose run this process holds.
-        kept_runs: Records of so many earlier runs are kept.
+        kept_runs: Number of earlier runs whose records are kept.
     """
 
     def __init__(self, state: Path, kept_runs: int) -> None:

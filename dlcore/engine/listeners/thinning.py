@@ -40,12 +40,12 @@ class RecordPolicy(msgspec.Struct, frozen=True):
     Attributes:
         first_interval_s: Seconds between two records of progress at the beginning. As often as
             progress is told: short runs are looked at closely.
-        samples_per_interval: After so many of them the interval doubles. A picture is about as
-            many pixels wide.
-        max_alike: The most events of one kind about one endpoint that can happen without end. Who
-            reads more than a few dozen reads no more than that there were many.
+        samples_per_interval: Number of samples after which the interval doubles. A picture is about
+            as many pixels wide.
+        max_alike: The most events of one kind about one endpoint, for kinds that can happen without
+            end. More than a few dozen tell a reader only that there were many.
         max_message: Characters of a message: foreign text must not fill the disk.
-        kept_runs: Records of so many earlier runs are kept: those that people still ask about.
+        kept_runs: Number of earlier runs whose records are kept: people still ask about them.
     """
 
     first_interval_s: float = 0.5

@@ -1,8 +1,8 @@
 """Publishes everything that a content library has, into a catalog or into the part of a shard.
 
 Guarantees: a content whose files are not what the library states is not published, and does not
-keep the others from it. Nothing is removed from the site. The same library gives the same site,
-whichever threads, processes or machines published its contents, and however often they were killed.
+stop the others. Nothing is removed from the site. The same library gives the same site, whichever
+threads, processes or machines published its contents, and however often they were killed.
 """
 
 from __future__ import annotations

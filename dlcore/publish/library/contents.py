@@ -1,7 +1,7 @@
 """Which contents a distribution point's content library has: of packages, applications, updates.
 
 Guarantees: of each content the latest version, once, however many packages list it. What cannot be
-read is told by name, and hides nothing else.
+read is named, and does not hide the rest.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class IntoCatalog:
         self.documents = 0
 
     def begin(self) -> None:
-        """See `Entering`. The catalog says of nothing that it is finished."""
+        """Do nothing; see `Entering`. A catalog does not say what is finished."""
 
     def enter(self, entries: Entries) -> Refused | None:
         """See `Entering`."""
@@ -77,11 +77,12 @@ class IntoCatalog:
         if not self._watch.change_unless_pruned(self._catalog.change, change):
             return None
         self._published.update({own: entry for own, entry in entries.items() if own not in refused})
-        self.documents += is_changed
+        if is_changed:
+            self.documents += 1
         return refused
 
     def finish(self, refused: Sequence[Refusal], gone: Sequence[str]) -> None:
-        """Nothing: the catalog says it all."""
+        """Do nothing: the catalog says it all."""
 
     def withdraw(self, gone: Sequence[str]) -> tuple[str, ...]:
         """Take out what it stated when this began, unless it states something else by now.
@@ -92,5 +93,6 @@ class IntoCatalog:
         entries = {own: self.known[own] for own in gone}
         at_once = self._policy.looked_at_at_once
         out = withdraw(self._target, self._catalog, entries, self._watch, at_once)
-        self.documents += bool(out)
+        if out:
+            self.documents += 1
         return out

@@ -5,8 +5,8 @@ digests. That never changes. So a package whose files are all known is compared 
 reading one of them.
 
 Guarantees: what is asked for by several threads at once is computed once. The memory is this user's
-alone, since whoever could alter it could choose what is published. If it is damaged, it begins
-anew; if it cannot be kept, it lasts as long as the process.
+alone, since whoever could alter it could choose what is published. If it is damaged, it starts
+empty; if it cannot be kept, it lasts as long as the process.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def key_of(files: Iterable[SourceFile], block_bytes: int) -> bytes:
 
 
 class KnownDigests:
-    """The memory. Thread-safe; several processes may have it.
+    """The memory. Thread-safe; several processes may use it.
 
     Args:
         folder: Where it is kept; None for the `default_folder`.

@@ -170,7 +170,7 @@ class ContentPublisher:
         self._options = options
         self._policy = policy
         self._digests = digests
-        self._settled: set[tuple[int, str]] = set()  # rounds and names of objects that are there
+        self._stored: set[tuple[int, str]] = set()  # rounds and names of objects that are there
         self._workers = os.cpu_count() or 1
 
     def publish(self, job: Job) -> Done | Refusal:
@@ -285,7 +285,7 @@ class ContentPublisher:
         wanted = {
             name: index
             for name, index in distinct_objects(manifest).items()
-            if (job.round, name) not in self._settled
+            if (job.round, name) not in self._stored
             and not (is_known and self._has(name, lengths[name]))
         }
         try:
@@ -296,7 +296,7 @@ class ContentPublisher:
             if error.path not in {plain_path(file.location) for file in source.files}:
                 raise  # the site's disk
             raise _DoubtfulError(keys_of(source, self._layout(job, source)), error) from error
-        self._settled.update((job.round, name) for name in lengths)
+        self._stored.update((job.round, name) for name in lengths)
         return {
             name: lengths[name]
             for name, outcome in outcomes.items()

@@ -74,9 +74,9 @@ def publish_library(
         passphrase: As of `publish`.
         dry_run: Whether to find out only what would be done, and to write nothing. Content is read
             only where nothing else can tell whether it has changed.
-        withdraw_gone: Take what the library has no more out of the catalog, if it is exactly that
-            many; else nothing is published. None to leave it there. Its content stays until it is
-            pruned.
+        withdraw_gone: Remove from the catalog what the library no longer has, if it is exactly this
+            number of contents; else nothing is published. None to leave it there. Its content stays
+            until it is pruned.
         tell: Told of the progress.
         memory: Folder that keeps which digests objects have, so that files that are known are not
             read again; None for one with the user's state. Dask's workers use that in any case.
@@ -165,7 +165,7 @@ def _read_without_keys(
 ) -> bytes | None:
     """The catalog for a shard, which compares with it and writes nothing that is based on it.
 
-    So that of a signed site is used as it is, if neither keys nor a root are at hand.
+    So a signed catalog is used without verification if neither keys nor a root are given.
     """
     if keys or root:
         return read_trusted(target, keys, root, passphrase)

@@ -59,7 +59,7 @@ def parse_shard(text: str) -> Shard:
     """Read a shard as people write it, ``2/4``.
 
     Raises:
-        ConfigError: It is none; the user's fault.
+        ConfigError: It does not name a shard; the user's fault.
     """
     found = _WRITTEN.fullmatch(text)
     shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)

@@ -1,12 +1,12 @@
-"""Withdraws packages from the catalog of a site that a content library has no more.
+"""Withdraws from the catalog of a site what a content library no longer has.
 
 Their content stays until a pruning removes it, so that clients which began with the catalog before
-can fetch the rest. The manifest of what is withdrawn is stored anew first, as it is: so it counts
+can fetch the rest. The manifest of what is withdrawn is stored again first, as it is: so it counts
 as replaced from then on, and not from when it was published (`pruning.old_versions`).
 
 Guarantees: nothing is withdrawn unless all of the library could be read, and the number of what is
 gone is the one that was confirmed. What another publisher has entered meanwhile stays. The catalog
-is changed by one change; nothing is removed before it, nor by this.
+is changed once; nothing is removed, neither before that change nor by it.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def check_withdrawal(contents: Contents, gone: Sequence[str], confirmed: int, si
         raise ConfigError(
             f"the library cannot be read as a whole, so nothing of {site} is withdrawn: what it has"
             f" of {package_id}{more} is not known: {error.message}",
-            remedy="Mend the library, or publish without --withdraw-gone.",
+            remedy="Repair the library, or publish without --withdraw-gone.",
         )
     if not contents.found:
         raise ConfigError(
-            f"the library has nothing at all, so nothing of {site} is withdrawn",
-            remedy="Look whether it is the right folder, and whether its share is there.",
+            f"the library is empty, so nothing of {site} is withdrawn",
+            remedy="Check that it is the right folder, and that its share is available.",
         )
     if len(gone) != confirmed:
         raise ConfigError(
@@ -75,8 +75,7 @@ def withdraw(
     Args:
         target: The site.
         catalog: Its catalog.
-        entries: What it states of them, by package id. One of which it states something else by
-            now stays.
+        entries: What it states of them, by package id. An entry that has changed since then stays.
         watch: Sees prunings since its beginning.
         at_once: How many manifests to store at the same time.
 
@@ -96,7 +95,7 @@ def withdraw(
         return document
 
     while True:
-        for _ in map_ahead(lambda entry: _store_anew(target, entry), entries.values(), at_once):
+        for _ in map_ahead(lambda entry: _store_again(target, entry), entries.values(), at_once):
             pass
         target.sync()
         if watch.change_unless_pruned(catalog.change, change):
@@ -106,7 +105,7 @@ def withdraw(
     return tuple(withdrawn)
 
 
-def _store_anew(target: Destination, entry: CatalogEntry) -> None:
+def _store_again(target: Destination, entry: CatalogEntry) -> None:
     """Store a manifest as it is, so that it is as old as its withdrawal."""
     key = manifest_key(entry.manifest)
     document = read_document(target, key, MAX_MANIFEST_BYTES)

@@ -2,7 +2,7 @@ r"""The lines of a text file that several programs of Windows have appended to.
 
 A script of a step may write one line with Windows PowerShell's ``>>`` or ``Out-File`` (UTF-16LE)
 and the next one with ``echo`` of ``cmd.exe`` (the code page of the console), and a byte order mark
-stands wherever a program took the file for new. So the encoding is told line by line: a line that
+stands wherever a program took the file for new. So the encoding is found line by line: a line that
 counts has a ``=``, which has a zero byte in UTF-16 only. Pure.
 
 Source: Microsoft Learn, "about_Character_Encoding": ``>>`` and ``Out-File -Append`` do not look at
@@ -20,7 +20,7 @@ _WIDE_BREAK: Final = "\n".encode("utf-16-le")
 
 
 def lines_of(data: bytes) -> list[str]:
-    r"""Take a file apart into its lines, without line breaks and byte order marks.
+    r"""Split a file into its lines, without line breaks and byte order marks.
 
     Args:
         data: The file. Bytes that are not in the encoding of their line become U+FFFD.

@@ -42,7 +42,7 @@ def secret_names(names: Iterable[str], named: Collection[str] = ()) -> frozenset
 
     Args:
         names: The variables.
-        named: What somebody has named as such.
+        named: Those that the settings name as credentials.
     """
     known = {name.upper() for name in named}
     return frozenset(n for n in names if _SECRET.fullmatch(n) or n.upper() in known)
@@ -51,7 +51,7 @@ def secret_names(names: Iterable[str], named: Collection[str] = ()) -> frozenset
 def without_login(name: str, value: str) -> str:
     """The value of a variable; a URL of a server of dlcore's without what could be a login.
 
-    Nothing is left of a URL that cannot be taken apart.
+    A URL that cannot be parsed becomes empty.
     """
     is_url = PROXY.fullmatch(name) or _SERVER.fullmatch(name)
     if not is_url or not {"@", "?"} & set(value):

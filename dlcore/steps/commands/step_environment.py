@@ -29,7 +29,7 @@ _LOADER_PREFIXES = """
     PIP_ PYTHON RUBY SSL_CERT_
 """
 LOADER_VARIABLES: Final = frozenset(_LOADER_VARIABLES.split())
-"""Variables that decide which code a program loads, or whom it trusts."""
+"""Variables that decide which code a program loads, or which certificates it trusts."""
 
 LOADER_PREFIXES: Final = tuple(_LOADER_PREFIXES.split())
 """The beginnings of the names of more such variables."""

@@ -109,7 +109,7 @@ class Evictor:
 
         Args:
             limit: How large the rest may be.
-            is_dry_run: Whether nothing is removed, and only told.
+            is_dry_run: Whether nothing is removed; the result says what would be.
 
         Returns:
             What was removed.

@@ -1,7 +1,7 @@
 """The index of the cache: in which package a digest lies. The only importer of sqlite3.
 
 Guarantees: no method raises because of what is in the file, or because it cannot be written. An
-index that is damaged, of another version or another user's is deleted and begun anew once; if that
+index that is damaged, of another version or another user's is deleted and made again once; if that
 fails too, there is none for the life of the process, and every question has the answer "nowhere".
 What it answers may be wrong: the caller verifies.
 
@@ -142,11 +142,11 @@ class Index:
 
     def add(self, key: str, contents: Contents) -> None:
         """Keep what a package consists of."""
-        self._told(lambda database: _add(database, key, contents))
+        self._execute(lambda database: _add(database, key, contents))
 
     def drop(self, key: str) -> None:
         """Forget a package."""
-        self._told(lambda database: _drop(database, key))
+        self._execute(lambda database: _drop(database, key))
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
@@ -160,7 +160,7 @@ class Index:
     def _asked(self, nothing: Callable[[], _T], ask: Callable[[sqlite3.Connection], _T]) -> _T:
         """The answer to a question; ``nothing()`` while there is no index."""
         with self._lock:
-            for _ in range(2):  # a damaged one is begun anew, and then knows nothing
+            for _ in range(2):  # a damaged one is made again, and then knows nothing
                 try:
                     database = self._opened()
                     if database is None:
@@ -172,7 +172,7 @@ class Index:
             self._is_given_up = True
             return nothing()
 
-    def _told(self, tell: Callable[[sqlite3.Connection], object]) -> None:
+    def _execute(self, tell: Callable[[sqlite3.Connection], object]) -> None:
         def ask(database: sqlite3.Connection) -> None:
             tell(database)
 
@@ -186,7 +186,7 @@ class Index:
 
     def _discard(self, why: Exception) -> None:
         """Delete the index: whatever is wrong with it, packages are complete without it."""
-        _log.warning("%s is made anew: %s", self._path, why)
+        _log.warning("%s is rebuilt: %s", self._path, why)
         self.close()
         for mark in _MARKS:
             with contextlib.suppress(OSError, OwnershipError):
@@ -198,7 +198,7 @@ class _DamagedError(ValueError):
 
 
 _FAULTS = (sqlite3.Error, OSError, OwnershipError, ValueError, OverflowError)
-"""What a damaged index raises; a message of SQLite's may itself be no text."""
+"""What a damaged index raises; even a message of SQLite's may not be text."""
 
 
 _ALL_SQL = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"  # NULL: of a UNIQUE column
@@ -278,10 +278,10 @@ def _drop(database: sqlite3.Connection, key: str) -> None:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise _DamagedError("a text is none")
+    raise _DamagedError("a value is not text")
 
 
 def _whole(value: object) -> int:
     if isinstance(value, int):
         return value
-    raise _DamagedError("a number is none")
+    raise _DamagedError("a value is not a whole number")

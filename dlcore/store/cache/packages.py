@@ -1,7 +1,7 @@
 """The packages of the state directory as a source of content, by way of the index.
 
 The index is brought up to date from what is on disk whenever it is asked: that is how it is made
-the first time, too, and how it is made anew.
+the first time, too, and how it is made again.
 """
 
 from __future__ import annotations

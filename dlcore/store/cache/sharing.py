@@ -5,7 +5,7 @@ handed out to be written into gets files of its own first, and shares none from 
 that are handed out to be read, or not at all, share.
 
 Guarantees: a name always leads to a whole file, whenever the process dies: it is replaced by one
-rename. A name outside of the store is none of the package's, and is not taken for one.
+rename. A name outside of the store does not belong to a package, and is never treated as if it did.
 """
 
 from __future__ import annotations

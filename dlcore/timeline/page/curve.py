@@ -22,7 +22,7 @@ def curve(
         height: Of the area, in pixels.
     """
     points = list[str]()
-    last_x = -1.0
+    last_x: float | None = None
     for begin_s, end_s, rate in rates:
         begin, end = WIDTH * scale.share(begin_s), WIDTH * scale.share(end_s)
         y = height * (1 - min(1.0, rate / highest)) if highest else height

@@ -253,7 +253,7 @@ def _sample(style: str) -> Markup:
             return element("rect", x=0, y=1, width=22, height=12, class_=style)
 
 
-_PATTERN = element(  # stripes say the same as colours, for who cannot tell these apart
+_PATTERN = element(  # stripes say the same as colors, for people who cannot tell these apart
     "svg",
     element(
         "defs",

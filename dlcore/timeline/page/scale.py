@@ -62,7 +62,7 @@ class Scale:
         return [float(n * step_s) for n in range(int(self.length_s / step_s) + 1)]
 
     def times(self) -> list[tuple[float, float]]:
-        """The times between the moments that are named; what is left at the end is no row."""
+        """The times between the moments that are named; a short rest at the end is left out."""
         ticks = self.ticks()
         if len(ticks) > 1 and self.length_s - ticks[-1] < self._step_s() / 2:
             ticks.pop()

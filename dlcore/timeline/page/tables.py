@@ -1,4 +1,4 @@
-"""The figures of the picture as tables: for who cannot see it, and for who wants to copy them."""
+"""The figures of the picture as tables: for people who cannot see it, or want to copy them."""
 
 from __future__ import annotations
 

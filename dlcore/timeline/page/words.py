@@ -1,4 +1,4 @@
-"""The words of the page that are dlcore's own, explained to who has never read of it."""
+"""The words of the page that are dlcore's own, explained for people who do not know it."""
 
 from __future__ import annotations
 

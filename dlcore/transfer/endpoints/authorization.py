@@ -1,7 +1,7 @@
 """What one web server is shown with each request: the user's header fields, and a Basic login.
 
 Guarantees: the fields go along only where a request goes to that server's own origin; `http` drops
-them where a redirect leads elsewhere. A login that is rejected (401) is read, or asked for, anew,
+them where a redirect leads elsewhere. A login that is rejected (401) is read, or asked for, again,
 once. None of it travels without TLS, except to this machine.
 
 Source: RFC 7617, "The 'Basic' HTTP Authentication Scheme".

@@ -6,7 +6,7 @@ the credential. Locations are followed only where `content_origins` allows. Toke
 renewed ahead of time, and once after a rejection, by one request for all ranges. What was read
 before stays read.
 
-The protocol is dlcore's own, modelled on the documented flow: see ``docs/protocols.md``.
+The protocol is dlcore's own, modeled on the documented flow: see ``docs/protocols.md``.
 """
 
 from __future__ import annotations

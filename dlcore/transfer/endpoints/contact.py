@@ -25,7 +25,7 @@ class Contact(msgspec.Struct, frozen=True):
 
     Attributes:
         scheme: ``http`` or ``https``.
-        host: Whom it was for.
+        host: The host that it was for.
         proxy: The proxy that was to be used, without its password; empty to connect directly.
         proxy_source: Where that proxy is set: the name of a variable, or the system's settings.
         addresses: What the host's name stands for; empty if a proxy is to look it up.

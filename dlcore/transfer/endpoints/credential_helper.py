@@ -7,7 +7,7 @@ Guarantees: no shell is involved. The helper gets no variable of the environment
 it find itself, its settings and the user's key store: none holds a credential of dlcore's. Nothing
 that it is told can pass for a further line, whatever the helper takes for the end of one. It has a
 limited time, after which it and what it started is killed. What it writes to standard error is
-dropped, for it may hold secrets. Nothing that it answers is part of a message.
+dropped: it may hold secrets. Nothing that it answers is part of a message.
 
 Source: the manual pages gitcredentials(7), "Custom helpers", and git-credential(1), "Input/output
 format".
@@ -84,8 +84,8 @@ async def ask_helper(
     Args:
         endpoint: Name of the endpoint, for messages.
         command: The helper and its arguments.
-        url: For what; its scheme and host are told to the helper.
-        user: For whom; empty if the helper decides.
+        url: The URL that the login is for; the helper gets its scheme and host.
+        user: The user that the login is for; empty if the helper decides.
         max_s: How long it may take.
         now: Seconds since 1970, for ``password_expiry_utc``.
 
@@ -140,9 +140,7 @@ def _question(url: str, user: str) -> bytes:
 async def _run(name: str, command: Sequence[str], question: bytes, max_s: float) -> bytes:
     program = shutil.which(command[0])
     if program is None:
-        raise ConfigError(
-            f"{name} is not there", remedy="Install it, or name it by its whole path."
-        )
+        raise ConfigError(f"{name} is not there", remedy="Install it, or name it by its full path.")
     process = await _start(name, [program, *command[1:], "get"])
     try:
         async with asyncio.timeout(max_s):

@@ -29,7 +29,7 @@ from dlcore.transfer.sink import Sink, SinkWriter
 from dlcore.waiting import side_by_side
 
 MAX_ENTRIES = 1 << 20  # of a content: more than any has, and less than memory
-MAX_PATH_CHARACTERS = 4096  # of an entry; a listing that leads ever deeper ends there
+MAX_PATH_CHARACTERS = 4096  # of an entry; nesting without end ends there
 MAX_LISTED_CHARACTERS = 1 << 28  # of all paths and links together, which are kept in memory
 _LISTED_AT_ONCE = 32  # folders; each costs a round trip
 _FILTERED = (

@@ -241,7 +241,7 @@ def _refuse_login(settings: EndpointSettings) -> None:
         raise ConfigError(
             f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
             f" kind {settings.kind}",
-            remedy="Leave it out: only the kinds http, dp and content-library are shown logins and"
+            remedy="Leave it out: only the kinds http, dp and content-library are sent logins and"
             " headers.",
         )
 

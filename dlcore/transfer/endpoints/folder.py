@@ -112,7 +112,7 @@ class FolderEndpoint:
         return await self._in_thread(path, look)
 
     async def lengths(self, keys: Sequence[str]) -> list[int | None]:
-        """Find out the lengths of files in the folder; None for what is no file.
+        """Find out the lengths of files in the folder; None for what is not a file.
 
         Raises:
             TransferError: The folder cannot be looked at.

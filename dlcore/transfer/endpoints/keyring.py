@@ -198,7 +198,7 @@ def users_of(urls: Mapping[str, str]) -> dict[Origin, str]:
 
 
 def _origin(url: str) -> Origin | None:
-    """The origin of a URL; None if it is none that can be asked, which others refuse."""
+    """The origin of a URL; None if it cannot be asked, which other code refuses."""
     try:
         return origin_of(exact_url(url))
     except ValueError:

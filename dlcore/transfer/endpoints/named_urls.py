@@ -226,7 +226,8 @@ def checked_bucket_url(name: str, url: str) -> str:
     """The URL of a bucket, without a slash at its end.
 
     Raises:
-        ConfigError: It is none, or holds what may be a secret; or the library is not installed.
+        ConfigError: It does not name a bucket, or holds what may be a secret; or the library is
+            not installed.
     """
     try:
         parts = urlsplit(url)

@@ -75,7 +75,7 @@ def systems_script(
 ) -> tuple[ProxyScript | None, str]:
     """The script that the system's settings name, and why it cannot be used.
 
-    Nobody has named it to dlcore, so it is no error that it cannot be used.
+    Nobody has named it to dlcore, so it is not an error if it cannot be used.
 
     Args:
         url: Its URL; empty for none.

@@ -5,7 +5,7 @@ cloud's metadata service hands out the credentials of this machine, so it is ask
 names it by its own address or name.
 Guarantees: an address of this machine, of a private or link-local network, of a cloud's metadata
 service, and every address that stands for one of them in another notation is not public. The check
-is made on the address that is connected to, so a name that is resolved anew does not get around it.
+is made on the address that is connected to, so a name that is resolved again does not get past it.
 
 Source: IANA special-purpose address registries, as `ipaddress` knows them; RFC 6052 for addresses
 behind NAT64; Microsoft Learn, "What is IP address 168.63.129.16?"; AWS, "Access instance metadata"
@@ -174,7 +174,7 @@ def _is_of_this_machine(address: IpAddress) -> bool:
 
 
 def _meanings(address: str) -> list[IpAddress]:
-    """What an address stands for; what is no address is as the unspecified one."""
+    """What an address stands for; a text that is not an address counts as the unspecified one."""
     try:
         return _parsed(address)
     except ValueError:

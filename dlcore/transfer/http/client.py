@@ -4,7 +4,7 @@ Guarantees: a URL is sent exactly as given. Redirects are followed only by a cli
 so (`following`); to all others they are errors. If the server closed an idle connection, the
 request is sent again on a new one and no error is raised. An endpoint that sends no response
 headers for ``stall_s`` is given up. Every failure comes out as a `TransferError` without secrets.
-The exception of aiohttp is not kept as its context, for its text may hold secrets.
+The exception of aiohttp is not kept as its context: its text may hold secrets.
 
 Assumes one event loop, and that a request may be repeated: none of them changes anything at a
 server. What follows the headers is in `response`.

@@ -242,7 +242,7 @@ def read_head(head: bytes) -> Head:
     for line in lines:
         name, colon, value = line.partition(b":")
         if not colon:
-            raise ValueError("a line is no header field")
+            raise ValueError("a line is not a header field")
         headers.add(name.decode("latin-1").strip(), value.decode("latin-1").strip())
     said = f"{headers.get('Connection', '')},{headers.get('Proxy-Connection', '')}".lower()
     stays_open = "close" not in said and (status[1] == b"1" or "keep-alive" in said)

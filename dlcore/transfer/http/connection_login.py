@@ -1,7 +1,7 @@
 """Who is shown to a server or a proxy that wants a login by Negotiate or NTLM, and when.
 
-A request is sent as it is first. If it is answered 401 (by a proxy 407), the handshake follows.
-Shown is this process's own login, if it has one; if the server does not accept that, the account
+A request is first sent as it is. If it is answered 401 (by a proxy 407), the handshake follows. It
+shows this process's own login, if there is one; if the server does not accept that, the account
 that the settings name.
 
 Guarantees:
@@ -47,7 +47,8 @@ FindAccount = Callable[[], Awaitable[AccountPassword | None]]
 """Reads the account that the settings name; None if they name none."""
 
 MAX_REPEATED: Final = 2
-"""A server that wants a login so often where there is one wants it for each request."""
+"""A server that asks again this often, though the connection is logged in, wants a login for each
+request."""
 
 MAX_UNANSWERED: Final = 2
 """How often an account is shown without an answer: the connection breaks, or nobody waits for it
@@ -255,13 +256,14 @@ class ConnectionLogin:
         try:
             response = await handshake.run(scheme, account)
         except ContextError as error:
-            # If it was shown, the server's last token is no success.
+            # If it was shown, the server's last token does not mean that the login succeeded.
             if not (isinstance(error, WrongPasswordError) or handshake.has_answered_challenge):
                 raise
             self._note_refusal(handshake, account)
             raise login_faults.not_accepted(handshake, scheme, account) from None
         except (TransferError, asyncio.CancelledError):
-            self._unanswered += handshake.has_answered_challenge
+            if handshake.has_answered_challenge:
+                self._unanswered += 1
             if self._unanswered >= MAX_UNANSWERED:
                 self._refused = account
             raise

@@ -68,7 +68,7 @@ class Following:
             return response
         with response:
             await response.drain()
-        _log.info("%s: %s was answered %d; asking anew", self._endpoint, route, response.status)
+        _log.info("%s: %s was answered %d; asking again", self._endpoint, route, response.status)
         return await self._follow(method, self._memory.route(url), headers)
 
     async def _follow(self, method: str, route: Route, headers: Mapping[str, str]) -> Response:

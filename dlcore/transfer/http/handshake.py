@@ -78,10 +78,10 @@ class Handshake(Generic[A]):
     """A request that needs a login.
 
     Args:
-        side: Who wants it.
+        side: The server or proxy that wants it.
         endpoint: Name of the endpoint, for errors.
         request: Method and redacted URL, for errors.
-        host: Whom the login is for.
+        host: The host that the login is for.
         pin: The connection.
         send: Sends the request over the connection.
         accounts: What other servers have said of accounts.

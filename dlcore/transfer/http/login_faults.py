@@ -34,7 +34,7 @@ def not_accepted(
     return handshake.error(
         f"{side.who} does not accept the user {account.user} ({scheme})",
         f"Correct user (DOMAIN\\USER or USER@REALM) and password: {side.settings}. Or allow"
-        " this user there. The same password is not shown again, for that could lock the"
+        " this user there. The same password is not tried again: that could lock the"
         " account.",
     )
 
@@ -50,8 +50,8 @@ def not_shown(
         refused_by: The other server.
     """
     return handshake.error(
-        f"the user {account.user} is not shown to {handshake.side.who}, as {refused_by} did not"
-        " accept the same password",
+        f"dlcore does not log in as {account.user} to {handshake.side.who}, because"
+        f" {refused_by} did not accept the same password",
         "Correct user (DOMAIN\\USER or USER@REALM) and password of both, or allow this user"
         f" at {refused_by}. Another wrong attempt could lock the account.",
     )

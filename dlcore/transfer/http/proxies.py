@@ -75,8 +75,8 @@ class Proxies:
         url: The proxy for all hosts, as it is shown; empty: as the environment or the system says.
         login: Tells user and password for a proxy whose URL, which it is given, has no password.
         script: Names the proxy of each host, in place of all that; None for none.
-        is_systems: Whether the script is the system's and nobody has named it here: if it does not
-            tell, the rest of the system's settings count.
+        is_systems: Whether the script is the system's and nobody has named it here: if it cannot be
+            used, the rest of the system's settings count.
         unused_script: The system's script and why it is not used, for people; empty for none.
 
     Attributes:
@@ -121,7 +121,7 @@ class Proxies:
         except ProxyScriptError as error:
             if not self._is_systems:
                 raise
-            _log.warning("the proxy script %s does not tell: %s", self._script.shown, error)
+            _log.warning("the proxy script %s cannot be used: %s", self._script.shown, error)
             return self.proxy_for(scheme, host)
         if proxy is None:
             return None

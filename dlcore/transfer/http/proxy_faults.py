@@ -82,7 +82,7 @@ def failed(endpoint: str, request: str, proxy: Proxy, reason: str) -> TransferEr
 
 
 def script_failed(endpoint: str, request: str, source: str, reason: str) -> TransferError:
-    """The error for a proxy script that does not tell the way.
+    """The error for a proxy script that does not name a proxy.
 
     Args:
         endpoint: Name of the endpoint.

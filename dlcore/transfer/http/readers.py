@@ -118,7 +118,7 @@ async def read_document(
         if repeats_secret(bytes(body), headers):
             raise response.error(
                 Fault.REFUSED,
-                "the document repeats a credential that the server was shown",
+                "the document repeats a credential that was sent to the server",
                 remedy="Check that the URL is that of the document, and not of a page for tests.",
             )
         return bytes(body)

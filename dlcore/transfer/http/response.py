@@ -2,7 +2,7 @@
 
 Guarantees: a body that arrives too slowly for too long is given up; if it is decoded, only what it
 decodes to counts. Every failure comes out as a `TransferError` without secrets. The exception of
-aiohttp is not kept as its context, for its text may hold secrets. A response whose body was not
+aiohttp is not kept as its context: its text may hold secrets. A response whose body was not
 read to the end closes its connection.
 
 Whether a response fits its request is decided in `readers`.

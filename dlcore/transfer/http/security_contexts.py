@@ -5,7 +5,7 @@ the next. On Windows that is SSPI. Elsewhere NTLM is pyspnego's own, and Kerbero
 system, if the packages gssapi and krb5 are installed.
 
 Guarantees: one wrong password is shown to the domain once. No token and no password gets into a
-log. Everything here blocks, for it may ask a domain controller: call it in a thread.
+log. Everything here blocks, because it may ask a domain controller: call it in a thread.
 
 Source: RFC 4559; MS-NLMP; MS-SPNG.
 """

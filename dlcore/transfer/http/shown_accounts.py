@@ -38,7 +38,7 @@ class ShownAccounts:
 
         Args:
             account: What would be shown.
-            host: To whom.
+            host: The host that it would be shown to.
         """
         return self._refused.get(_judged(account, host), "")
 
@@ -53,7 +53,7 @@ class ShownAccounts:
         self._refused.pop(judged, None)
 
     def refused(self, account: AccountPassword, host: str) -> None:
-        """A server has refused it, or may have asked the domain about it in vain."""
+        """A server has refused it, or may have asked the domain about it without success."""
         judged = _judged(account, host)
         if judged not in self._accepted:
             self._refused.setdefault(judged, host)

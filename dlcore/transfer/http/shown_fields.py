@@ -54,7 +54,7 @@ def repeats_secret(text: str | bytes, fields: Mapping[str, str] | None) -> bool:
 def _parts(name: str, value: str) -> set[str]:
     """A value, and what in it may be a secret of its own: a token, a cookie, a password.
 
-    The scheme of an ``Authorization`` is none.
+    The scheme of an ``Authorization`` is not a secret.
     """
     words = re.split(r"[\s;,]+", value)
     scheme = words.pop(0) if name.lower() == "authorization" and len(words) > 1 else ""

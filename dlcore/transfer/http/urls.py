@@ -1,6 +1,6 @@
 """URLs that are sent exactly as they were given.
 
-Guarantees: an accepted URL is used byte for byte. It is neither quoted again nor normalised: yarl
+Guarantees: an accepted URL is used byte for byte. It is neither quoted again nor normalized: yarl
 would turn a ``%2F`` in a signature's query into ``/``. A URL with control characters, spaces, a
 user name or another scheme never gets as far as a request line.
 """

@@ -152,7 +152,7 @@ def _methods(name: str, kind: type) -> str:
 
 
 def _signature(name: str, thing: object) -> str:
-    """How it is called, as a block that is no example."""
+    """How it is called, as a block that is not an example."""
     if not callable(thing) or getattr(thing, "_is_protocol", False):
         return ""
     signature = inspect.signature(thing)

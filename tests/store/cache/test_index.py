@@ -120,7 +120,7 @@ ENDLESS = "WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) SELEC
     ],
 )
 def test_a_query_without_end_in_the_index_is_not_run(state: Path, change: str) -> None:
-    """Fault: a table of the index is a view, or has a trigger. dlcore makes the index anew."""
+    """Fault: a table of the index is a view, or has a trigger. dlcore rebuilds the index."""
     with contextlib.closing(sqlite3.connect(state / "cache.db")) as database:
         database.executescript(change)
     assert fetch_new(state) == USUALLY_MISSING

@@ -78,7 +78,7 @@ def addresses_of(host: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("address", METADATA)
 def test_a_metadata_service_is_for_nobody_who_did_not_name_it(address: str) -> None:
-    """Fault: a redirect, a mirror or a name that is resolved anew leads to the metadata service of
+    """Fault: a redirect, a mirror or a name that is resolved again leads to the metadata service of
     a cloud, which hands out credentials. dlcore asks it only if the user names it.
     """
     assert is_metadata_host(address)

@@ -1,4 +1,4 @@
-"""Values in a command line for Windows, which programs take apart themselves.
+"""Values in a command line for Windows, which programs parse themselves.
 
 Guarantees: with the rules that Microsoft's C runtime documents, each value arrives as exactly one
 argument or a piece of one. A value with white space outside of quotes is put into quotes; an empty
@@ -104,7 +104,7 @@ def _divided(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         text = part.text if program else part.text.lstrip()
         if not program:
             is_quoted = text.startswith('"')
-        end = _end_of_program(text, is_quoted=is_quoted, at=int(bool(is_quoted and not program)))
+        end = _end_of_program(text, is_quoted=is_quoted, at=1 if is_quoted and not program else 0)
         if end is not None:
             rest = [Part(text[end:])] if text[end:] else []
             return [*program, Part(text[:end])], [*rest, *parts[index + 1 :]]

@@ -16,11 +16,11 @@ _RUN: Final = re.compile(r'(\\*)"|[^"\\ \t]+|\\+')
 
 
 def arguments_of(line: str) -> list[str]:
-    """Take a command line apart.
+    """Parse a command line.
 
     Args:
         line: All of it, the program first. The program ends at its closing quotation mark, or
-            else at the first blank; backslashes escape nothing there.
+            else at the first space; backslashes escape nothing there.
     """
     text = line.strip(" \t")
     if text.startswith('"'):

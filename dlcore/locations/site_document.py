@@ -64,7 +64,7 @@ class Package(msgspec.Struct, frozen=True):
     content_hash: str = ""
 
 
-class Told(msgspec.Struct, frozen=True):
+class SiteDocument(msgspec.Struct, frozen=True):
     """All that one document tells.
 
     Attributes:
@@ -73,7 +73,7 @@ class Told(msgspec.Struct, frozen=True):
         packages: One for each content.
         secrets: Names of variables that hold secrets. Their values were not kept.
         notes: What was left out, and why: sentences that are safe to show.
-        is_without_locations: Whether the site answered that there is no location.
+        is_without_locations: Whether the site answered that the content has no location.
     """
 
     source: str

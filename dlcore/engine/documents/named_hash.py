@@ -6,7 +6,7 @@ from dlcore.errors import ConfigError
 from dlcore.manifest import is_content_hash
 
 
-def check_told_hash(told: str) -> None:
+def check_named_hash(told: str) -> None:
     """Refuse what cannot be a package content hash.
 
     Raises:
