@@ -209,7 +209,7 @@ class Session:
                 continue
             turn = await self._begin(step)
             while turn.result is None:
-                turn.attempt()
+                turn.begin_attempt()
                 unresolved = self._step_content.unresolved(step)
                 if unresolved:
                     failure = Outcome(CANNOT_RUN, message=unresolved)

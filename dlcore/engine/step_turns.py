@@ -125,7 +125,7 @@ class StepTurns:
         set_before_step(self._variables, step)
         return self.turn
 
-    def wait(self, step: Step, packages: tuple[str, ...], *, is_there: bool) -> None:
+    def begin_wait(self, step: Step, packages: tuple[str, ...], *, is_there: bool) -> None:
         """The wait for a step's content begins, if it is its turn.
 
         Args:
@@ -135,7 +135,7 @@ class StepTurns:
         """
         turn = self.of(step)
         if turn:
-            turn.wait(_now_s())
+            turn.begin_wait(_now_s())
             if not is_there:
                 self._tell(StepWaiting(step.index, step.name, packages))
 

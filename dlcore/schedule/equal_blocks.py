@@ -89,8 +89,8 @@ class Group:
         for place in self.in_flight:
             self._set(place, _Part.GIVEN_UP)
 
-    def copy(self) -> list[Place]:
-        """Copy all that are missing from the source.
+    def begin_copying(self) -> list[Place]:
+        """All that are missing are going to be copied from the source.
 
         Returns:
             Those.
@@ -251,7 +251,7 @@ class EqualBlocks:
     def _copy(self, group: Group, source: Place) -> None:
         """All that are missing are copied from one that is verified."""
         numbers: dict[str, list[BlockInPackage]] = {}
-        for block_map, number in group.copy():
+        for block_map, number in group.begin_copying():
             if block_map.is_missing(number):
                 block_map.promise(number)
             numbers.setdefault(block_map.package, []).append(number)

@@ -177,7 +177,7 @@ class RequestFetcher:
         except IntegrityError:
             self._reporter.object_rejected(request)
             return
-        self._reporter.verified(package, request, run, bad)
+        self._reporter.checked(package, request, run, bad)
         for block in range(run.first, run.last):
             if block not in bad:
                 self._split_blocks.drop((package.package_id, run.object, block))

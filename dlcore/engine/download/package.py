@@ -110,10 +110,14 @@ class PackageDownload:
             How often that has been so, and for how many seconds nothing of it has arrived.
         """
         self._attempts += 1
-        return self._attempts, self.failing_s(now_s)
+        return self._attempts, self.note_failing(now_s)
 
-    def failing_s(self, now_s: float) -> float:
-        """For how many seconds nothing of it has arrived since no endpoint was left for it."""
+    def note_failing(self, now_s: float) -> float:
+        """Begin, or go on, to count the time in which no endpoint is left and nothing arrives.
+
+        Returns:
+            How many seconds that is.
+        """
         if self._failing_since_s is None or self._verified_bytes != self._failing_bytes:
             self._failing_since_s, self._failing_bytes = now_s, self._verified_bytes
         return now_s - self._failing_since_s

@@ -57,14 +57,14 @@ class Reporter:
         self._decisions.apply(events)
         return StartKept(request.number, block) in events
 
-    def verified(
+    def checked(
         self,
         package: PackageDownload,
         request: Request,
         run: BlockRange,
         bad: Collection[BlockInObject],
     ) -> None:
-        """Blocks were verified, and the good ones written.
+        """Blocks were hashed, and those that match were written.
 
         Args:
             package: Their package.

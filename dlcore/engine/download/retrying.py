@@ -78,7 +78,7 @@ class Retrying:
 
     def exhausted(self, package: PackageDownload, event: PackageExhausted) -> None:
         """No endpoint is left for a package."""
-        if self._is_here(package):
+        if self._tell_what_is_here(package):
             return
         if not package.is_hint and self._awaits_fallback(package):
             return
@@ -107,8 +107,12 @@ class Retrying:
             return isinstance(error, ExhaustedError) and _all_fail(error)
         return error.may_pass
 
-    def _is_here(self, package: PackageDownload) -> bool:
-        """Whether all was found on disk; the scheduler left to requests what they were fetching."""
+    def _tell_what_is_here(self, package: PackageDownload) -> bool:
+        """Tell the scheduler which blocks are on disk; it leaves to requests what they fetch.
+
+        Returns:
+            Whether the package is complete with them.
+        """
         here = [BlockInPackage(number) for number, has in enumerate(package.partial.have) if has]
         events = self._scheduler.found(package.package_id, here)
         self._apply(events)
@@ -116,7 +120,7 @@ class Retrying:
 
     def _awaits_fallback(self, package: PackageDownload) -> bool:
         """Whether other endpoints may be used for it later; those of now are asked meanwhile."""
-        wait_s = self._allowed.nothing_left(package.failing_s(self._now_s()))
+        wait_s = self._allowed.nothing_left(package.note_failing(self._now_s()))
         if wait_s:  # else a new search follows, or there are no others
             self._tasks.spawn(self._await_fallback(package, min(wait_s, FALLBACK_LOOK_S)))
         return wait_s is not None
@@ -124,7 +128,7 @@ class Retrying:
     async def _await_fallback(self, package: PackageDownload, wait_s: float) -> None:
         await asyncio.sleep(wait_s)
         is_open = not self._is_finished(package.package_id) and not package.has_failed
-        if is_open and self._allowed.nothing_left(package.failing_s(self._now_s())) != 0.0:
+        if is_open and self._allowed.nothing_left(package.note_failing(self._now_s())) != 0.0:
             self._apply(self._scheduler.retry(package.package_id))
             await self._search(package)
 
