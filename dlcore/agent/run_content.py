@@ -115,8 +115,12 @@ class AgentRunContent:
         """
         await self._obtain(package_id, to_write=False)
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
-        """Wait for packages, and have the agent prove them before a step may write into them.
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
+        """Wait for packages, and have the agent prove them.
+
+        Args:
+            package_ids: The packages.
+            to_write: Whether they are handed out to be written into, as a step may.
 
         Returns:
             Package id -> the folder with its files.
@@ -128,7 +132,7 @@ class AgentRunContent:
             self.library.entry(package_id)
         self._want.change(in_use=tuple(package_ids))
         for package_id in package_ids:
-            await self._obtain(package_id, to_write=True)
+            await self._obtain(package_id, to_write=to_write)
         return {each: self._folder(each) for each in package_ids}
 
     def location(self, package_id: str) -> str:

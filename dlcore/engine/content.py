@@ -89,7 +89,7 @@ class Content:
         """Wait for a package and prove it, to be read: `paths` with one package."""
         return (await self.paths((package_id,), to_write=False))[package_id]
 
-    async def paths(self, package_ids: Sequence[str], *, to_write: bool = True) -> dict[str, Path]:
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
         """Wait for packages, and prove all of them when the last one is there.
 
         What turns out to be damaged is fetched again.

@@ -54,8 +54,13 @@ class RunContent(Protocol):
         """
         ...
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
-        """Wait for packages, and prove all of them right before a step may write into them.
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
+        """Wait for packages, and prove all of them when the last one is there.
+
+        Args:
+            package_ids: The packages.
+            to_write: Whether they are handed out to be written into, as a step may. Then they have
+                files of their own; else they may share files with other packages.
 
         Returns:
             Package id -> the folder with its files, complete and verified. It is the step's own

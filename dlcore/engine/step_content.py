@@ -195,7 +195,7 @@ class StepContent:
     async def _proven(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
         for package_id in package_ids:
             await self._arrive(package_id, waited)
-        return await self._content.paths(package_ids)
+        return await self._content.paths(package_ids, to_write=True)
 
     async def _arrive_first(self, package_ids: Sequence[str]) -> None:
         for package_id in package_ids:

@@ -96,7 +96,7 @@ class FinishedPackages:
         document: bytes,
         *,
         lend: bool,
-        to_write: bool = False,
+        to_write: bool,
     ) -> Path | None:
         """Prove one package; see `Store.prove`, which this implements.
 

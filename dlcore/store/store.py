@@ -220,7 +220,7 @@ class Store:
         return plain_path(self._packages.absolute() / key / CONTENT)
 
     def prove(
-        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
+        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool
     ) -> Path | None:
         """Prove that a finished package is as its manifest says: the only way to its content.
 

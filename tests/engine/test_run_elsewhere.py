@@ -74,7 +74,7 @@ class Elsewhere:
         if package_id == self.missing:
             raise AgentError("it is away")
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
         return {each: self._root / "source" / each for each in package_ids}
 
     def location(self, package_id: str) -> str:

@@ -142,11 +142,12 @@ async def _deliver_held(
     if look is None or look.standing is Standing.NOTHING:  # another process may have delivered
         look = await in_thread(goal.look, package.manifest)
     if look.standing is not Standing.RIGHT:
-        content = await in_thread(store.prove, *package)  # an earlier call may have finished it
-        if content is None:
+        # Not to write: whatever it may share files with is deleted with the state folder.
+        content = await in_thread(store.prove, *package, to_write=False)
+        if content is None:  # else an earlier call has finished it
             await in_thread(store.check_room, *package, EnginePolicy().reserve)
             await source.fill(store, look)
-            content = await in_thread(store.prove, *package)
+            content = await in_thread(store.prove, *package, to_write=False)
         if content is None:
             raise _altered(goal, package)
         await in_thread(goal.deliver, content, package.manifest)

@@ -241,7 +241,7 @@ class Downloads:
         """
         return await self._packages.path(package_id)
 
-    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool) -> Path | None:
         """Prove a complete package right before its folder is handed out.
 
         Args:

@@ -195,7 +195,7 @@ class Packages:
         older: Sequence[Path],
     ) -> None:
         self._described[package_id] = manifest, document, store
-        proven = await in_thread(store.prove, manifest, document)
+        proven = await in_thread(store.prove, manifest, document, to_write=False)
         if proven:
             self._finished[package_id] = proven
             self._note_reused(package_id, manifest.content_bytes)
@@ -268,7 +268,7 @@ class Packages:
         self, package_id: str, manifest: Manifest, document: bytes, store: Store
     ) -> Path | None:
         """Fetch patches as a package of their own; None if they cannot be had."""
-        finished = await in_thread(store.prove, manifest, document)
+        finished = await in_thread(store.prove, manifest, document, to_write=False)
         if finished:
             return finished
         partial = await in_thread(store.begin, manifest, document)
@@ -289,7 +289,7 @@ class Packages:
         known_bytes = self._reused_bytes.get(package_id, reused_bytes)
         self._reused_bytes[package_id] = min(known_bytes, reused_bytes)
 
-    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool) -> Path | None:
         """Prove a finished package right before its folder is handed out.
 
         Args:
