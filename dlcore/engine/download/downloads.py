@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
-from dlcore.engine.download.background import BackgroundMode, Bounds, Windows
+from dlcore.engine.download.background import BackgroundMode, Bounds, EndpointReceiveWindows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.connections import Connections
@@ -76,7 +76,7 @@ class Downloads:
         memory_bytes: int = Policy().memory_bytes,
         max_stalls: int = Policy().max_stalls,
         make_scheduler: MakeScheduler = DeadlineScheduler,
-        windows: Windows | None = None,
+        windows: EndpointReceiveWindows | None = None,
         find_patches: FindPatches = no_patches,
         allowed: AllowedEndpoints | None = None,
     ) -> None:
