@@ -35,7 +35,7 @@ from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _POINTS = {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
 _MAY_USE_PLAIN_HTTP = {*_POINTS, EndpointKind.HTTP}  # without a credential
-_SHOWN_LOGINS = {*_POINTS, EndpointKind.HTTP}
+_KINDS_WITH_LOGIN = {*_POINTS, EndpointKind.HTTP}
 
 
 def open_endpoint(
@@ -81,8 +81,8 @@ def open_endpoint(
     )
     match settings.kind:
         case EndpointKind.HTTP:
-            shown = keyring.authorization(settings.name, base_url, observer=observer)
-            return WebServerEndpoint(settings.name, base_url, client, shown)
+            authorization = keyring.authorization(settings.name, base_url, observer=observer)
+            return WebServerEndpoint(settings.name, base_url, client, authorization)
         case EndpointKind.BLOB:
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
@@ -90,11 +90,13 @@ def open_endpoint(
             token = secret_of(
                 settings.name, "token", file=settings.token_file, env=settings.token_env
             )
-            shown = keyring.authorization(settings.name, base_url, observer=observer, token=token)
+            authorization = keyring.authorization(
+                settings.name, base_url, observer=observer, token=token
+            )
             if settings.kind is EndpointKind.CONTENT_LIBRARY:
-                return WebContentLibraryEndpoint(settings.name, base_url, client, shown)
+                return WebContentLibraryEndpoint(settings.name, base_url, client, authorization)
             return DistributionPointEndpoint(
-                settings.name, base_url, client, shown, connections=settings.connections
+                settings.name, base_url, client, authorization, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
             return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)
@@ -150,7 +152,7 @@ def try_credentials(settings: EndpointSettings) -> str:
         what, file, env = "sas", settings.sas_file, settings.sas_env
     elif settings.kind in _POINTS and (settings.token_file or settings.token_env):
         what, file, env = "token", settings.token_file, settings.token_env
-    elif settings.kind in _SHOWN_LOGINS:
+    elif settings.kind in _KINDS_WITH_LOGIN:
         what, file, env = "password", settings.web.password_file, settings.web.password_env
     else:
         return ""
@@ -237,7 +239,7 @@ def _refuse_login(settings: EndpointSettings) -> None:
         "authentication": web.authentication is not Authentication.BASIC,
     }
     unused = [name for name, value in named.items() if value]
-    if unused and settings.kind not in _SHOWN_LOGINS:
+    if unused and settings.kind not in _KINDS_WITH_LOGIN:
         raise ConfigError(
             f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
             f" kind {settings.kind}",

@@ -14,7 +14,7 @@ from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.propfind import Entry, parse_listing, parse_page
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_document
-from dlcore.transfer.http.shown_fields import with_fields
+from dlcore.transfer.http.sent_fields import with_fields
 
 _log = logging.getLogger(__name__)
 

@@ -1,16 +1,16 @@
-"""Who is shown to a server or a proxy that wants a login by Negotiate or NTLM, and when.
+"""Who is presented to a server or a proxy that wants a login by Negotiate or NTLM, and when.
 
 A request is sent as it is first. If it is answered 401 (by a proxy 407), the handshake follows.
-Shown is this process's own login, if it has one; if the server does not accept that, the account
+Presented is this process's own login, if it has one; if the server does not accept that, the account
 that the settings name.
 
 Guarantees:
 
-* Nothing is shown to a server that offers neither scheme, nor to another origin.
-* An account that was not accepted yet is shown on one connection, and all others wait, also those
-  to other servers (`shown_accounts`). If it is refused, it is not shown again until its password is
-  another one: wrong passwords lock an account. Where passwords change while connections are opened,
-  each of these may show the old one once.
+* Nothing is presented to a server that offers neither scheme, nor to another origin.
+* An account that was not accepted yet is presented on one connection, and all others wait, also
+  those to other servers (`presented_accounts`). If it is refused, it is not presented again until
+  its password is another one: wrong passwords lock an account. Where passwords change while
+  connections are opened, each of these may show the old one once.
 * A server that wants a login for each request gets the first token along with each from then on.
 
 Source: RFC 9110, section 15.5.2: a 401 after a login is its refusal; RFC 4559, section 6; MS-N2HT,
@@ -32,6 +32,7 @@ from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.handshake import A, Handshake, Send
 from dlcore.transfer.http.login_side import SERVER, LoginSide
 from dlcore.transfer.http.pinned_connections import Pin, Pins, holding
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
@@ -39,7 +40,6 @@ from dlcore.transfer.http.security_contexts import (
     Scheme,
     WrongPasswordError,
 )
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.http.tls import Origin
 from dlcore.transfer.policy import TransferPolicy
 
@@ -50,14 +50,14 @@ MAX_REPEATED: Final = 2
 """A server that wants a login so often where there is one wants it for each request."""
 
 MAX_UNANSWERED: Final = 2
-"""How often an account is shown without an answer: the connection breaks, or nobody waits for it
-any more. The server may have asked the domain about the password nevertheless."""
+"""How often an account is presented without an answer: the connection breaks, or nobody waits for
+it any more. The server may have asked the domain about the password nevertheless."""
 
 _TELLS_NOTHING: Final = frozenset({400, 408, 429})
 """Besides 500 and more: a server answers so before it has looked at a login."""
 
 
-class _Shown(msgspec.Struct, frozen=True):
+class _Presented(msgspec.Struct, frozen=True):
     """Who was accepted, and by which scheme."""
 
     scheme: Scheme
@@ -68,7 +68,7 @@ class ConnectionLogin:
     """For one origin: a server or a proxy.
 
     Args:
-        origin: The only server that anything is shown to.
+        origin: The only server that anything is presented to.
         schemes: What may be used, the best first.
         find_account: Reads the account that the settings name.
         make_context: Makes the tokens.
@@ -99,7 +99,7 @@ class ConnectionLogin:
         self._threads = AbandonableThreads(policy.max_login_threads)
         self._pins = Pins()
         self._alone = asyncio.Lock()
-        self._accepted: _Shown | None = None
+        self._accepted: _Presented | None = None
         self._refused: AccountPassword | None = None
         self._unanswered = 0
         self._repeated = 0  # logins in succession at connections that had one already
@@ -110,7 +110,7 @@ class ConnectionLogin:
         endpoint: str,
         request: str,
         send: Send[A],
-        accounts: ShownAccounts,
+        accounts: PresentedAccounts,
         *,
         is_shared: bool,
         pin: Pin | None = None,
@@ -213,7 +213,7 @@ class ConnectionLogin:
                 continue
             if response.status != self.side.status:
                 if _tells_of_login(response.status):
-                    self._accepted = _Shown(scheme, account)
+                    self._accepted = _Presented(scheme, account)
                 return response
             response.close()
             refusal = login_faults.not_accepted(handshake, scheme, account)
@@ -240,11 +240,11 @@ class ConnectionLogin:
             raise login_faults.not_accepted(handshake, scheme, account)
         refused_by = handshake.accounts.refused_by(account, self._host)
         if refused_by:
-            raise login_faults.not_shown(handshake, account, refused_by)
+            raise login_faults.not_presented(handshake, account, refused_by)
         try:
             response = await handshake.run(scheme, account)
         except ContextError as error:
-            # If it was shown, the server's last token is no success.
+            # If it was presented, the server's last token is no success.
             if not (isinstance(error, WrongPasswordError) or handshake.has_answered_challenge):
                 raise
             self._note_refusal(handshake, account)

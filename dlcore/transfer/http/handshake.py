@@ -25,6 +25,7 @@ from dlcore.transfer.http.channel_binding import server_end_point
 from dlcore.transfer.http.faults import NETWORK_ERRORS
 from dlcore.transfer.http.login_side import LoginSide
 from dlcore.transfer.http.pinned_connections import Pin
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
@@ -33,7 +34,6 @@ from dlcore.transfer.http.security_contexts import (
     Scheme,
     SecurityContext,
 )
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.policy import TransferPolicy
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class Handshake(Generic[A]):
         host: str,
         pin: Pin,
         send: Send[A],
-        accounts: ShownAccounts,
+        accounts: PresentedAccounts,
         make_context: MakeContext,
         threads: Executor,
         policy: TransferPolicy,

@@ -34,9 +34,9 @@ from dlcore.transfer.http.pinned_connections import (
     Pin,
     PinnedConnections,
 )
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_faults import failed
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 
 _DEFAULT_PORT = 80
 
@@ -67,7 +67,7 @@ class TunnelConnector(PinnedConnections, aiohttp.TCPConnector):
     """
 
     def __init__(
-        self, tunnel: Tunnel, accounts: ShownAccounts, connect_timeout_s: float, **options: Any
+        self, tunnel: Tunnel, accounts: PresentedAccounts, connect_timeout_s: float, **options: Any
     ) -> None:
         super().__init__(resolver=_NoLookup(), use_dns_cache=False, **options)
         self._tunnel = tunnel
