@@ -32,6 +32,7 @@ from dlcore.store.cache.reuse import reuse
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import LENT, FinishedPackages
+from dlcore.store.free_space import Reserve, Space, check_room
 from dlcore.store.inventory import Inventory
 from dlcore.store.keys import package_key as package_key
 from dlcore.store.lock import StateLock
@@ -39,7 +40,6 @@ from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.patch_space import PATCHES, PatchSpace, forget_left_patches
 from dlcore.store.removal import Removal
-from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.state_directory import make_state_folder, translated_in
 from dlcore.store.tree import ensure_folder
 from dlcore.store.unproven import UNPROVEN, Unproven

@@ -1,8 +1,8 @@
 """Who is presented to a server or a proxy that wants a login by Negotiate or NTLM, and when.
 
 A request is sent as it is first. If it is answered 401 (by a proxy 407), the handshake follows.
-Presented is this process's own login, if it has one; if the server does not accept that, the account
-that the settings name.
+Presented is this process's own login, if it has one; if the server does not accept that, the
+account that the settings name.
 
 Guarantees:
 
