@@ -26,7 +26,7 @@ from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.run_content import OpenRunContent, RunContent
-from dlcore.engine.state import LifeFigures, Pin
+from dlcore.engine.state import CatalogPin, LifeFigures
 from dlcore.errors import DlcoreError, NotFoundError, RunStateError, RunStateFault
 from dlcore.store import Store
 from dlcore.waiting import cancel_and_wait
@@ -51,7 +51,7 @@ class AgentRunContent:
         agent: RunAgent,
         state: Path,
         library: Library,
-        pin: Pin,
+        pin: CatalogPin,
         tell: Callable[[Event], None],
         policy: EnginePolicy | None = None,
     ) -> None:
@@ -203,7 +203,7 @@ def content_of_agent(state: Path, policy: EnginePolicy | None = None) -> OpenRun
 
     @contextlib.asynccontextmanager
     async def opened(
-        library: Library, pin: Pin, tell: Callable[[Event], None]
+        library: Library, pin: CatalogPin, tell: Callable[[Event], None]
     ) -> AsyncIterator[RunContent]:
         async with (
             RunAgentClient(state, patience_s=policy.first_network_wait_s) as agent,

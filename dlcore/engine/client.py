@@ -37,7 +37,7 @@ from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.run_content import OpenRunContent, RunContent
 from dlcore.engine.session import Session
-from dlcore.engine.state import Pin, RunState
+from dlcore.engine.state import CatalogPin, RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
@@ -438,7 +438,7 @@ class Client:
             self._content = Content(library, downloads, self.store, self._retry_time_s)
         return self._content
 
-    async def _run_content(self, pin: Pin) -> RunContent:
+    async def _run_content(self, pin: CatalogPin) -> RunContent:
         """What hands out the content of a run."""
         if self._open_run_content is None:
             return await self.content()

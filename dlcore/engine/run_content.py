@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 from dlcore.engine.download.library import Library
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
-from dlcore.engine.state import LifeFigures, Pin
+from dlcore.engine.state import CatalogPin, LifeFigures
 
 
 class RunContent(Protocol):
@@ -103,7 +103,7 @@ class RunContent(Protocol):
 
 
 OpenRunContent: TypeAlias = Callable[
-    [Library, Pin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
+    [Library, CatalogPin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
 ]
 """Opens what hands out the content of a run, and closes it when the client is closed.
 

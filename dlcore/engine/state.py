@@ -93,7 +93,7 @@ class LifeFigures(NamedTuple):
     patched_bytes: int = 0
 
 
-class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CatalogPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The catalog that a run began with: it says which version of each package counts.
 
     Attributes:
@@ -174,7 +174,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
 
     sequence: SequenceIdentity
     download: Download
-    pin: Pin
+    pin: CatalogPin
     variables: dict[str, str]
     position: Count = 0
     begun: Count | None = None

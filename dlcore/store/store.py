@@ -26,7 +26,7 @@ from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
 from dlcore.store.cache.evictor import Evictor
-from dlcore.store.cache.holdings import holdings, pin
+from dlcore.store.cache.holdings import holdings, pin_package
 from dlcore.store.cache.places import Places
 from dlcore.store.cache.reuse import reuse
 from dlcore.store.cache.sharing import Sharing
@@ -330,7 +330,7 @@ class Store:
         with self._translated("pin a package"):
             for folder in (self._packages / key, self._partials / key):
                 if self._files.status(folder):
-                    pin(self._files, folder, is_pinned=is_pinned)
+                    pin_package(self._files, folder, is_pinned=is_pinned)
 
     def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
         """Refuse a package for which the disk has no room, before anything is written for it.

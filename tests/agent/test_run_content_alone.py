@@ -30,7 +30,7 @@ from dlcore.engine.events import (
 )
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import AgentError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog, CatalogEntry
 from tests.engine.virtual_time import virtually
@@ -123,7 +123,7 @@ class Scene:
         self.told: list[Event] = []
         library = Library(CATALOG, (), None)
         policy = EnginePolicy(max_network_wait_s=60.0)
-        pin = Pin("c" * 64, "d" * 64)
+        pin = CatalogPin("c" * 64, "d" * 64)
         self.content = AgentRunContent(*(self.agent, state, library, pin, self.told.append), policy)
 
 

@@ -12,7 +12,7 @@ from dlcore.engine.download.meter import Meter
 from dlcore.engine.identity import SequenceIdentity
 from dlcore.engine.outcomes import RunOutcome, SkipReason, StepOutcome
 from dlcore.engine.report import make_report
-from dlcore.engine.state import LifeFigures, Pin, RunState, StepResult
+from dlcore.engine.state import CatalogPin, LifeFigures, RunState, StepResult
 
 NOTHING = SequenceIdentity("", (), ())
 
@@ -22,7 +22,7 @@ def a_run() -> RunState:
     return RunState(
         sequence=NOTHING,
         download=Download.WHEN_NEEDED,
-        pin=Pin("digest"),
+        pin=CatalogPin("digest"),
         variables={},
         results=[
             StepResult(0, "a", StepOutcome.SUCCEEDED, stall_s=2.0, run_s=3.0, packages=("A",)),
@@ -139,7 +139,7 @@ def test_no_other_way_is_shorter_than_the_bound() -> None:
 
 
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
-    run = RunState(NOTHING, Download.WHEN_NEEDED, Pin("digest"), {})
+    run = RunState(NOTHING, Download.WHEN_NEEDED, CatalogPin("digest"), {})
     report = make_report(run, RunOutcome.SUCCEEDED, 0)
     assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, None, 0.0)
 

@@ -17,7 +17,7 @@ from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.engine.run_content import RunContent
-from dlcore.engine.state import LifeFigures, Pin
+from dlcore.engine.state import CatalogPin, LifeFigures
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import AgentError, LockedError
 from dlcore.steps.interface import Outcome
@@ -42,7 +42,7 @@ class Elsewhere:
     """
 
     def __init__(self, root: Path) -> None:
-        self.pin: Pin | None = None
+        self.pin: CatalogPin | None = None
         self.needed: Sequence[str] = ()
         self.orders: list[Sequence[str]] = []
         self.ends = 0
@@ -53,7 +53,7 @@ class Elsewhere:
 
     @asynccontextmanager
     async def open(
-        self, library: Library, pin: Pin, tell: Callable[[Event], None]
+        self, library: Library, pin: CatalogPin, tell: Callable[[Event], None]
     ) -> AsyncIterator[RunContent]:
         self.library, self.pin = library, pin
         yield self

@@ -20,7 +20,7 @@ from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.library import Library
 from dlcore.engine.events import Event
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 from dlcore.model import Catalog, CatalogEntry
@@ -140,7 +140,7 @@ class Catalogs:
         """Use a catalog that `newer` returned from now on."""
         self._used = read
 
-    async def pin(self, folder: Path | None = None) -> Pin:
+    async def pin(self, folder: Path | None = None) -> CatalogPin:
         """Keep the catalog that the client uses on disk, for a run that begins with it.
 
         Args:
@@ -152,7 +152,9 @@ class Catalogs:
         """
         return await in_thread(keep_catalog, folder or self._state, await self._use_any())
 
-    async def use_pinned(self, pin: Pin, *, may_change: bool, folder: Path | None = None) -> None:
+    async def use_pinned(
+        self, pin: CatalogPin, *, may_change: bool, folder: Path | None = None
+    ) -> None:
         """Use the catalog that a run began with.
 
         Args:
@@ -185,7 +187,7 @@ class Catalogs:
         """Let another version of a package be fetched: an entry of a catalog from `pinned`."""
         self._other_versions[name] = entry
 
-    async def pinned(self, pin: Pin) -> Catalog:
+    async def pinned(self, pin: CatalogPin) -> Catalog:
         """Read the catalog that a run of the state directory began with; another one stays in use.
 
         Raises:

@@ -31,7 +31,7 @@ from dlcore.transfer.http import login_faults
 from dlcore.transfer.http.auth_challenges import offers_of
 from dlcore.transfer.http.handshake import A, Handshake, Send
 from dlcore.transfer.http.login_side import SERVER, LoginSide
-from dlcore.transfer.http.pinned_connections import Pin, Pins, holding
+from dlcore.transfer.http.pinned_connections import ConnectionPin, ConnectionPins, holding
 from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
@@ -97,7 +97,7 @@ class ConnectionLogin:
         self._make_context = make_context
         self._policy = policy
         self._threads = AbandonableThreads(policy.max_login_threads)
-        self._pins = Pins()
+        self._pins = ConnectionPins()
         self._alone = asyncio.Lock()
         self._accepted: _Presented | None = None
         self._refused: AccountPassword | None = None
@@ -113,7 +113,7 @@ class ConnectionLogin:
         accounts: PresentedAccounts,
         *,
         is_shared: bool,
-        pin: Pin | None = None,
+        pin: ConnectionPin | None = None,
     ) -> tuple[A, Callable[[], None]]:
         """Send a request, and log in if the server wants that.
 

@@ -24,7 +24,7 @@ from dlcore.transfer.http.auth_challenges import credential_of, offered_schemes,
 from dlcore.transfer.http.channel_binding import server_end_point
 from dlcore.transfer.http.faults import NETWORK_ERRORS
 from dlcore.transfer.http.login_side import LoginSide
-from dlcore.transfer.http.pinned_connections import Pin
+from dlcore.transfer.http.pinned_connections import ConnectionPin
 from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
@@ -104,7 +104,7 @@ class Handshake(Generic[A]):
         endpoint: str,
         request: str,
         host: str,
-        pin: Pin,
+        pin: ConnectionPin,
         send: Send[A],
         accounts: PresentedAccounts,
         make_context: MakeContext,

@@ -30,8 +30,8 @@ from dlcore.transfer.http.connect_exchange import (
 )
 from dlcore.transfer.http.connection_login import ConnectionLogin
 from dlcore.transfer.http.pinned_connections import (
+    ConnectionPin,
     LoginInterruptedError,
-    Pin,
     PinnedConnections,
 )
 from dlcore.transfer.http.presented_accounts import PresentedAccounts
@@ -92,7 +92,7 @@ class TunnelConnector(PinnedConnections, aiohttp.TCPConnector):
             TransferError: The proxy cannot be reached, or opens none.
             ProxyAuthError: It does not accept this client.
         """
-        tunnel, request, pin = self._tunnel, f"CONNECT {target}", Pin()
+        tunnel, request, pin = self._tunnel, f"CONNECT {target}", ConnectionPin()
         exchange = ConnectExchange(target, self._connect_proxy, pin)
 
         def failure(reason: str) -> TransferError:
