@@ -22,7 +22,7 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.file_system import kind_of
 from dlcore.disk.ownership import check_way
 from dlcore.disk.trial import try_disk
-from dlcore.doctor import installation, place, way
+from dlcore.doctor import installation, state_directory, way
 from dlcore.engine.units import counted
 from dlcore.errors import ConfigError, DlcoreError, Fault, OwnershipError, TransferError
 from dlcore.long_path import long_path, rooted
@@ -98,15 +98,15 @@ def _place(state: Path) -> tuple[Check, ...]:
         folder = next(each for each in (state, *state.parents) if each.exists())
         space, kind = space_at(folder), kind_of(folder.resolve())
     except OSError as error:
-        return (place.rights(state, refusal or storage_error(error, "look at", state)),)
+        return (state_directory.rights(state, refusal or storage_error(error, "look at", state)),)
     trial = try_disk(folder)
     return (
-        place.rights(state, refusal),
-        place.room(space, Reserve()),
-        place.file_system(kind),
-        place.writing(folder, trial),
-        place.long_names(trial),
-        place.long_paths(trial),
+        state_directory.rights(state, refusal),
+        state_directory.room(space, Reserve()),
+        state_directory.file_system(kind),
+        state_directory.writing(folder, trial),
+        state_directory.long_names(trial),
+        state_directory.long_paths(trial),
     )
 
 

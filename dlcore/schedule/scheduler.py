@@ -435,10 +435,10 @@ class DeadlineScheduler(Scheduler):
             return
         self._gave_up_s[endpoint.name] = now_s
         self._equal_blocks.give_up(
-            lambda place, is_behind: self._endgame.is_late(
-                endpoint, *place, now_s, is_behind=is_behind
+            lambda block, is_behind: self._endgame.is_late(
+                endpoint, *block, now_s, is_behind=is_behind
             ),
-            lambda place: self._may_fetch(endpoint, *place),
+            lambda block: self._may_fetch(endpoint, *block),
         )
         self._settle()
 

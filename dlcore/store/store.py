@@ -27,7 +27,7 @@ from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
 from dlcore.store.cache.evictor import Evictor
 from dlcore.store.cache.holdings import holdings, pin_package
-from dlcore.store.cache.places import Places
+from dlcore.store.cache.local_sources import LocalSource
 from dlcore.store.cache.reuse import reuse
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
@@ -395,7 +395,7 @@ class Store:
         )
         try:
             partial.begin()
-            sources: list[Places] = [each for each in (self._cache, self._seeds) if each]
+            sources: list[LocalSource] = [each for each in (self._cache, self._seeds) if each]
             if sources:
                 reuse(partial, sources, is_under_way=False)
                 partial.note_reused()

@@ -72,7 +72,7 @@ class Writer:
             OSError: An arrival could not be written completely. The others were.
         """
         faults: list[OSError] = []
-        place = 0
+        index = 0
         for batch in self._batches(arrivals):
             with self._outcomes(batch) as outcomes:
                 for arrival, written in zip(batch, outcomes, strict=True):
@@ -81,8 +81,8 @@ class Writer:
                         faults.append(written.error)
                     else:
                         first = arrival.blocks.first
-                        on_written(place, tuple(first + block for block in written.bad))
-                    place += 1
+                        on_written(index, tuple(first + block for block in written.bad))
+                    index += 1
         if faults:
             raise faults[0]
 

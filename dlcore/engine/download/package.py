@@ -91,7 +91,7 @@ class PackageDownload:
         """A request for it goes to that endpoint."""
         self._location = f"{endpoint}/{self.package_id}"
 
-    def place(self, endpoint: str, placement: Placement) -> None:
+    def note_placement(self, endpoint: str, placement: Placement) -> None:
         """An endpoint holds objects of it."""
         self._placements[endpoint] = placement
 
@@ -156,8 +156,8 @@ class PackageDownload:
         first, last = self.manifest.first_blocks[object_index : object_index + 2]
         for number in range(first, last):
             if self._counted[number]:
-                place = self.manifest.locate_block(BlockInPackage(number))
-                start, end = self.manifest.block_span(*place)
+                index, block = self.manifest.locate_block(BlockInPackage(number))
+                start, end = self.manifest.block_span(index, block)
                 self._verified_bytes -= end - start
         self._counted[first:last] = bytes(last - first)
 

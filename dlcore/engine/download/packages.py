@@ -336,7 +336,7 @@ class Packages:
             if isinstance(result, TransferError):
                 package.note_failure(endpoint, result)
             elif result is not None:
-                package.place(endpoint, result)
+                package.note_placement(endpoint, result)
                 objects = frozenset(ObjectIndex(index) for index in result.held)
                 if not result.sends_ranges:
                     self._apply(self._scheduler.lacks_ranges(endpoint))

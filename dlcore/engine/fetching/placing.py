@@ -37,7 +37,7 @@ MAX_ASKED_AT_ONCE: Final = 16
 """Things. Enough to hide the round trips of questions."""
 
 
-class Placed(NamedTuple):
+class PlacedItem(NamedTuple):
     """What an item is, and where it goes.
 
     Attributes:
@@ -81,7 +81,7 @@ class Placing:
         tell: Callable[[Event], None],
         short: ShortFiles | None = None,
     ) -> None:
-        self.placed: dict[FetchItem, Placed] = {}
+        self.placed: dict[FetchItem, PlacedItem] = {}
         self.done: dict[FetchItem, Fetched] = {}
         self.errors: dict[FetchItem, DlcoreError] = {}
         self._call = call
@@ -114,7 +114,7 @@ class Placing:
         except DlcoreError as error:
             self.errors[item] = without_frames(error)
 
-    async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> Placed:
+    async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> PlacedItem:
         to, rules = self._call.to / item.place.rpartition("/")[0], self._call.rules
         check_is_package(rules, wanted.shown, is_package=not wanted.is_url)
         found = await find(wanted, self._site, self._urls, self._tell, to, probed)
@@ -127,7 +127,7 @@ class Placing:
         goal = self._goal(item, found, keeps_all=selection is not None)
         label = item.place or goal.path.name
         label = name_of_selection(label) if selection else label
-        return Placed(found, goal, label, selection)
+        return PlacedItem(found, goal, label, selection)
 
     def _goal(self, item: FetchItem, found: Found, *, keeps_all: bool) -> Target:
         manifest, records = found.manifest, self._call.records
@@ -184,7 +184,7 @@ class Placing:
         )
         return {one.name: self._sources(one, mirrors) for one in placed}
 
-    def _sources(self, one: Placed, mirrors: Sequence[Mirror]) -> list[Source]:
+    def _sources(self, one: PlacedItem, mirrors: Sequence[Mirror]) -> list[Source]:
         if one.found.spooled:
             return [(one.found.spooled, Terms())]
         if one.found.urls is None:
