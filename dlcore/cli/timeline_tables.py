@@ -102,7 +102,7 @@ def _show_boundary_groups(timeline: Timeline) -> None:
 def _step(step: StepTimes) -> tuple[str, ...]:
     waits = " ".join(filter(None, step.waits_s))
     waited = duration(step.stall_s) if step.has_waited else ""
-    ran = duration(step.run_s) if step.parts else ""
+    ran = duration(step.run_s) if step.periods else ""
     return (str(step.index), step.name, step.outcome, waited, waits, ran, step.why)
 
 

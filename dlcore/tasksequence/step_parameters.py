@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcore.tasksequence.tree import Step
-from dlcore.tasksequence.variables import FrozenVariables, Part, frozen
+from dlcore.tasksequence.variables import FrozenVariables, TextPart, frozen
 
 
 class StepParameters:
@@ -50,7 +50,7 @@ class StepParameters:
         """
         return self.expanded(name).strip().lower() == "true"
 
-    def parts(self, name: str) -> list[Part]:
+    def parts(self, name: str) -> list[TextPart]:
         """What `expanded` puts together: the parameter's own parts and values, in order.
 
         Raises:

@@ -156,9 +156,9 @@ class _PartPlacement:
 
     def __init__(self, placement: Placement, selection: Selection) -> None:
         self._placement = placement
-        self._parts = selection.parts
+        self._origins = selection.origins
         held = placement.held
-        self.held = frozenset(i for i, part in enumerate(self._parts) if part.object in held)
+        self.held = frozenset(i for i, origin in enumerate(self._origins) if origin.object in held)
 
     @property
     def sends_ranges(self) -> bool:
@@ -169,11 +169,11 @@ class _PartPlacement:
         self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
     ) -> None:
         """Read a range where it is in the package's object."""
-        part = self._parts[object_index]
+        origin = self._origins[object_index]
         await self._placement.read_range(
-            part.object,
-            part.offset_bytes + start,
-            part.offset_bytes + end,
+            origin.object,
+            origin.offset_bytes + start,
+            origin.offset_bytes + end,
             sink,
             from_beginning=from_beginning,
         )
