@@ -16,7 +16,7 @@ from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.flow import Answered, RequestFlow
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.receiver import Outcome, Receiver
+from dlcore.engine.download.receiver import Receiver, RequestOutcome
 from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.sink import BlockSink
 from dlcore.engine.download.split_block_buffer import (
@@ -101,7 +101,7 @@ class RequestFetcher:
                 self._meter.request_ended(request.endpoint, self._now_s())
             if receiver.error and receiver.error.fault is not Fault.NO_RANGES:
                 self._meter.request_failed(request.endpoint, self._now_s() - began_s)
-            if receiver.outcome is not Outcome.FAILED:
+            if receiver.outcome is not RequestOutcome.FAILED:
                 is_filled = self._note_arrival(receiver)
                 connection_freed()
         finally:
@@ -144,7 +144,7 @@ class RequestFetcher:
     def _note_arrival(self, receiver: Receiver) -> bool:
         """Report what has arrived; whether a split block is whole with it."""
         sink, request = receiver.sink, receiver.request
-        if receiver.outcome is Outcome.CANCELLED:
+        if receiver.outcome is RequestOutcome.CANCELLED:
             return False
         if isinstance(sink, PartSink) and not sink.complete():
             receiver.lost_part()

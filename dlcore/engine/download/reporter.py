@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.receiver import Outcome, Receiver
+from dlcore.engine.download.receiver import Receiver, RequestOutcome
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.schedule import Request, Scheduler, SplitBlockFilled, StartKept
 
@@ -96,7 +96,7 @@ class Reporter:
                 retry_after_s=error.retry_after_s,
                 jitter=self._rng.random(),
             )
-        elif receiver.outcome is Outcome.RECEIVED:
+        elif receiver.outcome is RequestOutcome.RECEIVED:
             events = self._scheduler.finished(request.number, now_s)
         else:
             events = self._scheduler.cancelled(request.number, now_s)
