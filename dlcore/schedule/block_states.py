@@ -59,12 +59,12 @@ class BlockStates:
 
     @property
     def missing(self) -> int:
-        """Number of blocks that nobody is fetching."""
+        """Number of blocks that nobody is fetching, and that are not promised."""
         return self._large.left + self._small.left
 
     @property
     def missing_bytes(self) -> int:
-        """Length of the blocks that nobody is fetching."""
+        """Length of these blocks."""
         return self._large.left_bytes + self._small.left_bytes
 
     @property

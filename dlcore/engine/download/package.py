@@ -277,7 +277,7 @@ class PackageDownload:
 
     def exhausted(
         self,
-        missing_blocks: int,
+        unverified_blocks: int,
         failures: Mapping[str, TransferError],
         obstacle: str = "",
         *,
@@ -286,7 +286,7 @@ class PackageDownload:
         """Say why it could not be completed, endpoint by endpoint.
 
         Args:
-            missing_blocks: How many blocks are missing.
+            unverified_blocks: How many blocks are not verified.
             failures: How endpoints failed that are not asked any more; for those that hold it and
                 never failed to serve it.
             obstacle: Why no endpoint may be asked; empty if one may.
@@ -299,7 +299,7 @@ class PackageDownload:
             or f"no endpoint holds {self._held_nowhere()}"
         )
         all_blocks = self.manifest.first_blocks[-1]
-        message = f"{self.title}: {missing_blocks} of {all_blocks} blocks are missing: {why}"
+        message = f"{self.title}: {unverified_blocks} of {all_blocks} blocks are missing: {why}"
         faults = {cause.fault for cause in causes}
         if faults == {Fault.CORRUPT}:
             is_own = Fault.CORRUPT in {failure.fault for failure in self._failures.values()}

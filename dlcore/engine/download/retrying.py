@@ -84,7 +84,7 @@ class Retrying:
             return
         failures = self._endpoints.last_failures(event.dropped)
         error = package.exhausted(
-            event.missing_blocks,
+            event.unverified_blocks,
             failures,
             self._allowed.obstacle(),
             is_away=self._allowed.has_others(),
