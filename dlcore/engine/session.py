@@ -147,7 +147,7 @@ class Session:
 
     def packages(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
-        return self._jobs.packages(step)
+        return self._jobs.package_ids(step)
 
     def upcoming(self) -> Iterator[Foreseen]:
         """The steps that have not ended, as they are foreseen now; nothing is run.

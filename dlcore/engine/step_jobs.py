@@ -51,14 +51,14 @@ class StepJobs:
         self._held = held
         self._deliveries = Deliveries(state / "deliveries")
 
-    def packages(self, step: Step) -> tuple[str, ...]:
+    def package_ids(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
         return needs(step, self._variables)
 
     async def folders(self, step: Step) -> dict[str, Path]:
         """Wait for a step's packages: `dlcore.Session.content`."""
         packages = self._order_content(step)
-        folders = await self._content.packages(packages, self._waited(step))
+        folders = await self._content.hand_out(packages, self._waited(step))
         await self._turns.start(step)
         return folders
 
@@ -87,7 +87,7 @@ class StepJobs:
         """
         try:
             packages = self._order_content(step)
-            arrived = await self._content.arrivals(packages, self._waited(step))
+            arrived = await self._content.packages_or_errors(packages, self._waited(step))
             await self._turns.start(step)
             outcome = await run_own_step(
                 *(step, self._variables, arrived, self._deliveries),
@@ -105,7 +105,7 @@ class StepJobs:
         Returns:
             Ids of its packages, which need not be there yet.
         """
-        packages = self.packages(step)
+        packages = self.package_ids(step)
         self._content.order(step.index)
         self._turns.begin_wait(step, packages, is_there=self._content.is_there(packages))
         return packages
