@@ -14,7 +14,7 @@ from dlcore.engine.download import retrying
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.packages import Found, Packages
+from dlcore.engine.download.packages import Packages, TellPlacement
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DiskFullError, ExhaustedError, Fault, StorageError, TransferError
@@ -85,7 +85,7 @@ class BusyStore(Store):
         return [BlockInPackage(0)]
 
 
-async def nowhere(package_id: str, manifest: Manifest, found: Found) -> None:
+async def nowhere(package_id: str, manifest: Manifest, tell: TellPlacement) -> None:
     """No endpoint has anything."""
 
 

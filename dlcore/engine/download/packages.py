@@ -39,11 +39,11 @@ from dlcore.store.store import package_key
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
-Found: TypeAlias = Callable[[str, Placement | TransferError | None], None]
+TellPlacement: TypeAlias = Callable[[str, Placement | TransferError | None], None]
 """Told an endpoint's name and the package's objects there, or why they cannot be located; None: the
 endpoint is not for this package."""
 
-Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
+Locate: TypeAlias = Callable[[str, Manifest, TellPlacement], Awaitable[None]]
 """Asks every endpoint for the package with an id, and returns when all have answered."""
 
 logger = logging.getLogger(__name__)

@@ -21,11 +21,11 @@ from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.by_deployment import check_is_package
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched, target_of
-from dlcore.engine.fetching.finding import Found, find
+from dlcore.engine.fetching.finding import FoundContent, find
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.fetching.short_files import NO_TRY, ShortFiles
-from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.site import OpenedSite
 from dlcore.engine.fetching.sources import Mirror, Source, open_mirrors
 from dlcore.engine.fetching.wanted import Wanted
 from dlcore.errors import ConfigError, DlcoreError, without_frames
@@ -47,7 +47,7 @@ class PlacedItem(NamedTuple):
         selection: Which of its files are fetched; None for all.
     """
 
-    found: Found
+    found: FoundContent
     goal: Target
     name: str
     selection: Selection | None = None
@@ -74,7 +74,7 @@ class Placing:
     def __init__(
         self,
         call: Call,
-        site: Site,
+        site: OpenedSite,
         servers: NamedServers,
         urls: PlainUrls,
         pool: ConnectionPool,
@@ -129,7 +129,7 @@ class Placing:
         label = name_of_selection(label) if selection else label
         return PlacedItem(found, goal, label, selection)
 
-    def _goal(self, item: FetchItem, found: Found, *, keeps_all: bool) -> Target:
+    def _goal(self, item: FetchItem, found: FoundContent, *, keeps_all: bool) -> Target:
         manifest, records = found.manifest, self._call.records
         if found.urls is None:
             folder = self._call.to / found.label

@@ -12,7 +12,7 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
-from dlcore.engine.fetching.finding import Found
+from dlcore.engine.fetching.finding import FoundContent
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.fetching.truth import Origin
 from dlcore.errors import ConfigError, Fault, TransferError
@@ -36,7 +36,7 @@ def patterns_of(include: Sequence[str], exclude: Sequence[str]) -> Patterns:
     return Patterns(tuple(include), tuple(exclude))
 
 
-def selection_of(found: Found, patterns: Patterns, what: str) -> Selection | None:
+def selection_of(found: FoundContent, patterns: Patterns, what: str) -> Selection | None:
     """What the patterns select; None for all of it.
 
     Args:
@@ -99,7 +99,7 @@ def with_origin(fetched: Fetched, selection: Selection | None, origin: Origin) -
     )
 
 
-def selected(found: Found, selection: Selection) -> Found:
+def selected(found: FoundContent, selection: Selection) -> FoundContent:
     """What is to be fetched, without the files that are not selected."""
     document = documents.encode(selection.manifest)
     return found._replace(manifest=selection.manifest, document=document)

@@ -83,7 +83,7 @@ class NamedSite(NamedTuple):
         return self.is_vouched_for or bool(self.catalog_endpoint)
 
 
-class Site:
+class OpenedSite:
     """The same, opened when it is needed.
 
     Args:

@@ -23,7 +23,7 @@ from dlcore.waiting import cancel_and_wait
 _log = logging.getLogger(__name__)
 
 
-class Site:
+class KnownSite:
     """What the agent knows of the site: its catalog, and whether it can be reached.
 
     Args:
