@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec import structs
 
+from dlcore.agent.errors_over_http import trouble_of
 from dlcore.agent.event_ring import EventRing
 from dlcore.agent.interface import API_VERSION, AgentStatus, ObtainTerms, PackageStatus, Want
 from dlcore.agent.known_packages import KnownPackages
@@ -28,7 +29,6 @@ from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.standing_wants import StandingWants
-from dlcore.agent.troubles import trouble_of
 from dlcore.agent.wanted_packages import WantedPackages
 from dlcore.agent.wants import FetchOrder
 from dlcore.engine.client import Client

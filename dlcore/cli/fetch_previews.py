@@ -11,7 +11,7 @@ from dlcore.cli.fetch_results import told_group, told_part, told_proof
 from dlcore.cli.output import say, show_json
 from dlcore.engine.delivery.target import told
 from dlcore.engine.fetching.preview import FetchPreview, PreviewResult
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 
 
 def show_preview(preview: FetchPreview, *, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dlcore.cli.output import say, show_table
 from dlcore.engine.events import PackageTruth
 from dlcore.engine.listeners.words import describe
-from dlcore.engine.units import amount, duration
+from dlcore.engine.numbers_for_people import amount, duration
 from dlcore.timeline import Timeline, headline, reasons, verdict
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.packages import PackageTimes

@@ -22,8 +22,8 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.file_system import kind_of
 from dlcore.disk.ownership import check_way
 from dlcore.disk.trial import try_disk
-from dlcore.doctor import installation, state_directory, way
-from dlcore.engine.units import counted
+from dlcore.doctor import installation, state_directory, way_to_endpoint
+from dlcore.engine.numbers_for_people import counted
 from dlcore.errors import ConfigError, DlcoreError, Fault, OwnershipError, TransferError
 from dlcore.long_path import long_path, rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
@@ -128,7 +128,7 @@ async def _endpoint(settings: EndpointSettings, pool: ConnectionPool) -> tuple[C
         if contact is None:
             return (await _catalog(settings, pool),)
         credentials = await in_thread(_credentials, settings)
-        checks = (*way.checks(contact, settings.ca_file or authorities()), credentials)
+        checks = (*way_to_endpoint.checks(contact, settings.ca_file or authorities()), credentials)
         if not contact.status:
             return (*checks, _unasked("the endpoint was not reached"))
         if credentials.outcome is CheckOutcome.FAILED:
@@ -140,7 +140,9 @@ async def _endpoint(settings: EndpointSettings, pool: ConnectionPool) -> tuple[C
 
 
 async def _folder(settings: EndpointSettings, pool: ConnectionPool) -> tuple[Check, ...]:
-    folder = way.folder(settings.url, await in_thread(_fault_of_folder, Path(settings.url)))
+    folder = way_to_endpoint.folder(
+        settings.url, await in_thread(_fault_of_folder, Path(settings.url))
+    )
     if folder.outcome is CheckOutcome.FAILED:
         return (folder, _unasked("the folder cannot be read"))
     return (folder, await _catalog(settings, pool))
@@ -157,7 +159,7 @@ def _fault_of_folder(path: Path) -> OSError | None:
 
 def _credentials(settings: EndpointSettings) -> Check:
     try:
-        return way.credentials(try_credentials(settings))
+        return way_to_endpoint.credentials(try_credentials(settings))
     except ConfigError as error:
         return Check("credentials", CheckOutcome.FAILED, error.message, error.remedy)
 

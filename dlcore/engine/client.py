@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import BandwidthSchedule, Deployment, load_deployment
-from dlcore.engine.beginning import begin_again, new_run
+from dlcore.engine.begin_run import begin_again, new_run
 from dlcore.engine.boundaries import Boundaries
 from dlcore.engine.built_in_variables import merged
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs, check_known
 from dlcore.engine.documents.republished import Republished
@@ -28,7 +29,6 @@ from dlcore.engine.events import Event
 from dlcore.engine.held_run import HeldRun
 from dlcore.engine.holding import hold, hold_run
 from dlcore.engine.identity import identify
-from dlcore.engine.judge import Judge
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.listeners.run_records import recorded

@@ -12,11 +12,10 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import Event, RunBegan, RunStep
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.judge import Judge
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
@@ -26,6 +25,7 @@ from dlcore.engine.report import Report, make_report, run_ended
 from dlcore.engine.run_content import RunContent
 from dlcore.engine.run_ending import RunEnding
 from dlcore.engine.run_figures import RunFigures
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
 from dlcore.engine.step_content import StepContent

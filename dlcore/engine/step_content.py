@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dlcore.deployment import Download
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.download_step import PackagesOrErrors, Stored
-from dlcore.engine.judge import Judge
 from dlcore.engine.lookahead import all_content, look_ahead
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.run_content import RunContent

@@ -23,7 +23,6 @@ from dlcore.engine.events import (
     StepWaiting,
 )
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.restart_request import (
     RestartRequest,
@@ -34,6 +33,7 @@ from dlcore.engine.restart_request import (
     take_request,
     without_end,
 )
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import Restart, RunState, StepResult
 from dlcore.engine.turn import Turn

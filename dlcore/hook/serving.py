@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from dlcore.agent.interface import Want
-from dlcore.engine.units import amount, duration
+from dlcore.engine.numbers_for_people import amount, duration
 from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, UnexpectedContentError
 from dlcore.hook.contract import Call
 from dlcore.hook.destination import AtDestination, put_package

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from dlcore.engine.numbers_for_people import amount, counted, duration, moment
 from dlcore.engine.outcomes import RateOrigin
-from dlcore.engine.units import amount, counted, duration, moment
 from dlcore.errors import Fault
 from dlcore.timeline.agent_waits import away_in_words
 from dlcore.timeline.bandwidth import (

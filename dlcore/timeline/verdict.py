@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from dlcore.engine.units import amount, counted, duration, moment
+from dlcore.engine.numbers_for_people import amount, counted, duration, moment
 from dlcore.errors import Fault
 from dlcore.timeline.agent_waits import away_in_words
 from dlcore.timeline.bandwidth import came_between

@@ -16,10 +16,10 @@ from dlcore.engine.documents import pinned_documents
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import StepInterrupted
 from dlcore.engine.identity import ChangeKind, changes, identify
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.resume import MAX_TOLD, Resume
 from dlcore.engine.run import run_sequence
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.state import CatalogPin, LifeFigures, RunState
 from dlcore.engine.state_file import STATE_FILE, load
 from dlcore.errors import (

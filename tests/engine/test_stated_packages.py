@@ -14,9 +14,9 @@ from dlcore.deployment import Deployment, StatedPackage
 from dlcore.engine.client import Client
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.documents.stated_packages import StatedPackages
-from dlcore.engine.gather import preflight
 from dlcore.engine.listeners import run_records as records
 from dlcore.engine.listeners.lines import decode_lines
+from dlcore.engine.preflight_facts import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.errors import (

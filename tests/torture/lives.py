@@ -26,8 +26,8 @@ from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents import pinned_documents
 from dlcore.engine.download_step import Stored, download_content
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import StepOutcome
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.state import CatalogPin, LifeFigures, RunState, StepResult
 from dlcore.engine.state_file import load
 from dlcore.errors import ConfigError

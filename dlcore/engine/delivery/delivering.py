@@ -17,8 +17,8 @@ from dlcore.disk.system import make_folders
 from dlcore.engine.delivery.state_folder import remove_released
 from dlcore.engine.delivery.target import Look, Standing, Target
 from dlcore.engine.holding import hold
+from dlcore.engine.numbers_for_people import amount
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.units import amount
 from dlcore.errors import DlcoreError, IntegrityError, LockedError
 from dlcore.long_path import shown
 from dlcore.manifest import digest_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dlcore.engine.units import amount, counted, duration
+from dlcore.engine.numbers_for_people import amount, counted, duration
 from dlcore.timeline.bandwidth import Sample
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.packages import PackageTimes

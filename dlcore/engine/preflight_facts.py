@@ -24,8 +24,8 @@ from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.library import Library
 from dlcore.engine.holdings import Holdings, look_at_holdings
-from dlcore.engine.overview import look_over, obstacles
 from dlcore.engine.path_lengths import too_long
+from dlcore.engine.steps_overview import look_over, obstacles
 from dlcore.errors import DlcoreError, TrustError
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor
