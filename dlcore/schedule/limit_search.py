@@ -121,14 +121,10 @@ class LimitSearch:
         elif samples.count >= self._policy.samples:
             self._keep(level, now_s)
 
-    @property
-    def _is_near(self) -> bool:
-        return self._meter.base_round_trip_s <= self._policy.near_s
-
     def _start_up(self, level: Level, now_s: float, is_light: bool) -> None:
         """All connections are in slow start: the rate rises by itself."""
         samples, policy = self._samples, self._policy
-        can_grow = not (samples.is_queued or self._is_near) and self.limit < self._max_limit
+        can_grow = not (samples.is_queued or self._meter.is_near) and self.limit < self._max_limit
         if is_light and can_grow:  # what slow start does for long requests, and as fast
             self.limit = min(self._max_limit, ceil(self.limit * policy.grow))
             samples.forget()
@@ -142,7 +138,7 @@ class LimitSearch:
         samples.end_startup()
         self._rest(now_s, policy.shrink_after_s)
         self._grow_at_s = now_s + policy.regrow_s
-        if not (level.is_full or self._is_near):
+        if not (level.is_full or self._meter.is_near):
             self._grow(level, now_s, max(policy.probe_up, policy.lossy_limit / self.limit))
 
     def _keep(self, level: Level, now_s: float) -> None:
@@ -158,7 +154,7 @@ class LimitSearch:
             self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full and (fell or now_s >= self._grow_at_s):
             factor = self._recovering(level) if fell else policy.probe_up
-            self._grow(level, now_s, policy.grow_near if self._is_near else factor)
+            self._grow(level, now_s, policy.grow_near if self._meter.is_near else factor)
         elif self._is_ending or now_s < self._shrink_at_s:
             return  # near the end, fewer could not pay any more
         elif self._way_back or level.is_full:
@@ -184,16 +180,16 @@ class LimitSearch:
         grew = level.limit / self._before.limit - 1
         more = level.bytes_per_s / self._before.bytes_per_s - 1
         gain = more / grew if more > policy.fell_noises * self._samples.noise else 0.0
-        if self._samples.count < 2 and (gain < policy.proportional or self._is_near):
+        if self._samples.count < 2 and (gain < policy.proportional or self._meter.is_near):
             return
-        if gain < (policy.proportional if self._is_near else policy.fruitful):
+        if gain < (policy.proportional if self._meter.is_near else policy.fruitful):
             self._regret(level, now_s)
             return
         self._rest(now_s, self._shrink_after_s)
         self._regrow_s, self._strikes, self._way_back = policy.regrow_s, 0, None
         self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full:
-            is_fast = gain >= policy.proportional and not self._is_near
+            is_fast = gain >= policy.proportional and not self._meter.is_near
             self._grow(level, now_s, policy.grow if is_fast else policy.probe_up)
 
     def _regret(self, level: Level, now_s: float) -> None:
@@ -202,7 +198,7 @@ class LimitSearch:
         round_trips = max(1.0, policy.regrow_round_trips * self._meter.base_round_trip_s)
         self._grow_at_s = now_s + self._regrow_s * round_trips
         self._regrow_s = min(policy.max_regrow_s, 2 * self._regrow_s)
-        if self._is_near or level.bytes_per_s < policy.harmful * self._before.bytes_per_s:
+        if self._meter.is_near or level.bytes_per_s < policy.harmful * self._before.bytes_per_s:
             self._best_bytes_per_s = 0.0
             self._change(self._before.limit, State.STEADY, now_s)
             return
@@ -253,7 +249,7 @@ class LimitSearch:
 
     def _fell(self, level: Level) -> bool:
         """Whether connections seem to have lost their windows; near, they grow again at once."""
-        return self._is_less(level.bytes_per_s) and not (level.is_full or self._is_near)
+        return self._is_less(level.bytes_per_s) and not (level.is_full or self._meter.is_near)
 
     def _is_drained(self, level: Level) -> bool:
         """Whether the queue of earlier must be gone: no round trip is new, and the rate is less."""

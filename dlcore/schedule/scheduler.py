@@ -256,7 +256,11 @@ class DeadlineScheduler(Scheduler):
         return Answer(found, self._take_events(), lacks_memory=False)
 
     def limit(self, endpoint: str) -> int:
-        """How many requests should be in flight at an endpoint; 0 if it is not asked any more."""
+        """How many requests should be in flight at an endpoint; 0 if it is not asked any more.
+
+        Not part of `Scheduler`: the engine asks for requests until there is none. For whoever
+        checks or simulates the scheduler.
+        """
         return self._endpoints[endpoint].limit
 
     # What became of requests
