@@ -29,7 +29,7 @@ from dlcore.abandonable import AbandonableThreads
 from dlcore.errors import TransferError
 from dlcore.transfer.http import login_faults
 from dlcore.transfer.http.auth_challenges import offers_of
-from dlcore.transfer.http.handshake import A, Handshake, Send
+from dlcore.transfer.http.handshake import Handshake, R, Send
 from dlcore.transfer.http.login_side import SERVER, LoginSide
 from dlcore.transfer.http.pinned_connections import ConnectionPin, ConnectionPins, holding
 from dlcore.transfer.http.presented_accounts import PresentedAccounts
@@ -109,12 +109,12 @@ class ConnectionLogin:
         self,
         endpoint: str,
         request: str,
-        send: Send[A],
+        send: Send[R],
         accounts: PresentedAccounts,
         *,
         is_shared: bool,
         pin: ConnectionPin | None = None,
-    ) -> tuple[A, Callable[[], None]]:
+    ) -> tuple[R, Callable[[], None]]:
         """Send a request, and log in if the server wants that.
 
         Args:
@@ -149,7 +149,7 @@ class ConnectionLogin:
             raise
         return response, lambda: self._pins.give_back(taken)
 
-    async def _response(self, handshake: Handshake[A], *, is_shared: bool) -> A:
+    async def _response(self, handshake: Handshake[R], *, is_shared: bool) -> R:
         accepted = self._accepted
         is_bindable = self.origin[0] == "http" or handshake.pin.certificate is not None
         if self._is_for_each_request and accepted and is_bindable:
@@ -168,7 +168,7 @@ class ConnectionLogin:
         self._is_for_each_request |= self._repeated >= MAX_REPEATED or keeps == "false"
         return response
 
-    async def _log_in(self, handshake: Handshake[A], scheme: Scheme) -> A:
+    async def _log_in(self, handshake: Handshake[R], scheme: Scheme) -> R:
         if self._accepted is None:
             await self._wait_for_turn(handshake, self._alone)
             try:
@@ -190,7 +190,7 @@ class ConnectionLogin:
             handshake.accounts.doubted(account, self._host)
         raise login_faults.not_accepted(handshake, scheme, account)
 
-    async def _wait_for_turn(self, handshake: Handshake[A], turn: asyncio.Lock) -> None:
+    async def _wait_for_turn(self, handshake: Handshake[R], turn: asyncio.Lock) -> None:
         """Wait for the login under way, but not for those of all others that wait for it."""
         try:
             async with asyncio.timeout(self._policy.stall_s):
@@ -200,7 +200,7 @@ class ConnectionLogin:
             where = f"at {self.side.who}" if is_here else "of this user at another server"
             raise login_faults.turn_not_come(handshake, where, self._policy.stall_s) from None
 
-    async def _try_all(self, handshake: Handshake[A], scheme: Scheme) -> A:
+    async def _try_all(self, handshake: Handshake[R], scheme: Scheme) -> R:
         """Show who this process runs as, then the named account, until one is accepted."""
         reasons: list[ContextError] = []
         refusal: TransferError | None = None
@@ -220,8 +220,8 @@ class ConnectionLogin:
         raise refusal or login_faults.nothing_to_show(handshake, scheme, reasons)
 
     async def _try(
-        self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword | None
-    ) -> A:
+        self, handshake: Handshake[R], scheme: Scheme, account: AccountPassword | None
+    ) -> R:
         """Show an account that this server has not accepted yet, while no other server sees it."""
         if account is None:
             return await handshake.run(scheme, None)
@@ -234,7 +234,7 @@ class ConnectionLogin:
         finally:
             turn.release()
 
-    async def _show(self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword) -> A:
+    async def _show(self, handshake: Handshake[R], scheme: Scheme, account: AccountPassword) -> R:
         """Show an account, unless it was refused already."""
         if account == self._refused:
             raise login_faults.not_accepted(handshake, scheme, account)
@@ -262,11 +262,11 @@ class ConnectionLogin:
             self._unanswered = 0
         return response
 
-    def _note_refusal(self, handshake: Handshake[A], account: AccountPassword) -> None:
+    def _note_refusal(self, handshake: Handshake[R], account: AccountPassword) -> None:
         self._refused = account
         handshake.accounts.refused(account, self._host)
 
-    def _scheme(self, handshake: Handshake[A], response: A, *, is_shared: bool) -> Scheme:
+    def _scheme(self, handshake: Handshake[R], response: R, *, is_shared: bool) -> Scheme:
         """The best scheme that the server offers.
 
         Raises:
