@@ -24,7 +24,7 @@ from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs, check_known
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.downloads import Downloads
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
 from dlcore.engine.held_run import HeldRun
 from dlcore.engine.holding import hold, hold_run
@@ -298,14 +298,14 @@ class Client:
         """Tell of each HTTP exchange from now on; None: of none. For `dlcore.traced`."""
         self._opened.observe_exchanges(observe)
 
-    async def library(self) -> Library:
+    async def library(self) -> PackageIndex:
         """What is known of the packages; the catalog is read at the first call.
 
         Raises:
             DlcoreError: The catalog cannot be read.
         """
         await self.boundaries.begin()
-        return await self.catalogs.library(self.store)
+        return await self.catalogs.package_index(self.store)
 
     async def fetch(self, package_id: str) -> Path:
         """Fetch one package, or find it finished.
@@ -381,10 +381,10 @@ class Client:
         packages = packages_in_order(sequence)
         content.need(packages)
         if resume is Resume.CONTINUE:
-            check_known(packages, content.library.catalog)
+            check_known(packages, content.package_index.catalog)
             run.set_variables(merged(sequence.variables, run.known_variables()))
         republished = Republished(
-            content.library.catalog, packages, self.catalogs.current, self.bus.emit
+            content.package_index.catalog, packages, self.catalogs.current, self.bus.emit
         )
         if not is_new:
             looking = asyncio.ensure_future(republished.look())
@@ -419,23 +419,23 @@ class Client:
             DlcoreError: The catalog cannot be read.
         """
         await self.hold()
-        library = await self.library()
+        package_index = await self.library()
         if self._content is None:
             downloads = Downloads(
                 self._opened.terms,
-                library.locate,
+                package_index.locate,
                 self.bus,
                 self._rng,
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
                 windows=self._opened.pool.windows,
-                find_patches=library.patch_list,
+                find_patches=package_index.patch_list,
                 allowed=self.boundaries,
             )
             self._traffic.attach(downloads)
             self.boundaries.attach(downloads)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
-            self._content = Content(library, downloads, self.store, self._retry_time_s)
+            self._content = Content(package_index, downloads, self.store, self._retry_time_s)
         return self._content
 
     async def _run_content(self, pin: CatalogPin) -> RunContent:

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.state import CatalogPin, LifeFigures
@@ -21,7 +21,7 @@ class RunContent(Protocol):
     """Hands out the packages of one run, in the versions that its catalog states."""
 
     @property
-    def library(self) -> Library:
+    def package_index(self) -> PackageIndex:
         """The catalog that the run began with, and the manifests."""
         ...
 
@@ -103,7 +103,7 @@ class RunContent(Protocol):
 
 
 OpenRunContent: TypeAlias = Callable[
-    [Library, CatalogPin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
+    [PackageIndex, CatalogPin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
 ]
 """Opens what hands out the content of a run, and closes it when the client is closed.
 

@@ -305,7 +305,7 @@ class Session:
             spared_bytes,
             self._link_bytes_per_s,
             self._republished.found,
-            unpublished(packages, self._content.library),
+            unpublished(packages, self._content.package_index),
         )
 
     async def aclose(self) -> None:
@@ -363,7 +363,7 @@ class Session:
         run = self._run
         name = self.sequence.name
         self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated, run.run_id))
-        for each in unpublished(packages_in_order(self.sequence), self._content.library):
+        for each in unpublished(packages_in_order(self.sequence), self._content.package_index):
             self._bus.emit(each.event())
 
     def _tell_end(self, outcome: RunOutcome) -> None:

@@ -127,7 +127,7 @@ class StepContent:
         Raises:
             DlcoreError: As `hand_out`.
         """
-        manifests = [await self._content.library.manifest(each) for each in package_ids]
+        manifests = [await self._content.package_index.manifest(each) for each in package_ids]
         return {manifest.package_id: manifest.programs for manifest, _ in manifests}
 
     async def hand_out_one(self, package_id: str, waited: Waited) -> Path:
@@ -178,7 +178,7 @@ class StepContent:
         for package_id in package_ids:
             try:
                 folder = await self.hand_out_one(package_id, waited)
-                described = await self._content.library.manifest(package_id)
+                described = await self._content.package_index.manifest(package_id)
                 arrived[package_id] = Stored(folder, Package(*described))
             except STOPPING:
                 raise

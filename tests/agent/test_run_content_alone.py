@@ -19,7 +19,7 @@ from dlcore.agent.interface import (
 from dlcore.agent.patience import AgentAwayError
 from dlcore.agent.run_content import AgentRunContent
 from dlcore.agent.run_want import NAME
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import (
     AgentReturned,
     BoundaryChanged,
@@ -121,10 +121,12 @@ class Scene:
     def __init__(self, state: Path) -> None:
         self.agent = FakeAgent()
         self.told: list[Event] = []
-        library = Library(CATALOG, (), None)
+        package_index = PackageIndex(CATALOG, (), None)
         policy = EnginePolicy(max_network_wait_s=60.0)
         pin = CatalogPin("c" * 64, "d" * 64)
-        self.content = AgentRunContent(*(self.agent, state, library, pin, self.told.append), policy)
+        self.content = AgentRunContent(
+            *(self.agent, state, package_index, pin, self.told.append), policy
+        )
 
 
 def test_a_step_is_in_use_before_it_is_handed_out_and_until_the_next(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.outcomes import RunOutcome
@@ -47,15 +47,15 @@ class Elsewhere:
         self.orders: list[Sequence[str]] = []
         self.ends = 0
         self.missing = ""
-        self.library: Library
+        self.package_index: PackageIndex
         self.retry_time_s: float | None = None
         self._root = root
 
     @asynccontextmanager
     async def open(
-        self, library: Library, pin: CatalogPin, tell: Callable[[Event], None]
+        self, package_index: PackageIndex, pin: CatalogPin, tell: Callable[[Event], None]
     ) -> AsyncIterator[RunContent]:
-        self.library, self.pin = library, pin
+        self.package_index, self.pin = package_index, pin
         yield self
 
     def need(self, package_ids: Sequence[str]) -> None:

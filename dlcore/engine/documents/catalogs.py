@@ -18,7 +18,7 @@ from dlcore.engine.documents.stated_packages import StatedPackages
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.inquiry import InquiryPolicy
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
 from dlcore.engine.state import CatalogPin
 from dlcore.engine.state_file import RESTART_REMEDY
@@ -60,7 +60,7 @@ class Catalogs:
         self._tell = tell
         self._policy = policy
         self._allowed = allowed
-        self._library: Library | None = None
+        self._package_index: PackageIndex | None = None
         self._other_versions: dict[str, CatalogEntry] = {}
         self._used: ReadCatalog | None = None
         self._trust: TrustedRoot | None = None
@@ -84,7 +84,7 @@ class Catalogs:
         """
         return (await self._use_any()).catalog
 
-    async def library(self, store: Store) -> Library:
+    async def package_index(self, store: Store) -> PackageIndex:
         """What is known of the packages of the catalog that the client uses.
 
         Args:
@@ -94,9 +94,9 @@ class Catalogs:
             DlcoreError: The catalog cannot be read.
         """
         catalog = await self.used()
-        if self._library is None or self._library.catalog is not catalog:
+        if self._package_index is None or self._package_index.catalog is not catalog:
             path = self._deployment.catalog.path
-            self._library = Library(
+            self._package_index = PackageIndex(
                 *(catalog, self._endpoints, store, Path(path).parent if path else None),
                 tell=self._tell,
                 policy=self._policy,
@@ -106,7 +106,7 @@ class Catalogs:
                 describe=self.stated.document,
                 trouble=self.stated.trouble,
             )
-        return self._library
+        return self._package_index
 
     @property
     def patch_digests(self) -> dict[str, str] | None:

@@ -34,7 +34,7 @@ async def manifest_of(
         if (wanted_id or content_version(what)) and site.has_libraries:
             return (await site.describe(wanted_id or what)).manifest
         at_site = asked_id(what)
-        library = await site.library()
-        manifest = (await library.manifest(at_site))[0]
+        package_index = await site.package_index()
+        manifest = (await package_index.manifest(at_site))[0]
         check_version(manifest, what)
         return manifest

@@ -131,8 +131,8 @@ async def find(
             content_id="" if wanted_id else wanted.what,
         )
     if at_site := published_id(wanted.what):
-        library = await site.library()
-        manifest, document = await library.manifest(at_site)
+        package_index = await site.package_index()
+        manifest, document = await package_index.manifest(at_site)
         check_version(manifest, wanted.what)
         return FoundContent(manifest, document, urls=None)
     may_be_file = bool(set(wanted.what) & set("./\\"))

@@ -16,7 +16,7 @@ import msgspec
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.packages import Retry, TellPlacement
 from dlcore.engine.download.patch_names import package_of
 from dlcore.engine.fetching.sources import Source
@@ -83,7 +83,7 @@ class JointDownload:
         self._allowed = rules.allowed if rules else None
         self._seeds = Seeds(seeds) if seeds else None
         self._libraries = {
-            name: Library(
+            name: PackageIndex(
                 Catalog(1, {}),
                 [endpoint for endpoint, _ in own],
                 None,
