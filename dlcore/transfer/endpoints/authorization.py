@@ -117,7 +117,7 @@ class Authorization:
         fields = await in_thread(self._fields.read)
         login = await self._find() if self._find else None
         if login:
-            fields["Authorization"] = login.token or basic(login.user, login.password)
+            fields["Authorization"] = login.authorization or basic(login.user, login.password)
         if self._token:
             fields[TOKEN_FIELD] = await in_thread(self._token)
         self._shows_login = login is not None or self._token is not None or self._fields.has_files
