@@ -27,11 +27,11 @@ from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.holding import hold, hold_run
 from dlcore.engine.identity import identify
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.listeners.run_records import recorded
+from dlcore.engine.locking import hold, hold_run
 from dlcore.engine.open_endpoints import OpenEndpoints
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
@@ -266,11 +266,11 @@ class Client:
 
         Whoever waits for a package goes on waiting. Documents are still read.
         """
-        self._traffic.hold(is_held=True)
+        self._traffic.pause(is_paused=True)
 
     def resume(self) -> None:
         """Go on after `pause`. Idempotent."""
-        self._traffic.hold(is_held=False)
+        self._traffic.pause(is_paused=False)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, from now on, also for what is in flight.

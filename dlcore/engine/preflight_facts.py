@@ -23,7 +23,7 @@ from dlcore.deployment import (
 from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.package_index import PackageIndex
-from dlcore.engine.holdings import Holdings, look_at_holdings
+from dlcore.engine.endpoint_holdings import Holdings, look_at_holdings
 from dlcore.engine.path_lengths import too_long
 from dlcore.engine.steps_overview import look_over, obstacles
 from dlcore.errors import DlcoreError, TrustError

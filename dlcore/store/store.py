@@ -26,8 +26,8 @@ from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
 from dlcore.store.cache.evictor import Evictor
-from dlcore.store.cache.holdings import holdings, pin_package
 from dlcore.store.cache.local_sources import LocalSource
+from dlcore.store.cache.packages_on_disk import holdings, pin_package
 from dlcore.store.cache.reuse import reuse
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document

@@ -16,7 +16,7 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.system import make_folders
 from dlcore.engine.delivery.state_folder import remove_released
 from dlcore.engine.delivery.target import Look, Standing, Target
-from dlcore.engine.holding import hold
+from dlcore.engine.locking import hold
 from dlcore.engine.numbers_for_people import amount
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError, IntegrityError, LockedError

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dlcore.store import CacheLimit, Holding, Reserve, Store
 from dlcore.store.cache.eviction import evicted, total_bytes
 from dlcore.store.cache.evictor import Evictor
-from dlcore.store.cache.holdings import holdings
+from dlcore.store.cache.packages_on_disk import holdings
 from dlcore.store.files import Files
 from dlcore.store.removal import Removal
 from tests.schedule.packages import LAW
