@@ -33,7 +33,7 @@ _SCHEMES: Final[dict[Authentication, tuple[Scheme, ...]]] = {
 }
 
 
-def connection_login(
+def make_connection_login(
     endpoint: str,
     url: URL,
     web: WebAccess,
