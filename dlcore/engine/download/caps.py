@@ -16,9 +16,8 @@ from collections import defaultdict
 
 from dlcore.schedule.token_bucket import TokenBucket
 
-LOOP_CLOCK_STEP_S = time.get_clock_info(
-    "monotonic"
-).resolution  # 15.6 ms on Windows before Python 3.13
+LOOP_CLOCK_STEP_S = time.get_clock_info("monotonic").resolution
+"""15.6 ms on Windows before Python 3.13."""
 
 
 class BandwidthCaps:
