@@ -51,7 +51,9 @@ class Endpoint:
         self._needed_for: set[str] = set()
         self._sends_ranges = True
         self._rank: int | None = 0
-        self._wrong: set[tuple[str, ObjectIndex]] = set()  # objects of which it sent bad blocks
+        self._objects_served_bad: set[tuple[str, ObjectIndex]] = (
+            set()
+        )  # objects of which it sent bad blocks
 
     # What it holds, and on which terms
 
@@ -152,7 +154,7 @@ class Endpoint:
         return max_trials is None or len(self._trials) < max_trials
 
     def reset(self) -> None:
-        """Ask it again although it was dropped, unless it lies."""
+        """Ask it again although it was dropped, unless that was for bad blocks."""
         self._breaker.reset()
 
     @property
@@ -336,8 +338,8 @@ class Endpoint:
         In quarantine it is not asked for that object any more: there, it is the object that is
         wrong.
         """
-        is_new = (package, index) not in self._wrong
-        self._wrong.add((package, index))
+        is_new = (package, index) not in self._objects_served_bad
+        self._objects_served_bad.add((package, index))
         self._breaker.failed(Fault.CORRUPT, now_s, is_new=is_new)
         if self.is_quarantined:
             self.lost(package, index)
