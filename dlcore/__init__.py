@@ -29,8 +29,9 @@ methods of `Client` and `Session`. What only reads and writes files is a plain f
 call it in a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
 `verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
-`Client.hold`, `library`, `content`, `opened_content`, `stop_downloads`, `catalogs`, `judge`, `bus`,
-`store`, `policy`, `renewals` and `observe_exchanges`, and `Session.upcoming`, are internal too.
+`Client.hold`, `package_index`, `content`, `opened_content`, `stop_downloads`, `catalogs`, `judge`,
+`bus`, `store`, `policy`, `renewals` and `observe_exchanges`, and `Session.upcoming`, are internal
+too.
 
 The rooms, each importing only what stands before it::
 

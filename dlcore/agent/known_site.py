@@ -85,7 +85,7 @@ class KnownSite:
         """
         self._looked_s = _now_s()
         try:
-            await self._client.library()
+            await self._client.package_index()
         except DlcoreError as error:
             self.trouble = error
             self.failed(error)
@@ -146,7 +146,7 @@ class KnownSite:
         """
         self._client.catalogs.use(newer)
         await self._known.put_away()
-        self._known.use((await self._client.library()).catalog)
+        self._known.use((await self._client.package_index()).catalog)
 
     def _begun_look(self) -> asyncio.Task[None]:
         if self._look is None or self._look.done():

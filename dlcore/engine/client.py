@@ -298,7 +298,7 @@ class Client:
         """Tell of each HTTP exchange from now on; None: of none. For `dlcore.traced`."""
         self._opened.observe_exchanges(observe)
 
-    async def library(self) -> PackageIndex:
+    async def package_index(self) -> PackageIndex:
         """What is known of the packages; the catalog is read at the first call.
 
         Raises:
@@ -419,7 +419,7 @@ class Client:
             DlcoreError: The catalog cannot be read.
         """
         await self.hold()
-        package_index = await self.library()
+        package_index = await self.package_index()
         if self._content is None:
             downloads = Downloads(
                 self._opened.terms,
@@ -442,7 +442,9 @@ class Client:
         """What hands out the content of a run."""
         if self._open_run_content is None:
             return await self.content()
-        content = self._open_run_content(await self.library(), pin, lambda e: self.bus.emit(e))
+        content = self._open_run_content(
+            await self.package_index(), pin, lambda e: self.bus.emit(e)
+        )
         return await self._stack.enter_async_context(content)
 
     @property

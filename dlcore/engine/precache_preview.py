@@ -29,7 +29,7 @@ async def preview_precache(client: Client, wanted: SequenceContent) -> Precached
     Raises:
         DlcoreError: The catalog cannot be read.
     """
-    package_index = await client.library()
+    package_index = await client.package_index()
     found = [
         await _foretold(client, package_index, package_id, is_certain=package_id in wanted.needed)
         for package_id in wanted.packages

@@ -91,7 +91,7 @@ async def gather(
     programs: dict[str, Mapping[str, str]] = {}
     lengths: tuple[TooLong, ...] | None = None
     try:
-        package_index = await client.library()
+        package_index = await client.package_index()
     except TrustError:
         raise  # content that nothing vouches for is not judged any further
     except DlcoreError as error:

@@ -51,9 +51,7 @@ class Endpoint:
         self._needed_for: set[str] = set()
         self._sends_ranges = True
         self._rank: int | None = 0
-        self._objects_served_bad: set[tuple[str, ObjectIndex]] = (
-            set()
-        )  # objects of which it sent bad blocks
+        self._objects_served_bad: set[tuple[str, ObjectIndex]] = set()
 
     # What it holds, and on which terms
 

@@ -12,7 +12,7 @@ Guarantees:
 * What a failed request did not deliver is missing again at once.
 
 What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circuit_breaker`,
-`endpoint`) and a package (`outcomes`):
+`endpoint`) and a package (`completion`):
 
 | From | Input | To | Event |
 |---|---|---|---|

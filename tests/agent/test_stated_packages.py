@@ -114,7 +114,7 @@ async def test_what_could_not_be_described_is_looked_for_soon(tmp_path: Path) ->
     ):
         known, policy = KnownPackages(client), AgentPolicy()
         site = KnownSite(client, Remembered(client.state), known, unchanged, policy)
-        await client.library()
+        await client.package_index()
         assert site.wait_s == policy.max_retry_s
         asked.refused = ()
         await client.catalogs.current()

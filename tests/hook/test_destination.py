@@ -19,7 +19,7 @@ async def obtained(scene: HookScene) -> Obtained:
     """A package as an agent hands it over."""
     async with Client(load_deployment(scene.config), scene.state) as client:
         folder = await client.fetch(FIRST)
-        entry = (await client.library()).entry(FIRST)
+        entry = (await client.package_index()).entry(FIRST)
     return Obtained(folder, 1, entry.manifest, "the agent")
 
 
