@@ -120,10 +120,8 @@ class FinishedPackages:
             if self._files.status(folder) is None:
                 return None
             is_right = self._clean_and_prove(key, manifest)
-            if is_right and to_write and self._sharing.own(folder):
-                is_right = self._clean_and_prove(
-                    key, manifest
-                )  # of the copies that are its own now
+            if is_right and to_write and self._sharing.own(folder):  # with copies, to be proven too
+                is_right = self._clean_and_prove(key, manifest)
             if not is_right:
                 self._move_back(key)
                 return None
