@@ -30,8 +30,8 @@ call it in a thread (`asyncio.to_thread`) where that matters: `publish_folder`, 
 `verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
 `Client.hold`, `package_index`, `content`, `opened_content`, `stop_downloads`, `catalogs`, `judge`,
-`bus`, `store`, `policy`, `renewals` and `observe_exchanges`, and `Session.upcoming`, are internal
-too.
+`bus`, `store`, `policy`, `renewals` and
+`observe_exchanges`, and `Session.upcoming`, are internal too.
 
 The rooms, each importing only what stands before it::
 
