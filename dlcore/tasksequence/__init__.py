@@ -67,7 +67,7 @@ from dlcore.tasksequence.tree import TaskSequence as TaskSequence
 from dlcore.tasksequence.tree import VariableExpression as VariableExpression
 from dlcore.tasksequence.tree import WmiExpression as WmiExpression
 from dlcore.tasksequence.variables import FrozenVariables as FrozenVariables
-from dlcore.tasksequence.variables import TextPart as TextPart
+from dlcore.tasksequence.variables import Part as Part
 from dlcore.tasksequence.variables import Variables as Variables
 from dlcore.tasksequence.windows import windows_evaluator as windows_evaluator
 from dlcore.tasksequence.without_commands import without_commands as without_commands

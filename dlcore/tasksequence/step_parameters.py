@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcore.tasksequence.tree import Step
-from dlcore.tasksequence.variables import FrozenVariables, TextPart, frozen
+from dlcore.tasksequence.variables import FrozenVariables, Part, frozen
 
 
 class StepParameters:
@@ -50,7 +50,7 @@ class StepParameters:
         """
         return self.expanded(name).strip().lower() == "true"
 
-    def parts(self, name: str) -> list[TextPart]:
+    def parts(self, name: str) -> list[Part]:
         """What `expanded` puts together: the parameter's own parts and values, in order.
 
         Raises:

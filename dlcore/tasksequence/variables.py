@@ -36,7 +36,7 @@ Source: Microsoft Learn, "Task sequence variables": those that hold a password, 
 """
 
 
-class TextPart(NamedTuple):
+class Part(NamedTuple):
     """One part of an expanded text.
 
     Attributes:
@@ -144,7 +144,7 @@ class FrozenVariables(Mapping[str, str]):
             return text
         return "".join(part.text for part in self.parts(text))
 
-    def parts(self, text: str) -> list[TextPart]:
+    def parts(self, text: str) -> list[Part]:
         """What `expand` puts together: the text's own parts and the values, in order.
 
         Args:
@@ -158,8 +158,8 @@ class FrozenVariables(Mapping[str, str]):
         """
         return self._split(text, lambda value: "".join(p.text for p in self._split(value, str)))
 
-    def _split(self, text: str, inside: Callable[[str], str]) -> list[TextPart]:
-        parts: list[TextPart] = []
+    def _split(self, text: str, inside: Callable[[str], str]) -> list[Part]:
+        parts: list[Part] = []
         own: list[str] = []
         added, at = 0, 0
         while at < len(text):
@@ -176,7 +176,7 @@ class FrozenVariables(Mapping[str, str]):
             own.append(text[at:opening])
             parts += _own_part(own)
             own = []
-            parts.append(TextPart(inside(value), name))
+            parts.append(Part(inside(value), name))
             at = closing + 1
             added += len(parts[-1].text)
             if added > MAX_EXPANDED_CHARACTERS:
@@ -226,9 +226,9 @@ class Variables(FrozenVariables, MutableMapping[str, str]):
         return FrozenVariables(self)
 
 
-def _own_part(pieces: Sequence[str]) -> list[TextPart]:
+def _own_part(pieces: Sequence[str]) -> list[Part]:
     text = "".join(pieces)
-    return [TextPart(text)] if text else []
+    return [Part(text)] if text else []
 
 
 def _by_upper(values: Mapping[str, str]) -> dict[str, str]:

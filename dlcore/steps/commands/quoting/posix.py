@@ -18,10 +18,10 @@ import enum
 from collections.abc import Sequence
 
 from dlcore.steps.commands.quoting.quoted import VALUE_PREFIX, QuotedLine, refuse_nul
-from dlcore.tasksequence import TextPart
+from dlcore.tasksequence import Part
 
 
-def quote(parts: Sequence[TextPart]) -> QuotedLine:
+def quote(parts: Sequence[Part]) -> QuotedLine:
     """Put references to the values into a line.
 
     Args:

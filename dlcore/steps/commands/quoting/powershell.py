@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dlcore.steps.commands.quoting.quoted import VALUE_PREFIX, QuotedLine, refuse_nul
-from dlcore.tasksequence import TextPart
+from dlcore.tasksequence import Part
 
 SINGLE_QUOTES: Final = "'\u2018\u2019\u201a\u201b"
 _DOUBLE_QUOTES: Final = '"\u201c\u201d\u201e'
@@ -26,7 +26,7 @@ _BEFORE: Final = re.compile(r"(^|[\s:,])\Z")
 _AFTER: Final = re.compile(r"[\s,]|\Z")
 
 
-def quote(parts: Sequence[TextPart]) -> QuotedLine:
+def quote(parts: Sequence[Part]) -> QuotedLine:
     """Put the values, or references to them, into the parameters.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dlcore.tasksequence import TextPart
+from dlcore.tasksequence import Part
 
 VALUE_PREFIX = "DLCORE_VALUE_"
 
@@ -22,7 +22,7 @@ class QuotedLine(NamedTuple):
     environment: dict[str, str]
 
 
-def refuse_nul(parts: Sequence[TextPart]) -> None:
+def refuse_nul(parts: Sequence[Part]) -> None:
     """Refuse a value that no program can be given.
 
     Raises:

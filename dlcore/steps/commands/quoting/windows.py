@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from dlcore.steps.commands.quoting.quoted import refuse_nul
-from dlcore.tasksequence import FrozenVariables, TextPart
+from dlcore.tasksequence import FrozenVariables, Part
 
 _COMMAND_PROCESSORS: Final = frozenset({"cmd", "command"})
 _POWERSHELLS: Final = frozenset({"powershell", "pwsh"})
@@ -78,24 +78,24 @@ def quote(
     return WindowsLine(_program(program_parts) + made.text, program)
 
 
-def _is_checked(part: TextPart, variables: FrozenVariables) -> bool:
+def _is_checked(part: Part, variables: FrozenVariables) -> bool:
     """What the environment of this process says is trusted."""
     return not part.name or part.name in variables
 
 
-def _merged(parts: Sequence[TextPart]) -> list[TextPart]:
+def _merged(parts: Sequence[Part]) -> list[Part]:
     """Values that stand next to each other are one value."""
-    merged: list[TextPart] = []
+    merged: list[Part] = []
     for part in parts:
         if part.name and merged and merged[-1].name:
-            part = TextPart(merged.pop().text + part.text, part.name)
+            part = Part(merged.pop().text + part.text, part.name)
         merged.append(part)
     return merged
 
 
-def _divided(parts: Sequence[TextPart]) -> tuple[list[TextPart], list[TextPart]]:
+def _divided(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
     """The parts of the program's path, with its quotes, and those of what follows."""
-    program: list[TextPart] = []
+    program: list[Part] = []
     is_quoted = False
     for index, part in enumerate(parts):
         if part.name:
@@ -106,9 +106,9 @@ def _divided(parts: Sequence[TextPart]) -> tuple[list[TextPart], list[TextPart]]
             is_quoted = text.startswith('"')
         end = _end_of_program(text, is_quoted=is_quoted, at=int(bool(is_quoted and not program)))
         if end is not None:
-            rest = [TextPart(text[end:])] if text[end:] else []
-            return [*program, TextPart(text[:end])], [*rest, *parts[index + 1 :]]
-        program.append(TextPart(text))
+            rest = [Part(text[end:])] if text[end:] else []
+            return [*program, Part(text[:end])], [*rest, *parts[index + 1 :]]
+        program.append(Part(text))
     return program, []
 
 
@@ -128,7 +128,7 @@ def _program_name(program: str) -> str:
     return re.split(r"[\\/:]", program.rstrip(" ."))[-1].lower().removesuffix(".exe")
 
 
-def _has_outer_mark(arguments: Sequence[TextPart]) -> bool:
+def _has_outer_mark(arguments: Sequence[Part]) -> bool:
     """Whether ``cmd.exe`` takes the first and the last quotation mark of its command away.
 
     Source: Microsoft Learn, "cmd": of exactly two marks, it may keep both.
@@ -137,7 +137,7 @@ def _has_outer_mark(arguments: Sequence[TextPart]) -> bool:
     return _COMMAND_IN_MARKS.match(own) is not None and own.count('"') > _KEPT_MARKS
 
 
-def _check_for_interpreter(program: str, arguments: Sequence[TextPart]) -> None:
+def _check_for_interpreter(program: str, arguments: Sequence[Part]) -> None:
     own = " ".join(part.text for part in arguments if not part.name)
     if _is_command_processor(program):
         _check_plain(arguments, _PLAIN_FOR_CMD, "cmd.exe", without="()" if "(" in own else "")
@@ -146,7 +146,7 @@ def _check_for_interpreter(program: str, arguments: Sequence[TextPart]) -> None:
 
 
 def _check_plain(
-    arguments: Sequence[TextPart], plain: re.Pattern[str], reader: str, *, without: str = ""
+    arguments: Sequence[Part], plain: re.Pattern[str], reader: str, *, without: str = ""
 ) -> None:
     for part in arguments:
         if part.name and not (plain.fullmatch(part.text) and not set(without) & set(part.text)):
@@ -156,7 +156,7 @@ def _check_plain(
             )
 
 
-def _program(parts: Sequence[TextPart]) -> str:
+def _program(parts: Sequence[Part]) -> str:
     """The program's path. Backslashes escape nothing here, and only quotes keep spaces together."""
     for part in parts:
         if part.name and '"' in part.text:
@@ -182,7 +182,7 @@ class _Arguments:
         self._has_outer_mark = has_outer_mark
         self._is_quoted = False
 
-    def add(self, parts: Sequence[TextPart]) -> None:
+    def add(self, parts: Sequence[Part]) -> None:
         """Put parts behind what there is.
 
         Raises:
@@ -205,7 +205,7 @@ class _Arguments:
             backslashes = backslashes + 1 if character == "\\" else 0
         self.text += text
 
-    def _add_value(self, value: TextPart, following: str) -> None:
+    def _add_value(self, value: Part, following: str) -> None:
         needs_quotes = not self._is_quoted and re.search(r'[\s"]', value.text) is not None
         if needs_quotes and (self.text.endswith('"') or following.startswith('"')):
             raise ValueError(
