@@ -29,8 +29,9 @@ methods of `Client` and `Session`. What only reads and writes files is a plain f
 call it in a thread (`asyncio.to_thread`) where that matters: `publish_folder`, `repair_published`,
 `verify_site`, `verify_tree`, `plan` and the ``load_...`` functions.
 
-`Client.hold`, `library`, `content`, `opened_content`, `stop_downloads`, `catalogs`, `judge`, `bus`,
-`store`, `policy`, `renewals` and `observe_exchanges`, and `Session.upcoming`, are internal too.
+`Client.hold`, `package_index`, `content`, `opened_content`, `stop_downloads`, `catalogs`, `judge`,
+`bus`, `store`, `policy`, `renewals` and
+`observe_exchanges`, and `Session.upcoming`, are internal too.
 
 The rooms, each importing only what stands before it::
 
@@ -148,7 +149,6 @@ if TYPE_CHECKING:
     from dlcore.engine.fetching.fetch_into import SelectionSize as SelectionSize
     from dlcore.engine.fetching.fetch_many import FetchResult as FetchResult
     from dlcore.engine.fetching.fetch_many import fetch_many as fetch_many
-    from dlcore.engine.gather import preflight as preflight
     from dlcore.engine.outcomes import RateOrigin as RateOrigin
     from dlcore.engine.outcomes import RunOutcome as RunOutcome
     from dlcore.engine.outcomes import SkipReason as SkipReason
@@ -159,6 +159,7 @@ if TYPE_CHECKING:
     from dlcore.engine.precache import content_of_sequence as content_of_sequence
     from dlcore.engine.precache import precache as precache
     from dlcore.engine.precache_preview import preview_precache as preview_precache
+    from dlcore.engine.preflight_facts import preflight as preflight
     from dlcore.engine.report import Report as Report
     from dlcore.engine.resume import Resume as Resume
     from dlcore.engine.run import run_sequence as run_sequence
@@ -294,7 +295,7 @@ _PUBLIC = {
     "engine.fetching.fetch": "fetch",
     "engine.fetching.fetch_into": "Fetched SelectionSize",
     "engine.fetching.fetch_many": "FetchResult fetch_many",
-    "engine.gather": "preflight",
+    "engine.preflight_facts": "preflight",
     "engine.documents.manifests": "load_manifest",
     "engine.outcomes": "RateOrigin RunOutcome SkipReason StepOutcome",
     "engine.fetching.call": "FetchItem",

@@ -147,8 +147,8 @@ INNER_USERS = {
 # What an inner room may import of the room around it.
 AGENT_FLOORS = {"system": {"addresses", "unix_socket"}}
 ENGINE_FLOORS = {
-    "listeners": {"events", "outcomes", "units"},
-    "delivery": {"holding", "policy", "units"},
+    "listeners": {"events", "numbers_for_people", "outcomes"},
+    "delivery": {"locking", "numbers_for_people", "policy"},
     "download": {"events", "listeners", "policy", "time_limit"},
     "documents": {"download", "events", "state", "state_file"},
     "fetching": {

@@ -149,7 +149,7 @@ INTERNAL = {
     "hold",
     "hold_run",
     "is_under_way",
-    "library",
+    "package_index",
     "content",
     "judge",
     "observe_exchanges",

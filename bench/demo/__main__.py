@@ -32,7 +32,7 @@ from dlcore.cli.report_tables import show_report
 from dlcore.cli.views import open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 from dlcore.tasksequence.step_types import UPGRADE
 
 ROOT = Path("build/demo")

@@ -27,7 +27,7 @@ from bench.hook.engine import Content, EmulatedEngine, Ran
 from dlcore.cli.output import show_table
 from dlcore.emulator.emulator import Emulator
 from dlcore.emulator.settings import Settings
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 from dlcore.errors import AgentError
 
 ROOT = Path("build/hook")

@@ -17,9 +17,9 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from dlcore.agent.errors_over_http import status_of, trouble_of
 from dlcore.agent.interface import Trouble
 from dlcore.agent.routes import JSON
-from dlcore.agent.troubles import status_of, trouble_of
 from dlcore.errors import DlcoreError
 
 HOST: Final = "dlcore"

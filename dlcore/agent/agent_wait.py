@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 
 from dlcore.agent.patience import AgentAwayError
 from dlcore.engine.events import AgentReturned, Event, WaitingForAgent
+from dlcore.engine.numbers_for_people import duration
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.units import duration
 from dlcore.errors import AgentError
 
 T = TypeVar("T")

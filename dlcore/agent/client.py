@@ -16,6 +16,7 @@ import msgspec
 
 from dlcore.agent.addresses import AgentAddress, address_of
 from dlcore.agent.admission import HOST
+from dlcore.agent.errors_over_http import error_of
 from dlcore.agent.event_stream import MAX_LINE_BYTES, read_events
 from dlcore.agent.interface import (
     API_VERSION,
@@ -29,7 +30,6 @@ from dlcore.agent.interface import (
 from dlcore.agent.local import connector
 from dlcore.agent.patience import AgentAwayError, EndingError, Patience, unreachable
 from dlcore.agent.routes import BASE, JSON
-from dlcore.agent.troubles import error_of
 from dlcore.disk.faults import guarded
 from dlcore.errors import AgentError, LockedError
 from dlcore.store.lock import StateLock

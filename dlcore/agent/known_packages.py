@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from dlcore.agent.errors_over_http import trouble_of
 from dlcore.agent.interface import PackageState, PackageStatus
-from dlcore.agent.troubles import trouble_of
 from dlcore.engine.client import Client
 from dlcore.engine.download.patch_names import patches_of
 from dlcore.engine.download.version_names import package_id_of

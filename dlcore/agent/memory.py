@@ -20,7 +20,7 @@ from dlcore.agent.interface import Want
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_file
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import StorageError
 from dlcore.long_path import rooted
 from dlcore.native import block_checksums
@@ -44,7 +44,7 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     wants: tuple[Want, ...] = ()
-    pin: Pin | None = None
+    pin: CatalogPin | None = None
     next_event_number: int = 1
 
 

@@ -121,7 +121,7 @@ class Obtaining:
 
     def _lend(self, name: str, content: Content) -> None:
         """Note it by its version: the next catalog may have another one."""
-        entry = content.library.known(name)
+        entry = content.package_index.known(name)
         if entry:
             key = package_key(package_id_of(name), entry.version, entry.manifest)
             until_s = asyncio.get_running_loop().time() + self._policy.lent_s

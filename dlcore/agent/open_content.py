@@ -63,7 +63,7 @@ class OpenContent:
                 if self._known.catalog is None:
                     await self._choose_catalog()
                 content = await self._client.content()
-                self._known.use(content.library.catalog)
+                self._known.use(content.package_index.catalog)
                 self._opened(content)
             return content
 

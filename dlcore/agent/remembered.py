@@ -11,7 +11,7 @@ import msgspec
 from dlcore.agent.interface import MAX_BODY_BYTES, MAX_WANTS, SequencePoint, Want
 from dlcore.agent.memory import Memory, MemoryFile
 from dlcore.agent.run_want import NAME as NAME_OF_RUN
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import ConfigError
 from dlcore.waiting import in_thread
 
@@ -34,7 +34,7 @@ class Remembered:
         return self._memory.wants
 
     @property
-    def pin(self) -> Pin | None:
+    def pin(self) -> CatalogPin | None:
         """The catalog that was used last; None before the first one."""
         return self._memory.pin
 
@@ -82,7 +82,7 @@ class Remembered:
             await self._save(wants=tuple(each for each in exchanged if each))
             return True
 
-    async def keep_pin(self, pin: Pin) -> None:
+    async def keep_pin(self, pin: CatalogPin) -> None:
         """Note which catalog is used."""
         async with self._changing:
             if pin != self.pin:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from dlcore.agent.interface import PackageState, PackageStatus
-from dlcore.engine.download.arrivals import Arrivals
+from dlcore.engine.download.arrival_curve import ArrivalCurve
 
 
 class RunBytes:
@@ -32,7 +32,7 @@ class RunBytes:
 
     def __init__(self, digests: Mapping[str, str]) -> None:
         self.fetched = Counter[str]()
-        self.arrivals = Arrivals()
+        self.arrivals = ArrivalCurve()
         self.busy_s = 0.0
         self.ready: set[str] = set()
         self.locations: dict[str, str] = {}

@@ -21,12 +21,12 @@ from dlcore.agent.run_agent import RunAgent
 from dlcore.agent.run_client import RunAgentClient
 from dlcore.agent.run_figures import AgentRunFigures
 from dlcore.agent.run_want import NAME, RunWant
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.run_content import OpenRunContent, RunContent
-from dlcore.engine.state import LifeFigures, Pin
+from dlcore.engine.state import CatalogPin, LifeFigures
 from dlcore.errors import DlcoreError, NotFoundError, RunStateError, RunStateFault
 from dlcore.store import Store
 from dlcore.waiting import cancel_and_wait
@@ -40,7 +40,7 @@ class AgentRunContent:
     Args:
         agent: Open.
         state: The state directory that the agent owns.
-        library: The catalog that the run began with.
+        package_index: The catalog that the run began with.
         pin: That catalog, as the run keeps it.
         tell: Hears of events.
         policy: How long to wait for an agent that is away.
@@ -50,17 +50,17 @@ class AgentRunContent:
         self,
         agent: RunAgent,
         state: Path,
-        library: Library,
-        pin: Pin,
+        package_index: PackageIndex,
+        pin: CatalogPin,
         tell: Callable[[Event], None],
         policy: EnginePolicy | None = None,
     ) -> None:
-        self.library = library
+        self.package_index = package_index
         self.retry_time_s: float | None = None
         self._agent = agent
         self._store = Store.look(state)
         self._wait = AgentWait(state, tell, policy)
-        self._figures = AgentRunFigures(agent, library, tell)
+        self._figures = AgentRunFigures(agent, package_index, tell)
         pinned = PinnedCatalog(pin.catalog, pin.evidence)
         self._want = RunWant(agent, pinned, self._figures.begin_counting)
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,7 +99,7 @@ class AgentRunContent:
 
     def _known(self, package_ids: Sequence[str]) -> tuple[str, ...]:
         """Those that the catalog knows: of the others, whoever waits for them is told."""
-        return tuple(each for each in package_ids if self.library.known(each))
+        return tuple(each for each in package_ids if self.package_index.known(each))
 
     # What is handed out
 
@@ -115,8 +115,12 @@ class AgentRunContent:
         """
         await self._obtain(package_id, to_write=False)
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
-        """Wait for packages, and have the agent prove them before a step may write into them.
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
+        """Wait for packages, and have the agent prove them.
+
+        Args:
+            package_ids: The packages.
+            to_write: Whether they are handed out to be written into, as a step may.
 
         Returns:
             Package id -> the folder with its files.
@@ -125,10 +129,10 @@ class AgentRunContent:
             DlcoreError: As `RunContent.paths`.
         """
         for package_id in package_ids:
-            self.library.entry(package_id)
+            self.package_index.entry(package_id)
         self._want.change(in_use=tuple(package_ids))
         for package_id in package_ids:
-            await self._obtain(package_id, to_write=True)
+            await self._obtain(package_id, to_write=to_write)
         return {each: self._folder(each) for each in package_ids}
 
     def location(self, package_id: str) -> str:
@@ -136,11 +140,11 @@ class AgentRunContent:
         return self._figures.location(package_id)
 
     def _folder(self, package_id: str) -> Path:
-        entry = self.library.entry(package_id)
+        entry = self.package_index.entry(package_id)
         return self._store.content_folder(package_id, entry.version, entry.manifest)
 
     async def _obtain(self, package_id: str, *, to_write: bool) -> None:
-        self.library.entry(package_id)
+        self.package_index.entry(package_id)
         self._figures.ordered((package_id,))
         terms = ObtainTerms(NAME, to_write)
 
@@ -156,7 +160,7 @@ class AgentRunContent:
         if not self._figures.means(obtained):
             raise RunStateError(
                 f"the agent hands out version {obtained.version} of package {package_id}, and the"
-                f" run began with version {self.library.entry(package_id).version}",
+                f" run began with version {self.package_index.entry(package_id).version}",
                 fault=RunStateFault.PACKAGE,
                 remedy="Run again; if it happens again, run with --no-agent and without the agent.",
             )
@@ -199,11 +203,11 @@ def content_of_agent(state: Path, policy: EnginePolicy | None = None) -> OpenRun
 
     @contextlib.asynccontextmanager
     async def opened(
-        library: Library, pin: Pin, tell: Callable[[Event], None]
+        package_index: PackageIndex, pin: CatalogPin, tell: Callable[[Event], None]
     ) -> AsyncIterator[RunContent]:
         async with (
             RunAgentClient(state, patience_s=policy.first_network_wait_s) as agent,
-            AgentRunContent(agent, state, library, pin, tell, policy) as content,
+            AgentRunContent(agent, state, package_index, pin, tell, policy) as content,
         ):
             yield content
 

@@ -15,7 +15,7 @@ from dlcore.agent.run_agent import RunAgent
 from dlcore.agent.run_bytes import RunBytes
 from dlcore.agent.run_events import RunEvents
 from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
 from dlcore.engine.state import LifeFigures
 
@@ -25,14 +25,16 @@ class AgentRunFigures:
 
     Args:
         agent: Open.
-        library: The catalog that the run began with.
+        package_index: The catalog that the run began with.
         tell: Hears of events.
     """
 
-    def __init__(self, agent: RunAgent, library: Library, tell: Callable[[Event], None]) -> None:
-        packages = library.catalog.packages
+    def __init__(
+        self, agent: RunAgent, package_index: PackageIndex, tell: Callable[[Event], None]
+    ) -> None:
+        packages = package_index.catalog.packages
         self._agent = agent
-        self._library = library
+        self._package_index = package_index
         self._tell = tell
         self._bytes = RunBytes({each: entry.manifest for each, entry in packages.items()})
         self._events = RunEvents(agent, self._bytes, tell, self.refresh)
@@ -91,7 +93,7 @@ class AgentRunFigures:
     def progress(self) -> Progress:
         """How far the packages are that the run has asked for."""
         packages = {
-            each: self._library.catalog.packages[each].content_bytes for each in self._ordered
+            each: self._package_index.catalog.packages[each].content_bytes for each in self._ordered
         }
         verified = {each: self.verified_bytes(each, total) for each, total in packages.items()}
         rate_bytes_per_s, connections = self._events.rate_bytes_per_s, self._events.connections
@@ -134,7 +136,9 @@ class AgentRunFigures:
 
     def _needed_bytes(self, package_id: str) -> int:
         """What was missing of a package, as far as can be told: no more than came, nor than all."""
-        return min(self._bytes.fetched[package_id], self._library.entry(package_id).content_bytes)
+        return min(
+            self._bytes.fetched[package_id], self._package_index.entry(package_id).content_bytes
+        )
 
     def _note(self, status: AgentStatus) -> None:
         life = (status.process_id, status.began_s)

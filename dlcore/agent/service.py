@@ -18,17 +18,17 @@ from typing import Final
 
 from msgspec import structs
 
+from dlcore.agent.errors_over_http import trouble_of
 from dlcore.agent.event_ring import EventRing
 from dlcore.agent.interface import API_VERSION, AgentStatus, ObtainTerms, PackageStatus, Want
 from dlcore.agent.known_packages import KnownPackages
+from dlcore.agent.known_site import KnownSite
 from dlcore.agent.obtaining import Obtaining
 from dlcore.agent.open_content import OpenContent
 from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
-from dlcore.agent.site import Site
 from dlcore.agent.standing_wants import StandingWants
-from dlcore.agent.troubles import trouble_of
 from dlcore.agent.wanted_packages import WantedPackages
 from dlcore.agent.wants import FetchOrder
 from dlcore.engine.client import Client
@@ -85,7 +85,7 @@ class AgentService:
         self._wants = StandingWants(client, self._memory, self._known)
         link_bytes_per_s = float(client.deployment.transfer.link_bytes_per_s)
         self._pacer = Pacer(self._known, pace, clock, link_bytes_per_s)
-        self._site = Site(client, self._memory, self._known, self._change_to, self.policy)
+        self._site = KnownSite(client, self._memory, self._known, self._change_to, self.policy)
         self._content = OpenContent(
             client,
             self._known,
@@ -291,7 +291,9 @@ class AgentService:
         content.order(order.needed, order.maybe_needed)
 
     async def _read_first_catalog(self) -> None:
-        with contextlib.suppress(DlcoreError):  # `Site` knows why, and tells it with each package
+        with contextlib.suppress(
+            DlcoreError
+        ):  # `KnownSite` knows why, and tells it with each package
             await self._content.get()
 
     async def _keep_up(self) -> None:

@@ -28,7 +28,7 @@ from dlcore.deployment import StatedPackage
 from dlcore.engine.client import Client
 from dlcore.engine.download.version_names import package_id_of, version_name
 from dlcore.engine.lookahead import Lookahead
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import DlcoreError, LockedError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog
 from dlcore.waiting import in_thread, wait_for_all
@@ -273,7 +273,9 @@ class StandingWants:
         """What the want's sequence needs next, and the catalog that it has pinned."""
         pinned = None
         if want.pin:
-            pinned = await self._client.catalogs.pinned(Pin(want.pin.catalog, want.pin.evidence))
+            pinned = await self._client.catalogs.pinned(
+                CatalogPin(want.pin.catalog, want.pin.evidence)
+            )
         if want.sequence is None:
             return NOTHING_AHEAD, pinned
         return await in_thread(look_ahead_from, want.sequence, self._client), pinned

@@ -8,7 +8,7 @@ from pathlib import Path
 from dlcore import manifest as documents
 from dlcore.agent.interface import Want
 from dlcore.agent.memory import FOLDER, NAME, MemoryFile
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.errors import ManifestError, TaskSequenceError
 from dlcore.long_path import rooted
 from dlcore.store.store import package_key
@@ -31,7 +31,7 @@ def wanted_keys(state: Path) -> frozenset[str]:
         memory = file.look()
     finally:
         file.close()
-    document = pins.read(state / FOLDER, memory.pin.catalog) if memory.pin else None
+    document = pinned_documents.read(state / FOLDER, memory.pin.catalog) if memory.pin else None
     if document is None:
         return frozenset()
     try:

@@ -16,7 +16,7 @@ from dlcore.cli.output import json_option, quiet_option, say, show_json, show_ta
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.cli.rates import limit_rate_option
 from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 
 if TYPE_CHECKING:
     from dlcore.agent.interface import AgentStatus, PackageStatus

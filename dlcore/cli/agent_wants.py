@@ -15,7 +15,7 @@ from dlcore.cli.loop import run_async
 from dlcore.cli.moments import moment_of
 from dlcore.cli.output import json_option, say, show_json, show_table, tell
 from dlcore.cli.state import state_option, users_state
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 from dlcore.errors import LockedError, NotFoundError
 from dlcore.package_ids import asked_id
 from dlcore.printable import quoted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 
 
 def format_amounts(fetched_bytes: int, reused_bytes: int, patched_bytes: int) -> str:

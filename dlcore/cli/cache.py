@@ -17,7 +17,7 @@ from dlcore.cli.state import state_option
 from dlcore.deployment import load_deployment
 from dlcore.deployment.sizes import HOW_TO_WRITE_A_SIZE, parse_share, parse_size
 from dlcore.engine.caching import Pruned, cached, check_there, chosen, pin, prune, verify
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.errors import ConfigError, IntegrityError
 from dlcore.printable import quoted
 from dlcore.store import CacheLimit, Holding, Stay, space_at

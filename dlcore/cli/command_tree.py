@@ -9,7 +9,7 @@ import click
 from dlcore.cli.option_names import Words
 
 
-class Found(NamedTuple):
+class FoundCommand(NamedTuple):
     """A command that is not a group.
 
     Attributes:
@@ -23,7 +23,7 @@ class Found(NamedTuple):
     context: click.Context
 
 
-def found_commands(root: click.Context) -> tuple[Found, ...]:
+def found_commands(root: click.Context) -> tuple[FoundCommand, ...]:
     """Every command, in the order of the help.
 
     Args:
@@ -33,8 +33,8 @@ def found_commands(root: click.Context) -> tuple[Found, ...]:
     return tuple(_below(root.command, root, ()))
 
 
-def _below(group: click.Group, context: click.Context, words: Words) -> list[Found]:
-    found: list[Found] = []
+def _below(group: click.Group, context: click.Context, words: Words) -> list[FoundCommand]:
+    found: list[FoundCommand] = []
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
@@ -42,5 +42,5 @@ def _below(group: click.Group, context: click.Context, words: Words) -> list[Fou
         if isinstance(command, click.Group):
             found += _below(command, own, (*words, name))
         else:
-            found.append(Found((*words, name), command, own))
+            found.append(FoundCommand((*words, name), command, own))
     return found

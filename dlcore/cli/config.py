@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from dlcore.cli import option_file
-from dlcore.cli.command_tree import Found, found_commands
+from dlcore.cli.command_tree import FoundCommand, found_commands
 from dlcore.cli.configured import without_value
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.option_file import OptionFile
@@ -135,7 +135,7 @@ def show(ctx: click.Context, words: tuple[str, ...], with_origin: bool, as_json:
     return status
 
 
-def _checked_file(commands: tuple[Found, ...]) -> OptionFile | None:
+def _checked_file(commands: tuple[FoundCommand, ...]) -> OptionFile | None:
     """The configuration file, with every table of it checked.
 
     Raises:
@@ -150,7 +150,7 @@ def _checked_file(commands: tuple[Found, ...]) -> OptionFile | None:
 
 
 def _settings(
-    found: Found,
+    found: FoundCommand,
     environment: Mapping[str, str],
     file: OptionFile | None,
     refused: Collection[tuple[str, str]],
@@ -176,7 +176,7 @@ def _settings(
 
 
 def _wrong(
-    found: Found, environment: Mapping[str, str], file: OptionFile | None
+    found: FoundCommand, environment: Mapping[str, str], file: OptionFile | None
 ) -> Iterator[Wrong]:
     """The values that the command would refuse."""
     given = given_values(found.words, found.command.params, environment, file)
@@ -236,7 +236,7 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _idle(commands: tuple[Found, ...], environment: Mapping[str, str]) -> list[str]:
+def _idle(commands: tuple[FoundCommand, ...], environment: Mapping[str, str]) -> list[str]:
     """Variables with dlcore's prefix that set no option and nothing else.
 
     A deployment file may name some of them, so they are not an error.

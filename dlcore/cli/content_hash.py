@@ -9,7 +9,7 @@ from pathlib import Path
 from dlcore.cli.output import say, show_json
 from dlcore.cli.views import open_view
 from dlcore.engine.documents.named_hash import check_named_hash
-from dlcore.engine.units import counted
+from dlcore.engine.numbers_for_people import counted
 from dlcore.errors import IntegrityError
 from dlcore.manifest import content_hash, has_content_hash
 from dlcore.store import folder_digests

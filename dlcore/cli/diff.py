@@ -8,7 +8,7 @@ import msgspec
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.site_access import site_access_options
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.manifest import FileChange, difference
 from dlcore.package_ids import asked_id
 from dlcore.publish import read_version

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import click
 
 from dlcore.cli.access import access_options
-from dlcore.cli.asked import Asked, asked_for
 from dlcore.cli.by_agent import check_source, fetched_by_agent
 from dlcore.cli.checked_values import checked_by
 from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.fetch_arguments import Asked, asked_for
 from dlcore.cli.fetch_results import MAX_LISTED, show_fetched, show_results
 from dlcore.cli.logs import LoggedCommand, is_verbose
 from dlcore.cli.loop import run_async

@@ -11,7 +11,7 @@ from dlcore.cli.fetch_results import format_group, format_proof, format_selectio
 from dlcore.cli.output import say, show_json
 from dlcore.engine.delivery.target import format_names
 from dlcore.engine.fetching.preview import FetchPreview, PreviewResult
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 
 
 def show_preview(preview: FetchPreview, *, as_json: bool) -> int:

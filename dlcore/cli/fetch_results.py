@@ -18,7 +18,7 @@ from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.truth import Truth
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.package_ids import LOCAL_ID
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dlcore.cli.views import Row
 from dlcore.engine import events
-from dlcore.engine.units import amount, clock, counted, part_of
+from dlcore.engine.numbers_for_people import amount, clock, counted, part_of
 from dlcore.schedule import EndpointChange
 
 MAX_PACKAGES = 6  # so that the rows fit a small window

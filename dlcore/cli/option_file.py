@@ -30,7 +30,7 @@ _HEADER = re.compile(r"\s*\[\s*([\w.\" -]+?)\s*\]\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]")
 
 
-class Entry(NamedTuple):
+class OptionEntry(NamedTuple):
     """A value of the file.
 
     Attributes:
@@ -68,7 +68,7 @@ class OptionFile:
             else:
                 self._check((), name, COMMON, f"{name} is not an option of all commands")
 
-    def entries(self, command: Words, options: Iterable[str]) -> dict[str, Entry]:
+    def entries(self, command: Words, options: Iterable[str]) -> dict[str, OptionEntry]:
         """What the file says of the options of a command; its own table counts more.
 
         Args:
@@ -84,8 +84,8 @@ class OptionFile:
             self._check(command, name, known, f"{' '.join(command)} has no option {name}")
         common = {name: value for name, value in self._table.items() if name in known & COMMON}
         return {
-            **{name: Entry(value, self._place((), name)) for name, value in common.items()},
-            **{name: Entry(value, self._place(command, name)) for name, value in own.items()},
+            **{name: OptionEntry(value, self._place((), name)) for name, value in common.items()},
+            **{name: OptionEntry(value, self._place(command, name)) for name, value in own.items()},
         }
 
     def check_commands(self, group: Words, commands: Iterable[str]) -> None:

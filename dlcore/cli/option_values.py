@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import click
 
-from dlcore.cli.option_file import Entry, OptionFile, home_expanded
+from dlcore.cli.option_file import OptionEntry, OptionFile, home_expanded
 from dlcore.cli.option_names import (
     COMMON,
     OTHER_VARIABLES,
@@ -156,7 +156,7 @@ def _of_variable(option: click.Option, variable: str, text: str) -> Value:
     return text
 
 
-def _of_file(option: click.Option, name: str, entry: Entry) -> Value:
+def _of_file(option: click.Option, name: str, entry: OptionEntry) -> Value:
     value, where = entry.value, f"{entry.place}: {name}"
     if option.count:
         if type(value) is int and value >= 0:

@@ -109,7 +109,7 @@ def command(
 
 async def _check(sequence: TaskSequence, deployment: Deployment, state: Path) -> tuple[Check, ...]:
     from dlcore.engine.client import Client
-    from dlcore.engine.gather import preflight
+    from dlcore.engine.preflight_facts import preflight
     from dlcore.steps.registry import standard_executors
 
     async with Client(deployment, state) as client:
@@ -124,7 +124,7 @@ def _plan(
 
     With settings it is the plan of a run on this machine; without them, of one on any machine.
     """
-    from dlcore.engine.overview import obstacle
+    from dlcore.engine.steps_overview import obstacle
     from dlcore.steps.registry import standard_executors
 
     executors = standard_executors(deployment.secret_variables if deployment else ())
@@ -165,7 +165,7 @@ def _on_disk(package: PackageStatus) -> dict[str, object]:
 
 
 def _amount_on_disk(package: PackageStatus) -> str:
-    from dlcore.engine.units import part_of
+    from dlcore.engine.numbers_for_people import part_of
 
     if package.state.value == "unknown" or package.total_bytes is None:
         return "the agent has not looked at it since it started"

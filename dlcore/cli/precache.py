@@ -25,6 +25,7 @@ from dlcore.cli.views import View, open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.listeners.writer import Write, written
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.engine.precache import (
     Precached,
     PrecachedPackage,
@@ -33,7 +34,6 @@ from dlcore.engine.precache import (
     precache,
 )
 from dlcore.engine.precache_preview import preview_precache
-from dlcore.engine.units import amount, counted
 from dlcore.errors import DeadlineError, DlcoreError
 from dlcore.tasksequence import TaskSequence, load
 

@@ -12,7 +12,7 @@ from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_optio
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.publish import Pruned, prune
 
 _DAY_S = 86_400

@@ -17,7 +17,7 @@ from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.publish_library import LibraryAsked, join, library_options, publish_everything
 from dlcore.cli.views import open_view
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.printable import quoted
 from dlcore.publish import Published, Repaired, Stage, publish, repair

@@ -12,7 +12,7 @@ import msgspec
 
 from dlcore.cli.output import say, show_json, tell
 from dlcore.cli.views import open_view
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.publish import (
     ContentVersion,
     JoinedShards,

@@ -16,7 +16,7 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.named_files import not_planted
 from dlcore.engine.listeners.lines import EventLines, decode_lines
 from dlcore.engine.listeners.run_records import numbers, read
-from dlcore.engine.units import duration
+from dlcore.engine.numbers_for_people import duration
 from dlcore.errors import NotFoundError, StorageError
 from dlcore.plain_files import buffered
 from dlcore.timeline import Timeline, headline, latest, reasons, timeline_of, verdict

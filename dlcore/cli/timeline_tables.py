@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dlcore.cli.output import say, show_table
 from dlcore.engine.events import PackageTruth
 from dlcore.engine.listeners.words import describe
-from dlcore.engine.units import amount, duration
+from dlcore.engine.numbers_for_people import amount, duration
 from dlcore.timeline import Timeline, headline, reasons, verdict
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.packages import PackageTimes
@@ -102,7 +102,7 @@ def _show_boundary_groups(timeline: Timeline) -> None:
 def _step(step: StepTimes) -> tuple[str, ...]:
     waits = " ".join(filter(None, step.waits_s))
     waited = duration(step.stall_s) if step.has_waited else ""
-    ran = duration(step.run_s) if step.parts else ""
+    ran = duration(step.run_s) if step.periods else ""
     return (str(step.index), step.name, step.outcome, waited, waits, ran, step.why)
 
 

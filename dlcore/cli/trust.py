@@ -14,7 +14,7 @@ from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE, FOLDER
-from dlcore.engine.units import counted
+from dlcore.engine.numbers_for_people import counted
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.manifest import decode_catalog

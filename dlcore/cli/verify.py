@@ -18,7 +18,7 @@ from dlcore.cli.site_access import site_access_options
 from dlcore.cli.state import trust_root_option
 from dlcore.cli.views import open_view
 from dlcore.engine.documents.manifests import load_manifest
-from dlcore.engine.units import amount, counted
+from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
 from dlcore.long_path import long_path
 from dlcore.model import CATALOG_KEY, Manifest

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dlcore.cli.output import tell
-from dlcore.engine.units import amount, part_of
+from dlcore.engine.numbers_for_people import amount, part_of
 from dlcore.extras import is_installed
 from dlcore.printable import printable
 

@@ -164,7 +164,7 @@ if sys.platform == "win32":
     _NOW, _EXCLUSIVE = 1, 2  # LOCKFILE_FAIL_IMMEDIATELY, LOCKFILE_EXCLUSIVE_LOCK
     _VIOLATION, _PENDING = 33, 997  # ERROR_LOCK_VIOLATION, ERROR_IO_PENDING
 
-    class _Place(ctypes.Structure):
+    class _Overlapped(ctypes.Structure):
         """OVERLAPPED, of which the offset counts here."""
 
         _fields_ = (
@@ -187,8 +187,8 @@ if sys.platform == "win32":
 
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         handle = ctypes.c_void_p(msvcrt.get_osfhandle(fd))
-        place = _Place(offset_high=0x4000_0000)
-        if kernel.LockFileEx(handle, _NOW | exclusive, 0, 1, 0, ctypes.byref(place)):
+        overlapped = _Overlapped(offset_high=0x4000_0000)
+        if kernel.LockFileEx(handle, _NOW | exclusive, 0, 1, 0, ctypes.byref(overlapped)):
             return True
         code = ctypes.get_last_error()
         if code in {_VIOLATION, _PENDING}:

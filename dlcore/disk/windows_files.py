@@ -35,7 +35,7 @@ _NO_BUFFERING = 0x2000_0000
 _INVALID_SIZE = 0xFFFF_FFFF
 
 
-class _Place(ctypes.Structure):
+class _Overlapped(ctypes.Structure):
     """OVERLAPPED, of which only the offset counts here."""
 
     _fields_ = (
@@ -67,10 +67,10 @@ if sys.platform == "win32":
     def _transfer(
         call: Callable[..., int], fd: int, data: Any, length_bytes: int, offset: int
     ) -> int:
-        place = _Place(offset=offset & 0xFFFF_FFFF, offset_high=offset >> 32)
+        overlapped = _Overlapped(offset=offset & 0xFFFF_FFFF, offset_high=offset >> 32)
         done = ctypes.c_uint32()
         length = ctypes.c_uint32(min(length_bytes, MAX_CALL_BYTES))
-        if call(_handle(fd), data, length, ctypes.byref(done), ctypes.byref(place)):
+        if call(_handle(fd), data, length, ctypes.byref(done), ctypes.byref(overlapped)):
             return done.value
         if ctypes.get_last_error() == windows_errors.HANDLE_EOF:  # never for a write
             return 0

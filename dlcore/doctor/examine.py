@@ -22,8 +22,8 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.file_system import kind_of
 from dlcore.disk.ownership import check_way
 from dlcore.disk.trial import try_disk
-from dlcore.doctor import installation, place, way
-from dlcore.engine.units import counted
+from dlcore.doctor import installation, state_directory, way_to_endpoint
+from dlcore.engine.numbers_for_people import counted
 from dlcore.errors import ConfigError, DlcoreError, Fault, OwnershipError, TransferError
 from dlcore.long_path import long_path, rooted
 from dlcore.manifest import MAX_CATALOG_BYTES, decode_catalog
@@ -98,15 +98,15 @@ def _place(state: Path) -> tuple[Check, ...]:
         folder = next(each for each in (state, *state.parents) if each.exists())
         space, kind = space_at(folder), kind_of(folder.resolve())
     except OSError as error:
-        return (place.rights(state, refusal or storage_error(error, "look at", state)),)
+        return (state_directory.rights(state, refusal or storage_error(error, "look at", state)),)
     trial = try_disk(folder)
     return (
-        place.rights(state, refusal),
-        place.room(space, Reserve()),
-        place.file_system(kind),
-        place.writing(folder, trial),
-        place.long_names(trial),
-        place.long_paths(trial),
+        state_directory.rights(state, refusal),
+        state_directory.room(space, Reserve()),
+        state_directory.file_system(kind),
+        state_directory.writing(folder, trial),
+        state_directory.long_names(trial),
+        state_directory.long_paths(trial),
     )
 
 
@@ -128,7 +128,7 @@ async def _endpoint(settings: EndpointSettings, pool: ConnectionPool) -> tuple[C
         if contact is None:
             return (await _catalog(settings, pool),)
         credentials = await in_thread(_credentials, settings)
-        checks = (*way.checks(contact, settings.ca_file or authorities()), credentials)
+        checks = (*way_to_endpoint.checks(contact, settings.ca_file or authorities()), credentials)
         if not contact.status:
             return (*checks, _unasked("the endpoint was not reached"))
         if credentials.outcome is CheckOutcome.FAILED:
@@ -140,7 +140,9 @@ async def _endpoint(settings: EndpointSettings, pool: ConnectionPool) -> tuple[C
 
 
 async def _folder(settings: EndpointSettings, pool: ConnectionPool) -> tuple[Check, ...]:
-    folder = way.folder(settings.url, await in_thread(_fault_of_folder, Path(settings.url)))
+    folder = way_to_endpoint.folder(
+        settings.url, await in_thread(_fault_of_folder, Path(settings.url))
+    )
     if folder.outcome is CheckOutcome.FAILED:
         return (folder, _unasked("the folder cannot be read"))
     return (folder, await _catalog(settings, pool))
@@ -157,7 +159,7 @@ def _fault_of_folder(path: Path) -> OSError | None:
 
 def _credentials(settings: EndpointSettings) -> Check:
     try:
-        return way.credentials(try_credentials(settings))
+        return way_to_endpoint.credentials(try_credentials(settings))
     except ConfigError as error:
         return Check("credentials", CheckOutcome.FAILED, error.message, error.remedy)
 

@@ -59,12 +59,12 @@ class ClientCertificates(msgspec.Struct, frozen=True):
 
 async def demand_certificate(request: web.Request, handler: _Handler) -> web.StreamResponse:
     """Answer a request by its handler if the client has shown a certificate that counts."""
-    shown = request.get_extra_info("peercert")
-    if not shown:
+    presented = request.get_extra_info("peercert")
+    if not presented:
         reason = "403.7 - Client certificate required"
-    elif _common_name(shown["issuer"]) != _AUTHORITY:
+    elif _common_name(presented["issuer"]) != _AUTHORITY:
         reason = "403.16 - Client certificate is untrusted or invalid"
-    elif ssl.cert_time_to_seconds(shown["notAfter"]) < time.time():
+    elif ssl.cert_time_to_seconds(presented["notAfter"]) < time.time():
         reason = "403.17 - Client certificate has expired or is not yet valid"
     else:
         return await handler(request)

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from dlcore.emulator.counters import Counters
-from dlcore.emulator.multistatus import Site, collection, member, multistatus
+from dlcore.emulator.multistatus import VirtualFolder, collection, member, multistatus
 from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
@@ -45,7 +45,7 @@ class _Package(NamedTuple):
 class _Target(NamedTuple):
     """The package, and the path inside it, that a request names."""
 
-    site: Site
+    virtual_folder: VirtualFolder
     package: _Package
     path: str
 
@@ -69,16 +69,16 @@ class DistributionPoint:
     async def propfind(self, request: web.Request) -> web.Response:
         """List a folder; with ``Depth: 0`` describe the folder or file itself."""
         target = await self._find(request)
-        site, tree, path = target.site, target.package.tree, target.path
+        virtual_folder, tree, path = target.virtual_folder, target.package.tree, target.path
         file = tree.file(path)
         folder = tree.folder(path)
         if file is not None:
-            responses = [member(site, file.path, file.length_bytes)]
+            responses = [member(virtual_folder, file.path, file.length_bytes)]
         elif folder is not None:
-            responses = [collection(site, folder.path)]
+            responses = [collection(virtual_folder, folder.path)]
             if request.headers.get("Depth") != "0":
-                responses += [collection(site, inner) for inner in folder.folders]
-                responses += [member(site, f.path, f.length_bytes) for f in folder.files]
+                responses += [collection(virtual_folder, inner) for inner in folder.folders]
+                responses += [member(virtual_folder, f.path, f.length_bytes) for f in folder.files]
         else:
             raise web.HTTPNotFound
         return web.Response(
@@ -99,7 +99,9 @@ class DistributionPoint:
             status=head.status,
             headers={
                 "Content-Type": "application/octet-stream",
-                "Last-Modified": email.utils.formatdate(target.site.modified_s, usegmt=True),
+                "Last-Modified": email.utils.formatdate(
+                    target.virtual_folder.modified_s, usegmt=True
+                ),
                 **head.headers,
             },
         )
@@ -125,8 +127,8 @@ class DistributionPoint:
         if package is None:
             raise web.HTTPNotFound
         root = f"{request.scheme}://{request.host}/{match['root']}"
-        site = Site(root, package.manifest.package_id, package.modified_s)
-        return _Target(site, package, path.strip("/"))
+        virtual_folder = VirtualFolder(root, package.manifest.package_id, package.modified_s)
+        return _Target(virtual_folder, package, path.strip("/"))
 
     def _package(self, package_id: str) -> _Package | None:
         entry = self._published.current(package_id)

@@ -26,7 +26,7 @@ from urllib.parse import quote, unquote_to_bytes
 from aiohttp import web
 
 from dlcore.emulator.counters import Counters
-from dlcore.emulator.multistatus import Site, collection, member, multistatus
+from dlcore.emulator.multistatus import VirtualFolder, collection, member, multistatus
 from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
 from dlcore.errors import ManifestError
@@ -97,14 +97,14 @@ class LibraryPoint:
         root, parts = self._target(request)
         entries = await asyncio.to_thread(self._entries, parts)
         modified_s = self._data_lib.stat().st_mtime
-        site = Site(f"{request.scheme}://{request.host}/{root}", parts[0], modified_s)
+        folder = VirtualFolder(f"{request.scheme}://{request.host}/{root}", parts[0], modified_s)
         path = "/".join(parts[1:])
         inside = f"{path}/" if path else ""
-        responses = [collection(site, path)]
+        responses = [collection(folder, path)]
         responses += [
-            collection(site, inside + entry.name)
+            collection(folder, inside + entry.name)
             if entry.length_bytes is None
-            else member(site, inside + entry.name, entry.length_bytes)
+            else member(folder, inside + entry.name, entry.length_bytes)
             for entry in entries
         ]
         return web.Response(

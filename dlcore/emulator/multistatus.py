@@ -27,7 +27,7 @@ _RESPONSE = (
 )
 
 
-class Site(NamedTuple):
+class VirtualFolder(NamedTuple):
     """The URL of the virtual folder, a package's id, and its time of publication since 1970."""
 
     root: str
@@ -43,12 +43,12 @@ def multistatus(responses: Iterable[str]) -> bytes:
     ).encode()
 
 
-def collection(site: Site, path: str) -> str:
+def collection(folder: VirtualFolder, path: str) -> str:
     """The response for a folder of the package; ``""`` is the package itself."""
-    parent, _, name = "/".join(filter(None, (site.package_id, path))).rpartition("/")
+    parent, _, name = "/".join(filter(None, (folder.package_id, path))).rpartition("/")
     above = f"{quote(parent)}/" if parent else ""
     return _RESPONSE.format(
-        href=escape(f"{site.root}/{above}sccm?/{quote(name)}/"),
+        href=escape(f"{folder.root}/{above}sccm?/{quote(name)}/"),
         iscollection=1,
         resourcetype="<D:collection/>",
         displayname=escape(name),
@@ -57,13 +57,13 @@ def collection(site: Site, path: str) -> str:
     )
 
 
-def member(site: Site, path: str, length_bytes: int) -> str:
+def member(folder: VirtualFolder, path: str, length_bytes: int) -> str:
     """The response for a file of the package."""
     return _RESPONSE.format(
-        href=escape(f"{site.root}/{quote(site.package_id)}/sccm?/{quote(path)}"),
+        href=escape(f"{folder.root}/{quote(folder.package_id)}/sccm?/{quote(path)}"),
         iscollection=0,
         resourcetype="",
         displayname=escape(path.rpartition("/")[2]),
-        getlastmodified=email.utils.formatdate(site.modified_s, usegmt=True),
+        getlastmodified=email.utils.formatdate(folder.modified_s, usegmt=True),
         getcontentlength=length_bytes,
     )

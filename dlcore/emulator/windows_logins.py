@@ -55,9 +55,9 @@ class WindowsLogins:
         if request.transport is None:  # the client has gone
             raise web.HTTPUnauthorized
         connection = self._connections.setdefault(request.transport, _Connection())
-        shown = request.headers.get("Authorization", "")
-        if shown:
-            refusal = self._step(connection, shown)
+        presented = request.headers.get("Authorization", "")
+        if presented:
+            refusal = self._step(connection, presented)
             if refusal is not None:
                 return refusal
         elif not connection.user:
@@ -68,10 +68,10 @@ class WindowsLogins:
             response.headers["Persistent-Auth"] = "true"
         return response
 
-    def _step(self, connection: _Connection, shown: str) -> web.Response | None:
+    def _step(self, connection: _Connection, presented: str) -> web.Response | None:
         """Take a token; None if the connection is logged in now."""
         connection.user = ""
-        name, _, text = shown.partition(" ")
+        name, _, text = presented.partition(" ")
         try:
             scheme = _SCHEMES[name.lower()]
             token = base64.b64decode(text, validate=True)

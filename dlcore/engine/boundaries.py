@@ -30,7 +30,7 @@ UNKNOWN: Final = Place()
 _log = logging.getLogger(__name__)
 
 
-class Placed(Protocol):
+class RestrictedDownloads(Protocol):
     """What downloads: `Downloads`."""
 
     def allow(self, *, is_new_network: bool) -> None:
@@ -74,7 +74,7 @@ class Boundaries:
         self._since_s = 0.0  # the way holds since then
         self._awaited = 0  # the stage of which it was told that it is waited for
         self._opening: asyncio.Handle | None = None
-        self._downloads: Placed | None = None
+        self._downloads: RestrictedDownloads | None = None
         self._watching: asyncio.Task[None] | None = None
         self._pending: asyncio.Future[Place] | None = None
         self._threads = AbandonableThreads(1)
@@ -92,7 +92,7 @@ class Boundaries:
         if self._settings and self._watching is None:
             await self._look()
 
-    def attach(self, downloads: Placed) -> None:
+    def attach(self, downloads: RestrictedDownloads) -> None:
         """Hold these downloads to what may be used, from now on, until `aclose`; after `begin`."""
         if self._settings:
             self._downloads = downloads

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dlcore import manifest as documents
 from dlcore.disk.faults import guarded
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
 from dlcore.errors import NotFoundError, RunStateError, RunStateFault
 from dlcore.long_path import rooted
@@ -158,7 +158,7 @@ def needed_by_run(state: Path) -> frozenset[str]:
     run = load(state)
     if run is None:
         return frozenset()
-    document = pins.read(state, run.pin.catalog)
+    document = pinned_documents.read(state, run.pin.catalog)
     if document is None:
         raise RunStateError(
             f"{state / STATE_FILE} says that a run is under way, and the catalog that it began with"

@@ -16,28 +16,28 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import BandwidthSchedule, Deployment, load_deployment
-from dlcore.engine.beginning import begin_again, new_run
+from dlcore.engine.begin_run import begin_again, new_run
 from dlcore.engine.boundaries import Boundaries
 from dlcore.engine.built_in_variables import merged
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs, check_known
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.downloads import Downloads
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.holding import hold, hold_run
 from dlcore.engine.identity import identify
-from dlcore.engine.judge import Judge
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.listeners.run_records import recorded
+from dlcore.engine.locking import hold, hold_run
 from dlcore.engine.open_endpoints import OpenEndpoints
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.resume import Resume, take_up
 from dlcore.engine.run_content import OpenRunContent, RunContent
 from dlcore.engine.session import Session
-from dlcore.engine.state import Pin, RunState
+from dlcore.engine.state import CatalogPin, RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
@@ -273,11 +273,11 @@ class Client:
 
         Whoever waits for a package goes on waiting. Documents are still read.
         """
-        self._traffic.hold(is_held=True)
+        self._traffic.pause(is_paused=True)
 
     def resume(self) -> None:
         """Go on after `pause`. Idempotent."""
-        self._traffic.hold(is_held=False)
+        self._traffic.pause(is_paused=False)
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, from now on, also for what is in flight.
@@ -305,14 +305,14 @@ class Client:
         """Tell of each HTTP exchange from now on; None: of none. For `dlcore.traced`."""
         self._opened.observe_exchanges(observe)
 
-    async def library(self) -> Library:
+    async def package_index(self) -> PackageIndex:
         """What is known of the packages; the catalog is read at the first call.
 
         Raises:
             DlcoreError: The catalog cannot be read.
         """
         await self.boundaries.begin()
-        return await self.catalogs.library(self.store)
+        return await self.catalogs.package_index(self.store)
 
     async def fetch(self, package_id: str) -> Path:
         """Fetch one package, or find it finished.
@@ -389,10 +389,10 @@ class Client:
         packages = packages_in_order(sequence)
         content.need(packages)
         if resume is Resume.CONTINUE:
-            check_known(packages, content.library.catalog)
+            check_known(packages, content.package_index.catalog)
             run.set_variables(merged(sequence.variables, run.known_variables()))
         republished = Republished(
-            content.library.catalog, packages, self.catalogs.current, self.bus.emit
+            content.package_index.catalog, packages, self.catalogs.current, self.bus.emit
         )
         if not is_new:
             looking = asyncio.ensure_future(republished.look())
@@ -427,30 +427,32 @@ class Client:
             DlcoreError: The catalog cannot be read.
         """
         await self.hold()
-        library = await self.library()
+        package_index = await self.package_index()
         if self._content is None:
             downloads = Downloads(
                 self._opened.terms,
-                library.locate,
+                package_index.locate,
                 self.bus,
                 self._rng,
                 reserve=self.reserve,
                 max_stalls=max_stalls(self._timeout_s),
                 windows=self._opened.pool.windows,
-                find_patches=library.patch_list,
+                find_patches=package_index.patch_list,
                 allowed=self.boundaries,
             )
             self._traffic.attach(downloads)
             self.boundaries.attach(downloads)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
-            self._content = Content(library, downloads, self.store, self._retry_time_s)
+            self._content = Content(package_index, downloads, self.store, self._retry_time_s)
         return self._content
 
-    async def _run_content(self, pin: Pin) -> RunContent:
+    async def _run_content(self, pin: CatalogPin) -> RunContent:
         """What hands out the content of a run."""
         if self._open_run_content is None:
             return await self.content()
-        content = self._open_run_content(await self.library(), pin, lambda e: self.bus.emit(e))
+        content = self._open_run_content(
+            await self.package_index(), pin, lambda e: self.bus.emit(e)
+        )
         return await self._stack.enter_async_context(content)
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlcore.engine.download.downloads import Downloads
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Progress
@@ -31,7 +31,7 @@ class Content:
     """Hands out packages: also the `RunContent` of a run that fetches by itself.
 
     Args:
-        library: What is known of each package.
+        package_index: What is known of each package.
         downloads: What is under way.
         store: Where packages are written.
         retry_time_s: Seconds to go on asking when no endpoint can serve a package; None for as
@@ -40,13 +40,13 @@ class Content:
 
     def __init__(
         self,
-        library: Library,
+        package_index: PackageIndex,
         downloads: Downloads,
         store: Store,
         retry_time_s: float | None = None,
     ) -> None:
         self.retry_time_s = retry_time_s
-        self.library = library
+        self.package_index = package_index
         self.downloads = downloads
         self.store = store
         self._needed: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Content:
         self.store.evictor.need(self._keys(wanted))
 
     def _keys(self, package_ids: Sequence[str]) -> list[str]:
-        known = {each: self.library.known(each) for each in package_ids}
+        known = {each: self.package_index.known(each) for each in package_ids}
         return [
             package_key(package_id_of(each), entry.version, entry.manifest)
             for each, entry in known.items()
@@ -89,7 +89,7 @@ class Content:
         """Wait for a package and prove it, to be read: `paths` with one package."""
         return (await self.paths((package_id,), to_write=False))[package_id]
 
-    async def paths(self, package_ids: Sequence[str], *, to_write: bool = True) -> dict[str, Path]:
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
         """Wait for packages, and prove all of them when the last one is there.
 
         What turns out to be damaged is fetched again.
@@ -248,5 +248,5 @@ class Content:
         return task.exception() is not None or not self.downloads.is_begun(package_id)
 
     async def _start(self, package_id: str) -> None:
-        manifest, document = await self.library.manifest(package_id)
+        manifest, document = await self.package_index.manifest(package_id)
         await self.downloads.begin(package_id, manifest, document, self.store)

@@ -58,12 +58,12 @@ class Stored(NamedTuple):
 
 _QUOTED = re.compile(r"%[^%\s]+%")
 
-Arrived = Mapping[str, Stored | DlcoreError]
+PackagesOrErrors = Mapping[str, Stored | DlcoreError]
 """Package id -> the package, or why it could not be fetched."""
 
 
 async def download_content(
-    step: Step, variables: Variables, arrived: Arrived, deliveries: Deliveries
+    step: Step, variables: Variables, arrived: PackagesOrErrors, deliveries: Deliveries
 ) -> Outcome:
     """Run the step.
 

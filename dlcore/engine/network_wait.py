@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from dlcore.engine.download.library import UNREACHABLE
+from dlcore.engine.download.package_index import UNREACHABLE
 from dlcore.engine.events import Event, WaitingForNetwork
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError, ExhaustedError, Fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.download_step import Arrived, download_content
+from dlcore.engine.download_step import PackagesOrErrors, download_content
 from dlcore.engine.dynamic_variables_step import set_dynamic_variables
 from dlcore.machine import Machine
 from dlcore.steps.interface import Outcome
@@ -22,7 +22,7 @@ from dlcore.tasksequence.step_types import SET_DYNAMIC_VARIABLES
 async def run_own_step(
     step: Step,
     variables: Variables,
-    arrived: Arrived,
+    arrived: PackagesOrErrors,
     deliveries: Deliveries,
     evaluator: ConditionEvaluator,
     machine: Machine,

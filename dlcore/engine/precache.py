@@ -227,7 +227,7 @@ class _Precache:
 
     def _amounts(self, package_id: str) -> tuple[int, int]:
         """Length of a package, and how much of it is verified; 0 if the catalog lacks it."""
-        entry = self._content.library.catalog.packages.get(package_id)
+        entry = self._content.package_index.catalog.packages.get(package_id)
         if entry is None:
             return 0, 0
         total = entry.content_bytes
@@ -256,7 +256,7 @@ class _Precache:
         return Precached(packages, took_s, fetched, reused, self._by_s, hurried_s, patched)
 
     def _package(self, package_id: str) -> PrecachedPackage:
-        entry = self._content.library.catalog.packages.get(package_id)
+        entry = self._content.package_index.catalog.packages.get(package_id)
         version, total = (entry.version, entry.content_bytes) if entry else (None, 0)
         there_bytes = self._content.downloads.verified_bytes(package_id, total)
         if package_id in self._ready:

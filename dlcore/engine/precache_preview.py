@@ -8,7 +8,7 @@ and patches save is only known when it is fetched.
 from __future__ import annotations
 
 from dlcore.engine.client import Client
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.precache import Precached, PrecachedPackage, SequenceContent
 from dlcore.errors import DlcoreError
 from dlcore.model import CatalogEntry
@@ -29,22 +29,22 @@ async def preview_precache(client: Client, wanted: SequenceContent) -> Precached
     Raises:
         DlcoreError: The catalog cannot be read.
     """
-    library = await client.library()
+    package_index = await client.package_index()
     found = [
-        await _previewed(client, library, package_id, is_certain=package_id in wanted.needed)
+        await _previewed(client, package_index, package_id, is_certain=package_id in wanted.needed)
         for package_id in wanted.packages
     ]
     return Precached(tuple(found), 0.0, 0, sum(each.verified_bytes for each in found))
 
 
 async def _previewed(
-    client: Client, library: Library, package_id: str, *, is_certain: bool
+    client: Client, package_index: PackageIndex, package_id: str, *, is_certain: bool
 ) -> PrecachedPackage:
     entry: CatalogEntry | None = None
     there_bytes, code, message = 0, "", ""
     try:
-        entry = library.entry(package_id)
-        there_bytes = await _verified_bytes(client, library, package_id, entry)
+        entry = package_index.entry(package_id)
+        there_bytes = await _verified_bytes(client, package_index, package_id, entry)
     except DlcoreError as error:
         code, message = error.code, error.message
     return PrecachedPackage(
@@ -60,12 +60,12 @@ async def _previewed(
 
 
 async def _verified_bytes(
-    client: Client, library: Library, package_id: str, entry: CatalogEntry
+    client: Client, package_index: PackageIndex, package_id: str, entry: CatalogEntry
 ) -> int:
     """How much of a package is right on disk."""
     begun = client.store.reserved_bytes
     if not await in_thread(begun, package_id, entry.manifest, entry.version):
         return 0  # its manifest is not needed to know that
-    manifest, _ = await library.manifest(package_id)
+    manifest, _ = await package_index.manifest(package_id)
     present = await in_thread(present_in_state, manifest, entry.manifest, client.state)
     return max(0, entry.content_bytes - missing_bytes(manifest, present))

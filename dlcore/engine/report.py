@@ -8,7 +8,7 @@ import msgspec
 
 from dlcore import native
 from dlcore.engine.documents.republished import Republication
-from dlcore.engine.download.arrivals import arrived_s
+from dlcore.engine.download.arrival_curve import arrived_s
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.events import RunEnded
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome

@@ -8,12 +8,12 @@ from pathlib import Path
 from dlcore.deployment import failed, render
 from dlcore.engine.client import Client
 from dlcore.engine.events import RunSimulated
-from dlcore.engine.gather import preflight
-from dlcore.engine.overview import obstacle
+from dlcore.engine.preflight_facts import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.resume import Resume
 from dlcore.engine.session import Session
 from dlcore.engine.step_content import STOPPING
+from dlcore.engine.steps_overview import obstacle
 from dlcore.errors import (
     DlcoreError,
     PreflightError,

@@ -11,17 +11,17 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
-from dlcore.engine.state import LifeFigures, Pin
+from dlcore.engine.state import CatalogPin, LifeFigures
 
 
 class RunContent(Protocol):
     """Hands out the packages of one run, in the versions that its catalog states."""
 
     @property
-    def library(self) -> Library:
+    def package_index(self) -> PackageIndex:
         """The catalog that the run began with, and the manifests."""
         ...
 
@@ -54,8 +54,13 @@ class RunContent(Protocol):
         """
         ...
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
-        """Wait for packages, and prove all of them right before a step may write into them.
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
+        """Wait for packages, and prove all of them when the last one is there.
+
+        Args:
+            package_ids: The packages.
+            to_write: Whether they are handed out to be written into, as a step may. Then they have
+                files of their own; else they may share files with other packages.
 
         Returns:
             Package id -> the folder with its files, complete and verified. It is the step's own
@@ -98,7 +103,7 @@ class RunContent(Protocol):
 
 
 OpenRunContent: TypeAlias = Callable[
-    [Library, Pin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
+    [PackageIndex, CatalogPin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
 ]
 """Opens what hands out the content of a run, and closes it when the client is closed.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.state import RunState
 from dlcore.engine.work_folders import work_folder
 from dlcore.errors import StorageError

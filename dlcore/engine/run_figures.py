@@ -41,7 +41,7 @@ class RunFigures:
             useful_bytes: What was received of each package, by earlier processes too, without
                 what came twice.
         """
-        catalog = self._content.library.catalog.packages
+        catalog = self._content.package_index.catalog.packages
         spared = 0
         for package in packages:
             if package in catalog:

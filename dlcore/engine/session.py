@@ -12,11 +12,10 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import Event, RunBegan, RunStep
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.judge import Judge
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
@@ -26,6 +25,7 @@ from dlcore.engine.report import Report, make_report, run_ended
 from dlcore.engine.run_content import RunContent
 from dlcore.engine.run_ending import RunEnding
 from dlcore.engine.run_figures import RunFigures
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import RunState, StepResult
 from dlcore.engine.step_content import StepContent
@@ -165,7 +165,7 @@ class Session:
 
     def packages(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
-        return self._jobs.packages(step)
+        return self._jobs.package_ids(step)
 
     def upcoming(self) -> Iterator[Foreseen]:
         """The steps that have not ended, as they are foreseen now; nothing is run.
@@ -228,7 +228,7 @@ class Session:
                 continue
             turn = await self._begin(step)
             while turn.result is None:
-                turn.attempt()
+                turn.begin_attempt()
                 unresolved = self._step_content.unresolved(step)
                 if unresolved:
                     failure = Outcome(CANNOT_RUN, message=unresolved)
@@ -324,7 +324,7 @@ class Session:
             spared_bytes,
             self._link_bytes_per_s,
             self._republished.found,
-            unpublished(packages, self._content.library),
+            unpublished(packages, self._content.package_index),
         )
 
     async def aclose(self) -> None:
@@ -382,7 +382,7 @@ class Session:
         run = self._run
         name = self.sequence.name
         self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated, run.run_id))
-        for each in unpublished(packages_in_order(self.sequence), self._content.library):
+        for each in unpublished(packages_in_order(self.sequence), self._content.package_index):
             self._bus.emit(each.event())
 
     def _tell_end(self, outcome: RunOutcome) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from dlcore.engine.judge import Judge
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.outcomes import SkipReason
 from dlcore.engine.state import RunState
 from dlcore.tasksequence import Group, Step, TaskSequence, Verdict

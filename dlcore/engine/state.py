@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from dlcore.deployment import Download
-from dlcore.engine.download.arrivals import Arrived, joined
+from dlcore.engine.download.arrival_curve import ArrivalPoint, joined
 from dlcore.engine.download.figures import EndpointFigures, added
 from dlcore.engine.identity import SequenceIdentity, has_same_beginning
 from dlcore.engine.outcomes import SkipReason, StepOutcome
@@ -88,12 +88,12 @@ class LifeFigures(NamedTuple):
     reused_bytes: Mapping[str, int]
     endpoints: dict[str, EndpointFigures]
     renewals: int
-    arrivals: tuple[Arrived, ...] = ()
+    arrivals: tuple[ArrivalPoint, ...] = ()
     missing_bytes: Mapping[str, int] = MappingProxyType({})
     patched_bytes: int = 0
 
 
-class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CatalogPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The catalog that a run began with: it says which version of each package counts.
 
     Attributes:
@@ -174,7 +174,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
 
     sequence: SequenceIdentity
     download: Download
-    pin: Pin
+    pin: CatalogPin
     variables: dict[str, str]
     position: Count = 0
     begun: Count | None = None
@@ -199,7 +199,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     found_bytes: dict[str, Count] = msgspec.field(default_factory=dict)
     patched_bytes: Count = 0
     renewals: Count = 0
-    arrivals: tuple[Arrived, ...] = ()
+    arrivals: tuple[ArrivalPoint, ...] = ()
     restarts: Count = 0
 
     @property
@@ -344,9 +344,9 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         self.reused_bytes = max(earlier.reused_bytes, sum(self.found_bytes.values()))
 
 
-def _is_rising(arrivals: Sequence[Arrived]) -> bool:
+def _is_rising(arrivals: Sequence[ArrivalPoint]) -> bool:
     """Whether times and bytes only ever grow, as they do."""
-    numbers = (Arrived(0.0, 0), *arrivals)
+    numbers = (ArrivalPoint(0.0, 0), *arrivals)
     return all(
         math.isfinite(later.at_s)
         and earlier.at_s <= later.at_s

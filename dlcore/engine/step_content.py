@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dlcore.deployment import Download
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.retry import UNLIMITED, Retry
-from dlcore.engine.download_step import Arrived, Stored
-from dlcore.engine.judge import Judge
+from dlcore.engine.download_step import PackagesOrErrors, Stored
 from dlcore.engine.lookahead import all_content, look_ahead
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.run_content import RunContent
@@ -76,7 +76,7 @@ class StepContent:
         """Download all content of the sequence first, if the deployment asks for it.
 
         Raises:
-            DlcoreError: As `packages`; nothing can run then.
+            DlcoreError: As `hand_out`; nothing can run then.
         """
         if self._on_demand:
             return
@@ -125,16 +125,16 @@ class StepContent:
             Package id -> name of a program -> its command line.
 
         Raises:
-            DlcoreError: As `packages`.
+            DlcoreError: As `hand_out`.
         """
-        manifests = [await self._content.library.manifest(each) for each in package_ids]
+        manifests = [await self._content.package_index.manifest(each) for each in package_ids]
         return {manifest.package_id: manifest.programs for manifest, _ in manifests}
 
-    async def package(self, package_id: str, waited: Waited) -> Path:
-        """Wait for one package: `packages`."""
-        return (await self.packages((package_id,), waited))[package_id]
+    async def hand_out_one(self, package_id: str, waited: Waited) -> Path:
+        """Wait for one package: `hand_out`."""
+        return (await self.hand_out((package_id,), waited))[package_id]
 
-    async def packages(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
+    async def hand_out(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
         """Wait for packages, prove them, and set their variables.
 
         What is on disk needs no network. For what is missing, this waits for the network.
@@ -161,23 +161,25 @@ class StepContent:
             self._variables[f"_SMSTS{package_id}"] = str(path)
         return folders
 
-    async def arrivals(self, package_ids: Sequence[str], waited: Waited) -> Arrived:
+    async def packages_or_errors(
+        self, package_ids: Sequence[str], waited: Waited
+    ) -> PackagesOrErrors:
         """Wait for the packages of a step that decides itself what a missing one means.
 
         Args:
             package_ids: What is wanted, in order.
-            waited: As for `packages`.
+            waited: As for `hand_out`.
 
         Raises:
-            AgentError: As `packages`.
-            RunStateError: As `packages`.
-            StorageError: As `packages`.
+            AgentError: As `hand_out`.
+            RunStateError: As `hand_out`.
+            StorageError: As `hand_out`.
         """
         arrived: dict[str, Stored | DlcoreError] = {}
         for package_id in package_ids:
             try:
-                folder = await self.package(package_id, waited)
-                described = await self._content.library.manifest(package_id)
+                folder = await self.hand_out_one(package_id, waited)
+                described = await self._content.package_index.manifest(package_id)
                 arrived[package_id] = Stored(folder, Package(*described))
             except STOPPING:
                 raise
@@ -196,7 +198,7 @@ class StepContent:
     async def _proven(self, package_ids: Sequence[str], waited: Waited) -> dict[str, Path]:
         for package_id in package_ids:
             await self._arrive(package_id, waited)
-        return await self._content.paths(package_ids)
+        return await self._content.paths(package_ids, to_write=True)
 
     async def _arrive_first(self, package_ids: Sequence[str]) -> None:
         for package_id in package_ids:

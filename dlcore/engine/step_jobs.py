@@ -52,14 +52,14 @@ class StepJobs:
         self._held = held
         self._deliveries = Deliveries(state / "deliveries")
 
-    def packages(self, step: Step) -> tuple[str, ...]:
+    def package_ids(self, step: Step) -> tuple[str, ...]:
         """Ids of the packages that a step needs, with the variables as they are now."""
         return needs(step, self._variables)
 
     async def folders(self, step: Step) -> dict[str, Path]:
         """Wait for a step's packages: `dlcore.Session.content`."""
-        packages = self._wait_for(step)
-        folders = await self._content.packages(packages, self._waited(step))
+        packages = self._order_content(step)
+        folders = await self._content.hand_out(packages, self._waited(step))
         await self._turns.start(step)
         return folders
 
@@ -87,8 +87,8 @@ class StepJobs:
             AgentError: The agent that has the content cannot be reached.
         """
         try:
-            packages = self._wait_for(step)
-            arrived = await self._content.arrivals(packages, self._waited(step))
+            packages = self._order_content(step)
+            arrived = await self._content.packages_or_errors(packages, self._waited(step))
             await self._turns.start(step)
             outcome = await run_own_step(
                 step=step,
@@ -104,11 +104,15 @@ class StepJobs:
         except DlcoreError as error:  # its parameters cannot be used
             return Outcome(CANNOT_RUN, message=error.message), True
 
-    def _wait_for(self, step: Step) -> tuple[str, ...]:
-        """Order the downloads from this step on, and tell what it waits for."""
-        packages = self.packages(step)
+    def _order_content(self, step: Step) -> tuple[str, ...]:
+        """Order the downloads from this step on, and tell what it waits for.
+
+        Returns:
+            Ids of its packages, which need not be there yet.
+        """
+        packages = self.package_ids(step)
         self._content.order(step.index)
-        self._turns.wait(step, packages, is_there=self._content.is_there(packages))
+        self._turns.begin_wait(step, packages, is_there=self._content.is_there(packages))
         return packages
 
     def _waited(self, step: Step) -> Waited:

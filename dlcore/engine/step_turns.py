@@ -23,7 +23,6 @@ from dlcore.engine.events import (
     StepWaiting,
 )
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.restart_request import (
     RestartRequest,
@@ -34,6 +33,7 @@ from dlcore.engine.restart_request import (
     take_request,
     without_end,
 )
+from dlcore.engine.run_keeper import RunKeeper
 from dlcore.engine.skip_rules import SkipRules
 from dlcore.engine.state import Restart, RunState, StepResult
 from dlcore.engine.turn import Turn
@@ -125,7 +125,7 @@ class StepTurns:
         set_before_step(self._variables, step)
         return self.turn
 
-    def wait(self, step: Step, packages: tuple[str, ...], *, is_there: bool) -> None:
+    def begin_wait(self, step: Step, packages: tuple[str, ...], *, is_there: bool) -> None:
         """The wait for a step's content begins, if it is its turn.
 
         Args:
@@ -135,7 +135,7 @@ class StepTurns:
         """
         turn = self.of(step)
         if turn:
-            turn.wait(_now_s())
+            turn.begin_wait(_now_s())
             if not is_there:
                 self._tell(StepWaiting(step.index, step.name, packages))
 

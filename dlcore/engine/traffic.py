@@ -107,9 +107,9 @@ class Traffic:
         """
         self._wants(self._wish._replace(urgency=urgency), is_told=is_told)
 
-    def hold(self, *, is_held: bool) -> None:
+    def pause(self, *, is_paused: bool) -> None:
         """Fetch nothing, or go on."""
-        self._wants(self._wish._replace(is_held=is_held))
+        self._wants(self._wish._replace(is_paused=is_paused))
 
     def attach(self, downloads: Throttled) -> None:
         """Hold these downloads to the rules from now on, until `aclose`; in an event loop."""

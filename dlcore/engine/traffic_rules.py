@@ -52,12 +52,12 @@ class Wish(NamedTuple):
     Attributes:
         urgency: How urgent it is.
         cap_bytes_per_s: The highest rate of all endpoints together; 0.0: no cap.
-        is_held: Whether nothing is to be fetched.
+        is_paused: Whether nothing is to be fetched.
     """
 
     urgency: Urgency = Urgency.AWAITED
     cap_bytes_per_s: float = 0.0
-    is_held: bool = False
+    is_paused: bool = False
 
 
 class Rules(NamedTuple):
@@ -85,7 +85,7 @@ def rules(
         settings: When content that nobody waits for is not fetched.
         answers: What the machine says. What it cannot tell holds nothing up.
     """
-    if wish.is_held:
+    if wish.is_paused:
         return Rules(Pace.PAUSED)
     if window and window.rate_bytes_per_s == 0:
         return Rules(Pace.PAUSED, 0.0, f"the bandwidth schedule allows nothing ({window})")

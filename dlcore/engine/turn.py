@@ -50,11 +50,11 @@ class Turn:
         """Whether its content has come, if it needs any."""
         return self._started_s is not None
 
-    def attempt(self) -> None:
+    def begin_attempt(self) -> None:
         """The step is about to be run, or run again."""
         self.is_reported = False
 
-    def wait(self, now_s: float) -> None:
+    def begin_wait(self, now_s: float) -> None:
         """The wait for the step's content begins; only the first time before its start counts."""
         if not (self._has_waited or self.has_started):
             self._asked_s = now_s

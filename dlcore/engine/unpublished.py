@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import PackageTruth
 from dlcore.engine.fetching.truth import Known, Truth
 
@@ -31,10 +31,10 @@ class Unpublished(msgspec.Struct, frozen=True):
         return PackageTruth(self.package, self.truth.value, self.known.value, self.content_hash)
 
 
-def unpublished(package_ids: Iterable[str], library: Library) -> tuple[Unpublished, ...]:
+def unpublished(package_ids: Iterable[str], package_index: PackageIndex) -> tuple[Unpublished, ...]:
     """Those of some packages that were described by their content hashes."""
     truth = Truth.CONTENT_LIBRARY
-    entries = {each: library.known(each) for each in package_ids}
+    entries = {each: package_index.known(each) for each in package_ids}
     return tuple(
         Unpublished(package_id, truth, truth.known, entry.content_hash)
         for package_id, entry in entries.items()

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from msgspec import structs
 
 from dlcore.agent.interface import ContentAgent, PackageStatus, Priority, StatedContent, Want
-from dlcore.engine.units import amount, part_of
+from dlcore.engine.numbers_for_people import amount, part_of
 from dlcore.errors import AgentError, DlcoreError, NotFoundError
 from dlcore.hook.log import HookLog
 from dlcore.hook.reach import answer, check_config

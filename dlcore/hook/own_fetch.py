@@ -37,7 +37,7 @@ class OwnFetch:
     async def package(self, package_id: str) -> PackageStatus:
         """Where a package stands now; raises as `Client.fetch`."""
         content = await self._client.content()
-        entry = content.library.entry(package_id)
+        entry = content.package_index.entry(package_id)
         downloads = content.downloads
         is_ready = downloads.is_finished(package_id)
         return PackageStatus(

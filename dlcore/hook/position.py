@@ -34,7 +34,7 @@ MAX_DOCUMENT_CHARACTERS: Final = 32 << 20
 _DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml[^>]*\?>")  # its encoding is not that of a text
 
 
-class Found(NamedTuple):
+class FoundPosition(NamedTuple):
     """What the variables tell.
 
     Attributes:
@@ -46,7 +46,7 @@ class Found(NamedTuple):
     note: str
 
 
-def sequence_point(environment: TaskSequenceEnvironment, package_id: str) -> Found:
+def sequence_point(environment: TaskSequenceEnvironment, package_id: str) -> FoundPosition:
     """Where the task sequence stands. Never fails for what a variable holds.
 
     Args:
@@ -55,21 +55,21 @@ def sequence_point(environment: TaskSequenceEnvironment, package_id: str) -> Fou
     """
     document = environment.get("_SMSTSTaskSequence")
     if not document:
-        return Found(None, "the task sequence does not tell its steps")
+        return FoundPosition(None, "the task sequence does not tell its steps")
     if len(document) > MAX_DOCUMENT_CHARACTERS:
-        return Found(None, "the task sequence is too long")
+        return FoundPosition(None, "the task sequence is too long")
     document = _DECLARATION.sub("", document)
     try:
         sequence = read(document.encode(errors="replace"), source="_SMSTSTaskSequence")
         place = _place(environment, sequence, package_id)
         told = without_secrets(document)
     except DlcoreError as error:
-        return Found(None, f"the task sequence cannot be read: {error.message}")
+        return FoundPosition(None, f"the task sequence cannot be read: {error.message}")
     if place is None:
-        return Found(None, "none of the steps of the task sequence is the one that runs")
+        return FoundPosition(None, "none of the steps of the task sequence is the one that runs")
     step = sequence.steps[place]
     point = SequencePoint(told, place, handed_variables(environment, sequence))
-    return Found(point, f"step {place + 1} of {len(sequence.steps)}, {step.name}")
+    return FoundPosition(point, f"step {place + 1} of {len(sequence.steps)}, {step.name}")
 
 
 def _place(

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from dlcore.agent.interface import Want
 from dlcore.engine.delivery.apart import check_apart
-from dlcore.engine.units import amount, duration
+from dlcore.engine.numbers_for_people import amount, duration
 from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, UnexpectedContentError
 from dlcore.hook.contract import Call
+from dlcore.hook.destination import AtDestination, put_package
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.log import HookLog
 from dlcore.hook.obtaining import Obtained, Obtaining, OpenOwnFetch, Reach
 from dlcore.hook.own_fetch import own_fetch
-from dlcore.hook.placing import Placed, place
 from dlcore.hook.position import sequence_point
 from dlcore.hook.reach import reach_agent
 from dlcore.hook.settings import HookPolicy, HookSettings
@@ -130,8 +130,8 @@ class Serving:
                 " DLCORE_HOOK_CHECK_HASH to false.",
             )
 
-    async def _place(self, obtained: Obtained) -> Placed:
-        return await place(
+    async def _place(self, obtained: Obtained) -> AtDestination:
+        return await put_package(
             self._call.package_id,
             obtained,
             self._call.destination,
@@ -139,7 +139,9 @@ class Serving:
             self._policy.copy_wait_s,
         )
 
-    def _tell(self, obtained: Obtained, placed: Placed, waited_s: float, all_s: float) -> None:
+    def _tell(
+        self, obtained: Obtained, placed: AtDestination, waited_s: float, all_s: float
+    ) -> None:
         package = f"Package {self._call.package_id} version {obtained.version}"
         place = f"{self._call.destination}"
         if placed.was_there:

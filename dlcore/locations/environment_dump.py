@@ -20,7 +20,7 @@ from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.hook.handed_variables import is_secret
 from dlcore.hook.stand_in import VariablesInMemory
 from dlcore.hook.stated_package import stated_content_hash, stated_version
-from dlcore.locations.place import place_of
+from dlcore.locations.located_content import located_content
 from dlcore.locations.site_document import Location, Package, SiteDocument
 from dlcore.package_ids import package_id
 from dlcore.printable import printable
@@ -104,7 +104,7 @@ def _names_of_locations(names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _location(url: str, content: str) -> Location:
-    place = place_of(url)
-    if place.content != content:
+    located = located_content(url)
+    if located.content != content:
         raise ValueError("it is that of another content")
-    return Location(content, place.url, place.kind, place.access)
+    return Location(content, located.url, located.kind, located.access)

@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element
 import msgspec
 
 from dlcore.hook.package_hash import hash_in
-from dlcore.locations.place import place_of
+from dlcore.locations.located_content import located_content
 from dlcore.locations.site_document import OTHER_LOCALITY, Access, Location, Package, SiteDocument
 from dlcore.model import EndpointKind
 
@@ -98,15 +98,15 @@ def _location(record: Element, locality_of_site: str) -> Location:
         raise ValueError("it has no URL")
     if kind not in {"", _SERVER}:
         raise ValueError("it is not a server")
-    place = place_of(url.get("Name", "").strip())
+    located = located_content(url.get("Name", "").strip())
     properties = {each.get("Name", ""): each.get("Value", "") for each in record.iter("Property")}
     method = properties.pop(_AUTH_METHOD, "")
-    takes_token = method == _TOKEN_METHOD and place.kind is EndpointKind.DP
+    takes_token = method == _TOKEN_METHOD and located.kind is EndpointKind.DP
     found = Location(
-        place.content,
-        place.url,
-        place.kind,
-        Access.TOKEN if takes_token else place.access,
+        located.content,
+        located.url,
+        located.kind,
+        Access.TOKEN if takes_token else located.access,
         _locality(_text(record, "Locality") or locality_of_site.strip()),
         tuple(_remark(name, value) for name, value in properties.items()),
     )

@@ -30,7 +30,7 @@ _SUMS: Final = re.compile(rf"(?:^|[^a-z0-9])(?P<sums>{_ALGORITHM})[-_]?sums?\b",
 _BY_LENGTH: Final = {40: "sha-1", 56: "sha-224", 64: "sha-256", 96: "sha-384", 128: "sha-512"}
 
 
-class _Entry(NamedTuple):
+class _ChecksumLine(NamedTuple):
     path: str
     digest: Digest | None  # None if its algorithm is not known
     said: str  # the algorithm as the list names it
@@ -72,7 +72,7 @@ def parse_checksum_list(text: str, name: str) -> dict[str, Digest]:
     return digests
 
 
-def _entry(line: str, name: str, place: str) -> _Entry:
+def _entry(line: str, name: str, place: str) -> _ChecksumLine:
     tagged = _TAGGED.fullmatch(line)
     found = tagged or _UNTAGGED.fullmatch(line)
     if found is None:
@@ -91,16 +91,16 @@ def _entry(line: str, name: str, place: str) -> _Entry:
         ) from None
     if tagged:
         return _tagged_entry(path, tagged["algorithm"], tagged["digits"], place)
-    return _Entry(path, _untagged_digest(found["digits"], name, place), "")
+    return _ChecksumLine(path, _untagged_digest(found["digits"], name, place), "")
 
 
-def _tagged_entry(path: str, said: str, digits: str, place: str) -> _Entry:
+def _tagged_entry(path: str, said: str, digits: str, place: str) -> _ChecksumLine:
     try:
         algorithm = algorithm_named(said)
     except ValueError:
-        return _Entry(path, None, said)
+        return _ChecksumLine(path, None, said)
     try:
-        return _Entry(path, digest_of_hex(algorithm, digits), said)
+        return _ChecksumLine(path, digest_of_hex(algorithm, digits), said)
     except ValueError as error:
         raise ManifestError(f"{place} {error}") from None
 

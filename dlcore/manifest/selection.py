@@ -2,7 +2,7 @@
 
 Each file becomes an object of its own, with the digests that the package's manifest has for it. So
 the files are verified one by one, and no byte of another file is needed. Where their bytes are in
-the package's own objects is kept beside (`Part`).
+the package's own objects is kept beside (`ObjectOrigin`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dlcore.model import DIGEST_BYTES, File, Manifest, Object
 _SCHEMA = 2  # programs, which later ones have, are of whole packages
 
 
-class Part(NamedTuple):
+class ObjectOrigin(NamedTuple):
     """Where an object of a selection is in the package.
 
     Attributes:
@@ -38,12 +38,12 @@ class Selection(NamedTuple):
 
     Attributes:
         manifest: They alone.
-        parts: Where each of its objects is in the package.
+        origins: Where each of its objects is in the package.
         package: The manifest of the package.
     """
 
     manifest: Manifest
-    parts: tuple[Part, ...]
+    origins: tuple[ObjectOrigin, ...]
     package: Manifest
 
 
@@ -66,7 +66,7 @@ def select(package: Manifest, patterns: Patterns) -> Selection | None:
     if len(wanted) == len(package.files) and folders == package.folders:
         return None
     objects: list[Object] = []
-    parts: list[Part] = []
+    origins: list[ObjectOrigin] = []
     files: list[File] = []
     for file in wanted:
         if file.is_empty:
@@ -74,7 +74,7 @@ def select(package: Manifest, patterns: Patterns) -> Selection | None:
             continue
         files.append(File(file.path, file.length_bytes, len(objects)))
         objects.append(_object_of(file, package))
-        parts.append(Part(file.object, file.offset_bytes))
+        origins.append(ObjectOrigin(file.object, file.offset_bytes))
     manifest = Manifest(
         schema=min(package.schema, _SCHEMA),
         package_id=package.package_id,
@@ -85,7 +85,7 @@ def select(package: Manifest, patterns: Patterns) -> Selection | None:
         folders=folders,
     )
     check(manifest)
-    return Selection(manifest, tuple(parts), package)
+    return Selection(manifest, tuple(origins), package)
 
 
 def _object_of(file: File, package: Manifest) -> Object:

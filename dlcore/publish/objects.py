@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 log = logging.getLogger("dlcore.publish")
 
 
-class Outcome(enum.StrEnum):
+class ObjectOutcome(enum.StrEnum):
     """What was done about an object."""
 
     PRESENT = "present"
@@ -46,7 +46,7 @@ def write_objects(
     wanted: dict[str, ObjectIndex],
     advance: Advance,
     policy: PublishPolicy,
-) -> dict[str, Outcome]:
+) -> dict[str, ObjectOutcome]:
     """Write those of the wanted objects that are missing or damaged.
 
     Args:
@@ -65,13 +65,13 @@ def write_objects(
     """
     put = _writer(target, source, manifest, advance, policy)
 
-    def write(name: str, index: ObjectIndex, go_on: Advance) -> Outcome:
+    def write(name: str, index: ObjectIndex, go_on: Advance) -> ObjectOutcome:
         length = manifest.objects[index].length_bytes
         wrong = _wrong_with(target, manifest, index, go_on, policy)
         if wrong is None:
             log.debug("object %s is already stored", name)
             advance(length)
-            return Outcome.PRESENT
+            return ObjectOutcome.PRESENT
         if wrong is not Wrong.MISSING:
             log.warning("object %s is stored with wrong content: %s", name, wrong.value)
         put(name, index, go_on)
@@ -87,10 +87,10 @@ def foreseen_outcomes(
     wanted: dict[str, ObjectIndex],
     advance: Advance,
     policy: PublishPolicy,
-) -> dict[str, Outcome]:
+) -> dict[str, ObjectOutcome]:
     """What `write_objects` would do; only reads. Arguments and errors as there."""
 
-    def look(_: str, index: ObjectIndex, go_on: Advance) -> Outcome:
+    def look(_: str, index: ObjectIndex, go_on: Advance) -> ObjectOutcome:
         wrong = _wrong_with(target, manifest, index, go_on, policy)
         advance(manifest.objects[index].length_bytes)
         return _outcome(wrong)
@@ -186,11 +186,11 @@ def _wrong_with(
     return damage and damage.wrong
 
 
-def _outcome(wrong: Wrong | None) -> Outcome:
+def _outcome(wrong: Wrong | None) -> ObjectOutcome:
     """What is done about an object with which something is wrong, or nothing."""
     if wrong is None:
-        return Outcome.PRESENT
-    return Outcome.WRITTEN if wrong is Wrong.MISSING else Outcome.REWRITTEN
+        return ObjectOutcome.PRESENT
+    return ObjectOutcome.WRITTEN if wrong is Wrong.MISSING else ObjectOutcome.REWRITTEN
 
 
 def _reported(content: Iterator[memoryview], advance: Advance) -> Iterator[memoryview]:

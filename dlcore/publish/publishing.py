@@ -25,7 +25,7 @@ from dlcore.model import (
 )
 from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.destination import Destination
-from dlcore.publish.objects import Outcome, distinct_objects, foreseen_outcomes, write_objects
+from dlcore.publish.objects import ObjectOutcome, distinct_objects, foreseen_outcomes, write_objects
 from dlcore.publish.old_versions import OldVersion, open_old_versions
 from dlcore.publish.opening import open_destination
 from dlcore.publish.patching import MadePatches
@@ -217,7 +217,7 @@ def publish_to(
             outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
             return _summary(manifest, digest, outcomes, patches)
 
-        def write(advance: Advance) -> dict[str, Outcome]:
+        def write(advance: Advance) -> dict[str, ObjectOutcome]:
             outcomes = write_objects(target, source, manifest, wanted, advance, policy)
             target.sync()
             target.write(manifest_key(digest), [memoryview(document)], len(document))
@@ -230,7 +230,9 @@ def publish_to(
         signed = partial(catalog.change, patch_lists=patches.documents if old_versions else {})
         while not watch.change_unless_pruned(signed, change):  # what was present may be gone
             again = write(lambda _: None)
-            outcomes |= {name: each for name, each in again.items() if each is not Outcome.PRESENT}
+            outcomes |= {
+                name: each for name, each in again.items() if each is not ObjectOutcome.PRESENT
+            }
         log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
         return _summary(manifest, digest, outcomes, patches)
 
@@ -249,10 +251,10 @@ def _make(
 
 
 def _summary(
-    manifest: Manifest, digest: str, outcomes: dict[str, Outcome], patches: MadePatches
+    manifest: Manifest, digest: str, outcomes: dict[str, ObjectOutcome], patches: MadePatches
 ) -> Published:
     lengths = {item.name: item.length_bytes for item in manifest.objects}
-    written = [name for name, outcome in outcomes.items() if outcome is not Outcome.PRESENT]
+    written = [name for name, outcome in outcomes.items() if outcome is not ObjectOutcome.PRESENT]
     return Published(
         package_id=manifest.package_id,
         version=manifest.version,
@@ -262,7 +264,7 @@ def _summary(
         objects_written=len(written),
         objects_present=len(outcomes) - len(written),
         written_bytes=sum(lengths[name] for name in written),
-        objects_rewritten=sum(outcome is Outcome.REWRITTEN for outcome in outcomes.values()),
+        objects_rewritten=sum(outcome is ObjectOutcome.REWRITTEN for outcome in outcomes.values()),
         patches=len({patch.file for patch in patches.listed.patches}),
         patch_bytes=patches.patch_bytes,
     )

@@ -164,7 +164,7 @@ class CircuitBreaker:
     def reset(self) -> None:
         """Ask a dropped endpoint again, but not before the time that it asked for.
 
-        One that lies stays dropped; a quarantine and bad blocks stay.
+        One that was dropped for bad blocks stays dropped; a quarantine and bad blocks stay.
         """
         if self._dropped_for is Fault.CORRUPT:
             return

@@ -63,7 +63,7 @@ class ConcurrencyLimit:
         if not self._has_begun:
             self._initial.answered(round_trip_s)
         self._meter.answered(round_trip_s, on_new_connection=on_new_connection)
-        if self._samples.is_startup and self._is_near:
+        if self._samples.is_startup and self._meter.is_near:
             self._search.lower_to(self._policy.initial_near)
 
     def pushed_back(self, now_s: float) -> None:
@@ -90,7 +90,9 @@ class ConcurrencyLimit:
             initial = self._initial.decide(now_s, in_flight, left_bytes)
             if initial is not None:
                 self._has_begun = True
-                initial = min(initial, self._policy.initial_near) if self._is_near else initial
+                initial = (
+                    min(initial, self._policy.initial_near) if self._meter.is_near else initial
+                )
                 self._search.begin(self._ceiling.to_begin_with(initial))
         elif self._samples.is_due(now_s):
             if self._samples.end_interval(self._limit):
@@ -119,10 +121,6 @@ class ConcurrencyLimit:
         if self._samples.is_startup:
             return 0.0
         return self._meter.flow_bytes_per_s * (self._meter.round_trip_s or 0.0)
-
-    @property
-    def _is_near(self) -> bool:
-        return self._meter.base_round_trip_s <= self._policy.near_s
 
     @property
     def _limit(self) -> int:

@@ -75,7 +75,17 @@ class Dispatcher:
         found = self._pick(endpoint, now_s, free_bytes)
         if isinstance(found, Shortage):
             self._drop_stuck()
+        elif found:
+            self._note_work(endpoint, found, now_s)
         return found
+
+    def _note_work(self, endpoint: Endpoint, request: Request, now_s: float) -> None:
+        """Tell if an endpoint works for a package because those that cost less take too long."""
+        item = self._in_flight.get(request.number)
+        if item and self._eligibility.is_needed(
+            endpoint, item.block_map, request.blocks.object, now_s
+        ):
+            endpoint.needed_for(request.package)
 
     def _pick(self, endpoint: Endpoint, now_s: float, free_bytes: int) -> Request | Shortage | None:
         before: set[str] = set()  # packages of which nothing is left for this endpoint

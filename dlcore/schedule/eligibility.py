@@ -69,6 +69,13 @@ class Eligibility:
             and self._is_worth_its_cost(endpoint, block_map, index, now_s)
         )
 
+    def is_needed(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
+    ) -> bool:
+        """Whether others that cost less may serve an object, and take too long for a step."""
+        cheaper = self._cheaper_servers(endpoint, block_map, index)
+        return bool(cheaper) and self._takes_too_long(cheaper, block_map, now_s)
+
     def is_doubted(self, endpoint: Endpoint, request: Request) -> bool:
         """Whether what a request brings is not to be mixed with what others bring.
 
@@ -193,22 +200,28 @@ class Eligibility:
     def _is_worth_its_cost(
         self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex, now_s: float
     ) -> bool:
-        package = block_map.package
-        cheaper = [
+        cheaper = self._cheaper_servers(endpoint, block_map, index)
+        return not cheaper or self._takes_too_long(cheaper, block_map, now_s)
+
+    def _cheaper_servers(
+        self, endpoint: Endpoint, block_map: BlockMap, index: ObjectIndex
+    ) -> list[Endpoint]:
+        return [
             other
-            for other in self._cheaper(endpoint, package, index)
+            for other in self._cheaper(endpoint, block_map.package, index)
             if self._may_be_server(other, block_map, index)
         ]
-        if not cheaper:
-            return True
-        if not self.is_awaited(package):
+
+    def _takes_too_long(
+        self, cheaper: Collection[Endpoint], block_map: BlockMap, now_s: float
+    ) -> bool:
+        """Whether a step would wait too long for a package if only these endpoints served it."""
+        if not self.is_awaited(block_map.package):
             return False
         left_bytes = block_map.unverified * block_map.manifest.block_bytes
         rate_bytes_per_s = sum(other.total_bytes_per_s(now_s) for other in cheaper)
-        if left_bytes <= rate_bytes_per_s * self._policy.max_cheap_wait_s:
-            return False
-        endpoint.needed_for(package)
-        return True
+        is_soon_there = left_bytes <= rate_bytes_per_s * self._policy.max_cheap_wait_s
+        return not is_soon_there
 
     def _cheaper(self, endpoint: Endpoint, package: str, index: ObjectIndex) -> list[Endpoint]:
         return [

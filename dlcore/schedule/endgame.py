@@ -196,10 +196,10 @@ class Endgame:
             if not item.is_delivering or package not in packages:
                 continue
             forecast = self._forecast(item, now_s)
-            place = package, item.next_block, item.request.part
-            rival = first.get(place)
+            fetched = package, item.next_block, item.request.part
+            rival = first.get(fetched)
             if rival is None or forecast.eta_s < rival[1].eta_s:
-                first[place] = item, forecast
+                first[fetched] = item, forecast
         return [
             (item, forecast)
             for item, forecast in first.values()

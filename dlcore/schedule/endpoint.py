@@ -33,11 +33,12 @@ class Endpoint:
         self._cap_bytes_per_s = terms.cap_bytes_per_s
         self._tell_event = tell
         self._breaker = CircuitBreaker(policy, self._tell)
-        self._concurrency = ConcurrencyLimit(terms.max_connections, policy=policy.concurrency)
-        self._wanted = 1
+        self._concurrency_limit = ConcurrencyLimit(terms.max_connections, policy=policy.concurrency)
+        self._measured_limit = 1
         self._objects: dict[str, set[ObjectIndex]] = {}
         self._in_flight = self._small_in_flight = 0
-        self._connections_in_use = self._open_connections = 0
+        self._connections_in_use = 0  # also by requests that have delivered all that is wanted
+        self._open_connections = 0  # also those that have no request
         self._longest_bytes = 0
         self._is_silent = False
         self._heard_s = 0.0  # its last byte, or its first request since it was idle
@@ -50,7 +51,7 @@ class Endpoint:
         self._needed_for: set[str] = set()
         self._sends_ranges = True
         self._rank: int | None = 0
-        self._wrong: set[tuple[str, ObjectIndex]] = set()  # objects of which it sent bad blocks
+        self._objects_served_bad: set[tuple[str, ObjectIndex]] = set()
 
     # What it holds, and on which terms
 
@@ -67,7 +68,7 @@ class Endpoint:
     def set_terms(self, terms: Terms, cap_bytes_per_s: float) -> None:
         """These terms hold from now on, and this cap (see `cap_bytes_per_s`)."""
         self._terms, self._cap_bytes_per_s = terms, cap_bytes_per_s
-        self._concurrency.configure(terms.max_connections, cap_bytes_per_s)
+        self._concurrency_limit.configure(terms.max_connections, cap_bytes_per_s)
 
     def located(self, package: str, objects: frozenset[ObjectIndex]) -> None:
         """It holds these objects of a package, and no others."""
@@ -151,7 +152,7 @@ class Endpoint:
         return max_trials is None or len(self._trials) < max_trials
 
     def reset(self) -> None:
-        """Ask it again although it was dropped, unless it lies."""
+        """Ask it again although it was dropped, unless that was for bad blocks."""
         self._breaker.reset()
 
     @property
@@ -165,12 +166,12 @@ class Endpoint:
         """Number of requests that should be in flight."""
         if not self.is_askable:
             return 0
-        return min(self.concurrency, self._breaker.max_trials or self.concurrency)
+        return min(self.measured_limit, self._breaker.max_trials or self.measured_limit)
 
     @property
-    def concurrency(self) -> int:
+    def measured_limit(self) -> int:
         """Number of requests that pay by the last measurement, whatever its standing."""
-        return self._wanted
+        return self._measured_limit
 
     @property
     def in_flight(self) -> int:
@@ -200,24 +201,24 @@ class Endpoint:
     @property
     def connection_bytes_per_s(self) -> float | None:
         """Rate of one connection; None: not measured yet."""
-        return self._concurrency.connection_bytes_per_s
+        return self._concurrency_limit.connection_bytes_per_s
 
     @property
     def round_trip_s(self) -> float:
         """From a request to its first byte; 0.0: not measured yet."""
-        return self._concurrency.round_trip_s or 0.0
+        return self._concurrency_limit.round_trip_s or 0.0
 
     @property
     def window_bytes(self) -> float:
         """What one connection carries in a round trip while bytes flow; 0.0: not known."""
-        return self._concurrency.window_bytes
+        return self._concurrency_limit.window_bytes
 
     def total_bytes_per_s(self, now_s: float) -> float:
         """Rate of all its connections; infinite while it is not known and not overdue."""
         if not self.is_askable or now_s < self.resume_at_s:
             return 0.0
         if self.connection_bytes_per_s is not None:
-            return self.connection_bytes_per_s * max(self.concurrency, self.in_flight)
+            return self.connection_bytes_per_s * max(self.measured_limit, self.in_flight)
         asked_s = self._first_asked_s
         is_overdue = asked_s is not None and now_s - asked_s > self._policy.max_cheap_wait_s
         return 0.0 if is_overdue else UNKNOWN_BYTES_PER_S
@@ -235,7 +236,7 @@ class Endpoint:
             self._trials.clear()
             reason = f"no byte for {stall_s:.1f} s; one request at a time tries it"
             self._tell(EndpointChange.FELL_SILENT, reason, None)
-        self._wanted = self._concurrency.update(
+        self._measured_limit = self._concurrency_limit.update(
             now_s,
             self._in_flight,
             is_light=0 < self._in_flight == self._small_in_flight,
@@ -266,11 +267,11 @@ class Endpoint:
         """The first byte of a request came, this many seconds after it was sent."""
         is_on_new_connection = number in self._opening
         self._opening.discard(number)
-        self._concurrency.answered(round_trip_s, on_new_connection=is_on_new_connection)
+        self._concurrency_limit.answered(round_trip_s, on_new_connection=is_on_new_connection)
 
     def received(self, count_bytes: int, now_s: float) -> None:
         """Bytes of any request arrived."""
-        self._concurrency.received(count_bytes)
+        self._concurrency_limit.received(count_bytes)
         self._heard_s = now_s
         if self._is_silent:
             self._is_silent = False
@@ -321,7 +322,7 @@ class Endpoint:
         self.connection_closed()
         is_new = self._failed_up_to is None or number > self._failed_up_to
         if is_new and self._has_too_many_connections(fault, now_s):
-            self._concurrency.pushed_back(now_s)
+            self._concurrency_limit.pushed_back(now_s)
         if is_new and fault not in HARMLESS:
             self._failed_up_to = self._last_number
             self._trials.clear()
@@ -335,8 +336,8 @@ class Endpoint:
         In quarantine it is not asked for that object any more: there, it is the object that is
         wrong.
         """
-        is_new = (package, index) not in self._wrong
-        self._wrong.add((package, index))
+        is_new = (package, index) not in self._objects_served_bad
+        self._objects_served_bad.add((package, index))
         self._breaker.failed(Fault.CORRUPT, now_s, is_new=is_new)
         if self.is_quarantined:
             self.lost(package, index)

@@ -22,11 +22,11 @@ from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, Manifest
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.types import CopyBlocks, Event
 
-Place: TypeAlias = tuple[BlockMap, BlockInPackage]
+PackageBlock: TypeAlias = tuple[BlockMap, BlockInPackage]
 """A block of a package."""
 
 
-class _Part(enum.Enum):
+class _Role(enum.Enum):
     """What a block is to the others of its group."""
 
     OPEN = enum.auto()  # it is missing or promised, and not being copied
@@ -40,17 +40,17 @@ class _Part(enum.Enum):
 class Group:
     """The blocks with one digest, of which there may be very many."""
 
-    __slots__ = ("_open", "_parts", "_source")
+    __slots__ = ("_open", "_roles", "_source")
 
     def __init__(self) -> None:
-        self._parts: dict[Place, _Part] = {}
+        self._roles: dict[PackageBlock, _Role] = {}
         self._open = 0
-        self._source: Place | None = None
+        self._source: PackageBlock | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether no wanted package has such a block."""
-        return not self._parts
+        return not self._roles
 
     @property
     def has_open(self) -> bool:
@@ -58,69 +58,69 @@ class Group:
         return self._open > 0
 
     @property
-    def open(self) -> list[Place]:
+    def open(self) -> list[PackageBlock]:
         """Those blocks."""
-        return self._all(_Part.OPEN)
+        return self._all(_Role.OPEN)
 
     @property
-    def in_flight(self) -> list[Place]:
+    def in_flight(self) -> list[PackageBlock]:
         """The blocks on their way for which others may wait."""
-        return self._all(_Part.IN_FLIGHT)
+        return self._all(_Role.IN_FLIGHT)
 
     @property
-    def source(self) -> Place | None:
+    def source(self) -> PackageBlock | None:
         """The block from which others are copied; None if none is verified."""
-        if self._source is None or self._parts.get(self._source) is not _Part.VERIFIED:
-            self._source = next(iter(self._all(_Part.VERIFIED)), None)
+        if self._source is None or self._roles.get(self._source) is not _Role.VERIFIED:
+            self._source = next(iter(self._all(_Role.VERIFIED)), None)
         return self._source
 
-    def note(self, place: Place) -> None:
+    def note(self, block: PackageBlock) -> None:
         """A block is new here, or in another state."""
-        block_map, number = place
+        block_map, number = block
         if block_map.is_verified(number):
-            self._set(place, _Part.VERIFIED)
+            self._set(block, _Role.VERIFIED)
         elif block_map.is_missing(number) or block_map.is_promised(number):
-            self._set(place, _Part.OPEN)
+            self._set(block, _Role.OPEN)
         else:
-            self._set(place, _Part.IN_FLIGHT)
+            self._set(block, _Role.IN_FLIGHT)
 
     def give_up(self) -> None:
         """Nobody waits any more for what is on its way now."""
-        for place in self.in_flight:
-            self._set(place, _Part.GIVEN_UP)
+        for block in self.in_flight:
+            self._set(block, _Role.GIVEN_UP)
 
-    def copy(self) -> list[Place]:
-        """Copy all that are missing from the source.
+    def begin_copying(self) -> list[PackageBlock]:
+        """All that are missing are going to be copied from the source.
 
         Returns:
             Those.
         """
-        places = self.open
-        for place in places:
-            self._set(place, _Part.COPYING)
-        return places
+        blocks = self.open
+        for block in blocks:
+            self._set(block, _Role.COPYING)
+        return blocks
 
-    def not_copied(self, place: Place) -> None:
+    def not_copied(self, block: PackageBlock) -> None:
         """A block could not be copied; no other is copied from the same one from now on."""
-        if self._parts.get(place) is _Part.COPYING:
-            self._set(place, _Part.OPEN)
+        if self._roles.get(block) is _Role.COPYING:
+            self._set(block, _Role.OPEN)
             if source := self.source:
-                self._set(source, _Part.USELESS)
+                self._set(source, _Role.USELESS)
 
-    def remove(self, place: Place) -> None:
+    def remove(self, block: PackageBlock) -> None:
         """A block is not wanted any more."""
-        if self._parts.pop(place, None) is _Part.OPEN:
+        if self._roles.pop(block, None) is _Role.OPEN:
             self._open -= 1
 
-    def _set(self, place: Place, part: _Part) -> None:
-        if self._parts.get(place) is _Part.OPEN:
+    def _set(self, block: PackageBlock, role: _Role) -> None:
+        if self._roles.get(block) is _Role.OPEN:
             self._open -= 1
-        if part is _Part.OPEN:
+        if role is _Role.OPEN:
             self._open += 1
-        self._parts[place] = part
+        self._roles[block] = role
 
-    def _all(self, part: _Part) -> list[Place]:
-        return [place for place, its in self._parts.items() if its is part]
+    def _all(self, role: _Role) -> list[PackageBlock]:
+        return [block for block, its in self._roles.items() if its is role]
 
 
 class EqualBlocks:
@@ -207,7 +207,9 @@ class EqualBlocks:
         self._changed.update(self._waiting)
 
     def give_up(
-        self, is_late: Callable[[Place, bool], bool], may_fetch: Callable[[Place], bool]
+        self,
+        is_late: Callable[[PackageBlock, bool], bool],
+        may_fetch: Callable[[PackageBlock], bool],
     ) -> None:
         """Wait no more for blocks that are late, if those that wait may be fetched instead.
 
@@ -217,10 +219,10 @@ class EqualBlocks:
             may_fetch: Whether one that waits may be fetched.
         """
         for group in self._waiting:
-            places = group.open
-            first = min(self._rank(block_map.package) for block_map, _ in places)
-            coming = [(place, first < self._rank(place[0].package)) for place in group.in_flight]
-            if all(is_late(*each) for each in coming) and any(map(may_fetch, places)):
+            blocks = group.open
+            first = min(self._rank(block_map.package) for block_map, _ in blocks)
+            coming = [(block, first < self._rank(block[0].package)) for block in group.in_flight]
+            if all(is_late(*each) for each in coming) and any(map(may_fetch, blocks)):
                 group.give_up()
                 self._changed[group] = None
 
@@ -248,17 +250,17 @@ class EqualBlocks:
         if in_flight := group.in_flight:
             self._waiting[group] = None
         for block_map, number in group.open:
-            waits = any(self._comes(place, block_map) for place in in_flight)
+            waits = any(self._comes(block, block_map) for block in in_flight)
             if waits and block_map.is_missing(number):
                 block_map.promise(number)
             elif not waits and block_map.is_promised(number):
                 block_map.end_promise(number)
                 freed[block_map.package] = None
 
-    def _copy(self, group: Group, source: Place) -> None:
+    def _copy(self, group: Group, source: PackageBlock) -> None:
         """All that are missing are copied from one that is verified."""
         numbers: dict[str, list[BlockInPackage]] = {}
-        for block_map, number in group.copy():
+        for block_map, number in group.begin_copying():
             if block_map.is_missing(number):
                 block_map.promise(number)
             numbers.setdefault(block_map.package, []).append(number)
@@ -266,9 +268,9 @@ class EqualBlocks:
             blocks = tuple(numbers[package])
             self._tell(CopyBlocks(package, blocks, source[0].package, source[1]))
 
-    def _comes(self, place: Place, waiting: BlockMap) -> bool:
+    def _comes(self, block: PackageBlock, waiting: BlockMap) -> bool:
         """Whether a block of a package may wait for another, which is on its way."""
-        block_map, number = place
+        block_map, number = block
         if block_map.split_at_rest(number) is None:
             return True
         is_later = self._rank(block_map.package) > self._rank(waiting.package)

@@ -128,14 +128,10 @@ class LimitSearch:
         elif samples.count >= self._policy.samples:
             self._probe(level, now_s)
 
-    @property
-    def _is_near(self) -> bool:
-        return self._meter.base_round_trip_s <= self._policy.near_s
-
     def _start_up(self, level: Level, now_s: float, is_light: bool) -> None:
         """All connections are in slow start: the rate rises by itself."""
         samples, policy = self._samples, self._policy
-        can_grow = not (samples.is_queued or self._is_near) and self.limit < self._max_limit
+        can_grow = not (samples.is_queued or self._meter.is_near) and self.limit < self._max_limit
         if is_light and can_grow:  # what slow start does for long requests, and as fast
             self.limit = min(self._max_limit, ceil(self.limit * policy.grow))
             samples.forget()
@@ -149,7 +145,7 @@ class LimitSearch:
         samples.end_startup()
         self._end_weighing(now_s, policy.shrink_after_s)
         self._grow_from_s = now_s + policy.regrow_s
-        if not (level.is_full or self._is_near):
+        if not (level.is_full or self._meter.is_near):
             self._grow(level, now_s, max(policy.probe_up, policy.lossy_limit / self.limit))
 
     def _probe(self, level: Level, now_s: float) -> None:
@@ -165,7 +161,7 @@ class LimitSearch:
             self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full and (has_lost_windows or now_s >= self._grow_from_s):
             factor = self._recovery_factor(level) if has_lost_windows else policy.probe_up
-            self._grow(level, now_s, policy.grow_near if self._is_near else factor)
+            self._grow(level, now_s, policy.grow_near if self._meter.is_near else factor)
         elif self._is_ending or now_s < self._shrink_from_s:
             return  # near the end, fewer could not pay any more
         elif self._take_back_to or level.is_full:
@@ -193,16 +189,16 @@ class LimitSearch:
         more_bytes = level.bytes_per_s / self._level_before.bytes_per_s - 1
         is_significant = more_bytes > policy.significant_noises * self._samples.noise
         gain = more_bytes / more_connections if is_significant else 0.0
-        if self._samples.count < 2 and (gain < policy.proportional or self._is_near):
+        if self._samples.count < 2 and (gain < policy.proportional or self._meter.is_near):
             return
-        if gain < (policy.proportional if self._is_near else policy.fruitful):
+        if gain < (policy.proportional if self._meter.is_near else policy.fruitful):
             self._weigh_fruitless_growth(level, now_s)
             return
         self._end_weighing(now_s, self._shrink_wait_s)
         self._growth_wait_s, self._failed_recoveries, self._take_back_to = policy.regrow_s, 0, None
         self._best_bytes_per_s = max(self._best_bytes_per_s, level.bytes_per_s)
         if not level.is_full:
-            is_fast = gain >= policy.proportional and not self._is_near
+            is_fast = gain >= policy.proportional and not self._meter.is_near
             self._grow(level, now_s, policy.grow if is_fast else policy.probe_up)
 
     def _weigh_fruitless_growth(self, level: Level, now_s: float) -> None:
@@ -216,7 +212,7 @@ class LimitSearch:
         self._grow_from_s = now_s + self._growth_wait_s * round_trips
         self._growth_wait_s = min(policy.max_regrow_s, 2 * self._growth_wait_s)
         is_harmful = level.bytes_per_s < policy.harmful_below_share * self._level_before.bytes_per_s
-        if self._is_near or is_harmful:
+        if self._meter.is_near or is_harmful:
             self._best_bytes_per_s = 0.0
             self._change(self._level_before.limit, State.STEADY, now_s)
             return
@@ -274,7 +270,7 @@ class LimitSearch:
 
         In a local network windows grow again at once, so that needs no more connections.
         """
-        return self._has_fallen(level.bytes_per_s) and not (level.is_full or self._is_near)
+        return self._has_fallen(level.bytes_per_s) and not (level.is_full or self._meter.is_near)
 
     def _has_drained(self, level: Level) -> bool:
         """Whether the queue that stood earlier must be gone, although no new round trip tells it.

@@ -39,7 +39,7 @@ def request_bytes(
         A multiple of ``block_bytes``, or less than one block for a part of it.
     """
     in_use = [other for other in endpoints if other is endpoint or other.is_relied_on]
-    connections = max(1, sum(other.concurrency for other in in_use))
+    connections = max(1, sum(other.measured_limit for other in in_use))
     first_bytes = (
         policy.first_request_bytes if len(in_use) == 1 else policy.first_request_of_several_bytes
     )
@@ -128,7 +128,7 @@ def _share(endpoint: Endpoint, in_use: Iterable[Endpoint], connections: int) -> 
     if not own_bytes_per_s:
         return 1 / connections
     total_bytes_per_s = sum(
-        (other.connection_bytes_per_s or 0.0) * max(other.concurrency, other.in_flight)
+        (other.connection_bytes_per_s or 0.0) * max(other.measured_limit, other.in_flight)
         for other in in_use
     )
     return own_bytes_per_s / max(own_bytes_per_s, total_bytes_per_s)

@@ -28,8 +28,8 @@ class RoundTrips:
     def __init__(self, policy: LimitPolicy) -> None:
         self.smoothed_s: float | None = None
         self._policy = policy
-        self._new = _Shortest(policy.base_lifetime_s)
-        self._reused = _Shortest(policy.base_lifetime_s)
+        self._new = _ShortestRoundTrip(policy.base_lifetime_s)
+        self._reused = _ShortestRoundTrip(policy.base_lifetime_s)
         self._reused_count = 0
 
     @property
@@ -82,7 +82,7 @@ class RoundTrips:
         return round_trip_s - base_s > min(policy.max_late_s, tolerance_s)
 
 
-class _Shortest:
+class _ShortestRoundTrip:
     """The shortest round trip of the last half or whole period."""
 
     def __init__(self, lifetime_s: float) -> None:

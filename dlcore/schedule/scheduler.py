@@ -12,7 +12,7 @@ Guarantees:
 * What a failed request did not deliver is missing again at once.
 
 What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circuit_breaker`,
-`endpoint`) and a package (`outcomes`):
+`endpoint`) and a package (`completion`):
 
 | From | Input | To | Event |
 |---|---|---|---|
@@ -60,6 +60,7 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dlcore.errors import Fault
 from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
+from dlcore.schedule.completion import Completion
 from dlcore.schedule.demand import Demand
 from dlcore.schedule.dispatcher import Dispatcher
 from dlcore.schedule.eligibility import Eligibility
@@ -68,7 +69,6 @@ from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.equal_blocks import EqualBlocks
 from dlcore.schedule.inflight import InFlight, InFlightTable
 from dlcore.schedule.interface import Scheduler
-from dlcore.schedule.outcomes import Outcomes
 from dlcore.schedule.picker import Shortage
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.rescue import WasteBudget
@@ -120,7 +120,7 @@ class DeadlineScheduler(Scheduler):
             tell,
         )
         self._equal_blocks = EqualBlocks(self._demand.rank, self._is_continued, tell)
-        self._outcomes = Outcomes(
+        self._completion = Completion(
             self._demand,
             self._equal_blocks,
             self._endpoints,
@@ -143,12 +143,12 @@ class DeadlineScheduler(Scheduler):
         """Add a package."""
         block_map = BlockMap(package, manifest, verified, self._policy, self._demand)
         self._budget.want(block_map.missing_bytes, manifest.block_bytes)
-        self._outcomes.want(block_map)
+        self._completion.want(block_map)
         return self._take_events()
 
     def forget(self, package: str) -> Events:
         """Fetch nothing more of a package."""
-        self._outcomes.forget(package)
+        self._completion.forget(package)
         return self._take_events()
 
     def order(
@@ -175,8 +175,8 @@ class DeadlineScheduler(Scheduler):
         was_allowed = changed.is_allowed
         changed.set_rank(rank)
         if changed.is_allowed and not was_allowed:
-            self._outcomes.allowed(endpoint)
-        self._outcomes.review_without(changed)
+            self._completion.allowed(endpoint)
+        self._completion.review_without(changed)
         return self._take_events()
 
     def set_cap(self, cap_bytes_per_s: float) -> Events:
@@ -190,7 +190,7 @@ class DeadlineScheduler(Scheduler):
         if block_map := self._demand.block_maps.get(package):
             self._endpoints[endpoint].located(package, objects)
             self._make_way([block_map])
-            self._outcomes.located(package, endpoint)
+            self._completion.located(package, endpoint)
             self._equal_blocks.review_all()
         return self._take_events()
 
@@ -203,7 +203,7 @@ class DeadlineScheduler(Scheduler):
         """Ask all endpoints again, except quarantined ones."""
         for endpoint in self._endpoints.values():
             endpoint.reset()
-        self._outcomes.retry(package)
+        self._completion.retry(package)
         self._equal_blocks.review_all()
         return self._take_events()
 
@@ -215,7 +215,7 @@ class DeadlineScheduler(Scheduler):
                     self._events.append(SplitBlockDropped(package, split.blocks))
             if block_map.is_complete:
                 self._demand.review(block_map)
-            self._outcomes.review(package)
+            self._completion.review(package)
         return self._take_events()
 
     def not_copied(self, package: str, blocks: Iterable[BlockInPackage]) -> Events:
@@ -256,7 +256,11 @@ class DeadlineScheduler(Scheduler):
         return Answer(found, self._take_events(), lacks_memory=False)
 
     def limit(self, endpoint: str) -> int:
-        """How many requests should be in flight at an endpoint; 0 if it is not asked any more."""
+        """How many requests should be in flight at an endpoint; 0 if it is not asked any more.
+
+        Not part of `Scheduler`: the engine asks for requests until there is none. For whoever
+        checks or simulates the scheduler.
+        """
         return self._endpoints[endpoint].limit
 
     # What became of requests
@@ -335,7 +339,7 @@ class DeadlineScheduler(Scheduler):
         """Blame an endpoint for its portion of a block, as for a whole one."""
         self._now_s = now_s
         self._blame(endpoint, package, index, now_s)
-        self._outcomes.review(package)
+        self._completion.review(package)
         return self._take_events()
 
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
@@ -359,7 +363,7 @@ class DeadlineScheduler(Scheduler):
         """End a request whose bytes have all arrived."""
         if item := self._end(number, now_s):
             item.endpoint.finished(number, is_sound=item.is_sound)
-            self._outcomes.review(item.request.package)
+            self._completion.review(item.request.package)
         return self._take_events()
 
     def failed(
@@ -383,15 +387,15 @@ class DeadlineScheduler(Scheduler):
                 item.block_map.whole_objects.changed(item.request.blocks.object)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
             self._equal_blocks.review_all()
-            self._outcomes.review(item.request.package)
-            self._outcomes.review_without(item.endpoint)
+            self._completion.review(item.request.package)
+            self._completion.review_without(item.endpoint)
         return self._take_events()
 
     def cancelled(self, number: RequestNumber, now_s: float) -> Events:
         """End a request that was stopped on this side."""
         if item := self._end(number, now_s):
             item.endpoint.cancelled(number)
-            self._outcomes.review(item.request.package)
+            self._completion.review(item.request.package)
         return self._take_events()
 
     # What follows
@@ -430,7 +434,7 @@ class DeadlineScheduler(Scheduler):
         if culprit:
             endpoint = self._endpoints[culprit]
             endpoint.served_bad_block(package, index, now_s)
-            self._outcomes.review_without(endpoint)
+            self._completion.review_without(endpoint)
             self._equal_blocks.review_all()
 
     def _is_continued(self, block_map: BlockMap, number: BlockInPackage) -> bool:
@@ -447,10 +451,10 @@ class DeadlineScheduler(Scheduler):
             return
         self._gave_up_s[endpoint.name] = now_s
         self._equal_blocks.give_up(
-            lambda place, is_behind: self._endgame.is_late(
-                endpoint, *place, now_s, is_behind=is_behind
+            lambda block, is_behind: self._endgame.is_late(
+                endpoint, *block, now_s, is_behind=is_behind
             ),
-            lambda place: self._may_fetch(endpoint, *place),
+            lambda block: self._may_fetch(endpoint, *block),
         )
         self._update_equal_blocks()
 
@@ -461,7 +465,7 @@ class DeadlineScheduler(Scheduler):
     def _update_equal_blocks(self) -> None:
         """Promise equal blocks, or make them missing again, as the changes demand."""
         for package in self._equal_blocks.update():
-            self._outcomes.review(package)
+            self._completion.review(package)
 
     def _make_way(self, block_maps: Iterable[BlockMap]) -> None:
         """While a step waits for one of these, long requests for others end as soon as they can."""

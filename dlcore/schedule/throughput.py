@@ -95,6 +95,11 @@ class ThroughputMeter:
         return self._path.base_s
 
     @property
+    def is_near(self) -> bool:
+        """Whether the endpoint is in the local network, as far as the base round trip tells."""
+        return self.base_round_trip_s <= self._policy.near_s
+
+    @property
     def connection_bytes_per_s(self) -> float | None:
         """Recent rate of one request in flight; None before the first byte."""
         recent = self._recent

@@ -227,12 +227,12 @@ class PackageExhausted(msgspec.Struct, frozen=True):
 
     Attributes:
         package: Key of the package.
-        missing_blocks: Number of blocks that are not verified.
+        unverified_blocks: Number of blocks that are not verified.
         dropped: Endpoints that are not asked for anything any more.
     """
 
     package: str
-    missing_blocks: int
+    unverified_blocks: int
     dropped: tuple[str, ...]
 
 

@@ -9,10 +9,10 @@ from dlcore.store.cache import Holding as Holding
 from dlcore.store.cache import Seeds as Seeds
 from dlcore.store.cache import Stay as Stay
 from dlcore.store.folder_digests import folder_digests as folder_digests
+from dlcore.store.free_space import Reserve as Reserve
+from dlcore.store.free_space import Space as Space
+from dlcore.store.free_space import space_at as space_at
 from dlcore.store.partial import Partial as Partial
-from dlcore.store.room import Reserve as Reserve
-from dlcore.store.room import Space as Space
-from dlcore.store.room import space_at as space_at
 from dlcore.store.store import Store as Store
 from dlcore.store.unproven import Unproven as Unproven
 from dlcore.store.verify import Bad as Bad

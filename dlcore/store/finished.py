@@ -96,7 +96,7 @@ class FinishedPackages:
         document: bytes,
         *,
         lend: bool,
-        to_write: bool = False,
+        to_write: bool,
     ) -> Path | None:
         """Prove one package; see `Store.prove`, which this implements.
 
@@ -119,9 +119,9 @@ class FinishedPackages:
             folder = self._folder / key
             if self._files.status(folder) is None:
                 return None
-            is_right = self._is_right(key, manifest)
-            if is_right and to_write and self._sharing.own(folder):
-                is_right = self._is_right(key, manifest)  # of the copies that are its own now
+            is_right = self._clean_and_prove(key, manifest)
+            if is_right and to_write and self._sharing.own(folder):  # with copies, to be proven too
+                is_right = self._clean_and_prove(key, manifest)
             if not is_right:
                 self._move_back(key)
                 return None
@@ -134,8 +134,12 @@ class FinishedPackages:
                     self._files.touch(folder)
             return folder / CONTENT
 
-    def _is_right(self, key: str, manifest: Manifest) -> bool:
-        """Remove what programs left in a package, then compare it with its manifest."""
+    def _clean_and_prove(self, key: str, manifest: Manifest) -> bool:
+        """Remove what programs left in a package, then compare it with its manifest.
+
+        Returns:
+            Whether it is as the manifest says.
+        """
         folder = self._folder / key
         content = folder / CONTENT
         for path in (folder, content):
@@ -152,7 +156,7 @@ class FinishedPackages:
                 delete(self._files, content / left)
         else:
             refuse_foreign(found, content, manifest.package_id)
-        return self._proofs.holds(key, content, manifest, found)
+        return self._proofs.prove(key, content, manifest, found)
 
     def _note_lent(self, folder: Path) -> None:
         if self._files.status(folder / LENT) is None:

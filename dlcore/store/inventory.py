@@ -21,7 +21,7 @@ from dlcore.model import Manifest
 from dlcore.store.files import Files
 from dlcore.store.tree import folders_of, path_of
 
-CLOCK_STEP_S = 0.02  # of file times: 10 ms on Linux at 100 Hz, 15.6 ms on Windows
+FILE_TIME_STEP_S = 0.02  # of file times: 10 ms on Linux at 100 Hz, 15.6 ms on Windows
 _IDENTITY = struct.Struct("<Qqqq")
 _TIME_BYTES = 8  # at the end of an identity: the time of the last change, of names too
 _INODES = 1 << 64  # ReFS has inodes of 128 bits
@@ -71,7 +71,7 @@ class Inventory:
             OSError: The disk failed, or the folder is not there.
         """
         found = cls(manifest, names)
-        fresh_after_ns = files.now_ns() - int(CLOCK_STEP_S * 1e9)
+        fresh_after_ns = files.now_ns() - int(FILE_TIME_STEP_S * 1e9)
         numbers = {file.path: number for number, file in enumerate(manifest.files)}
         found.missing_folders = set(folders_of(manifest))
         waiting = [""]
@@ -125,7 +125,7 @@ class Inventory:
         """
         if not self._fresh:
             return
-        files.pause(CLOCK_STEP_S)
+        files.pause(FILE_TIME_STEP_S)
         for number in self._fresh:
             if not self.is_as_before(files, folder, number):
                 self.identities[number] = None

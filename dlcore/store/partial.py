@@ -179,18 +179,18 @@ class Partial:
             StorageError: The disk failed. Some blocks of the runs that ``on_written`` was not
                 called for may be on disk.
         """
-        spans = [self._range_of(index, first, len(data)) for index, first, data in runs]
+        ranges = [self._range_of(index, first, len(data)) for index, first, data in runs]
         self._check_usable()
         arrivals: list[Arrival] = []
         pending = PendingRuns(on_written)
         with self._translated("write"):
-            for at, (span, (index, _, data)) in enumerate(zip(spans, runs, strict=True)):
+            for at, (blocks, (index, _, data)) in enumerate(zip(ranges, runs, strict=True)):
                 unheld: list[BlockRange] = []
                 if index in self._whole:
-                    self._write_whole(span, data)
+                    self._write_whole(blocks, data)
                 else:
-                    unheld = self._blocks.missing_in(span)
-                arrivals += [Arrival(run, self._slice(span, run, data), True) for run in unheld]
+                    unheld = self._blocks.missing_in(blocks)
+                arrivals += [Arrival(run, self._slice(blocks, run, data), True) for run in unheld]
                 pending.expect(at, len(unheld))
             self._writer.write(arrivals, pending.arrival_written)
 
@@ -319,13 +319,13 @@ class Partial:
             )
 
     def _range_of(self, object_index: int, first: int, length_bytes: int) -> BlockRange:
-        blocks = -(-length_bytes // self.manifest.block_bytes)
-        span = BlockRange.of(object_index, first, first + blocks)
+        count = -(-length_bytes // self.manifest.block_bytes)
+        blocks = BlockRange.of(object_index, first, first + count)
         with contextlib.suppress(IndexError):
-            start, end = self.manifest.range_span(span)
-            in_object = 0 <= first < span.last <= self.manifest.block_count(object_index)
+            start, end = self.manifest.range_span(blocks)
+            in_object = 0 <= first < blocks.last <= self.manifest.block_count(object_index)
             if in_object and end - start == length_bytes:
-                return span
+                return blocks
         raise InternalError(f"{length_bytes} bytes are not whole blocks from {first}")
 
     def _slice(self, blocks: BlockRange, run: BlockRange, data: memoryview) -> memoryview:

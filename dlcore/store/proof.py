@@ -66,14 +66,17 @@ class Proofs:
         """Believe nothing of a package."""
         self._identities.pop(key, None)
 
-    def holds(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> bool:
-        """Whether a package is as its manifest says; it is believed from then on.
+    def prove(self, key: str, folder: Path, manifest: Manifest, found: Inventory) -> bool:
+        """Find out whether a package is as its manifest says; it is believed from then on.
 
         Args:
             key: Its name in the store.
             folder: Its content.
             manifest: What it should be.
             found: What is there, apart from what was unexpected or misplaced.
+
+        Returns:
+            Whether it is.
 
         Raises:
             OSError: The disk failed in another way than by not returning a file's bytes.

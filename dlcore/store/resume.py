@@ -20,7 +20,7 @@ from dlcore.store.journal import Claim, Claims
 from dlcore.store.tree import Tree
 
 
-class Found(NamedTuple):
+class FoundOnDisk(NamedTuple):
     """What is on disk.
 
     Attributes:
@@ -35,7 +35,7 @@ class Found(NamedTuple):
     rechecked_bytes: int
 
 
-def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
+def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> FoundOnDisk:
     """Read back what may be on disk.
 
     Args:
@@ -46,7 +46,7 @@ def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> Found:
     Raises:
         OSError: The disk failed in another way than by not returning a block.
     """
-    found = Found(Claims(bytearray(len(claims.held)), bytearray(claims.checksums)), [], 0)
+    found = FoundOnDisk(Claims(bytearray(len(claims.held)), bytearray(claims.checksums)), [], 0)
     if tree.is_new:
         return found
 

@@ -26,12 +26,13 @@ from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
 from dlcore.store.cache.evictor import Evictor
-from dlcore.store.cache.holdings import holdings, pin
-from dlcore.store.cache.places import Places
+from dlcore.store.cache.local_sources import LocalSource
+from dlcore.store.cache.packages_on_disk import holdings, pin_package
 from dlcore.store.cache.reuse import reuse
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files, write_document
 from dlcore.store.finished import LENT, FinishedPackages
+from dlcore.store.free_space import Reserve, Space, check_room
 from dlcore.store.inventory import Inventory
 from dlcore.store.keys import package_key as package_key
 from dlcore.store.lock import StateLock
@@ -39,7 +40,6 @@ from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.patch_space import PATCHES, PatchSpace, forget_left_patches
 from dlcore.store.removal import Removal
-from dlcore.store.room import Reserve, Space, check_room
 from dlcore.store.state_directory import PACKAGES as PACKAGES
 from dlcore.store.state_directory import PARTIALS as PARTIALS
 from dlcore.store.state_directory import REMOVED, make_state_folder, translated_in
@@ -219,7 +219,7 @@ class Store:
         return plain_path(self._packages.absolute() / key / CONTENT)
 
     def prove(
-        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
+        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool
     ) -> Path | None:
         """Prove that a finished package is as its manifest says, before anybody uses its content.
 
@@ -329,7 +329,7 @@ class Store:
         with self._translated("pin a package"):
             for folder in (self._packages / key, self._partials / key):
                 if self._files.status(folder):
-                    pin(self._files, folder, is_pinned=is_pinned)
+                    pin_package(self._files, folder, is_pinned=is_pinned)
 
     def check_room(self, manifest: Manifest, document: bytes, reserve: Reserve) -> None:
         """Refuse a package for which the disk has no room, before anything is written for it.
@@ -394,7 +394,7 @@ class Store:
         )
         try:
             partial.begin()
-            sources: list[Places] = [each for each in (self._cache, self._seeds) if each]
+            sources: list[LocalSource] = [each for each in (self._cache, self._seeds) if each]
             if sources:
                 reuse(partial, sources, is_under_way=False)
                 partial.note_reused()

@@ -26,7 +26,7 @@ from dlcore.errors import ManifestError
 from dlcore.model import BlockRange, Extent, File, Manifest
 from dlcore.printable import quoted
 from dlcore.store.descriptors import MAX_OPEN, Descriptors
-from dlcore.store.direct import in_pages, is_paged, prefers_direct
+from dlcore.store.direct_writes import in_pages, is_paged, prefers_direct
 from dlcore.store.files import Files
 from dlcore.store.reading import BlockReader
 

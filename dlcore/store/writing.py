@@ -72,17 +72,17 @@ class Writer:
             OSError: An arrival could not be written completely. The others were.
         """
         faults: list[OSError] = []
-        place = 0
+        index = 0
         for batch in self._batches(arrivals):
-            with self._outcomes(batch) as outcomes:
-                for arrival, written in zip(batch, outcomes, strict=True):
+            with self._written(batch) as results:
+                for arrival, written in zip(batch, results, strict=True):
                     self._note(arrival, written)
                     if written.error:
                         faults.append(written.error)
                     else:
                         first = arrival.blocks.first
-                        on_written(place, tuple(first + block for block in written.bad))
-                    place += 1
+                        on_written(index, tuple(first + block for block in written.bad))
+                    index += 1
         if faults:
             raise faults[0]
 
@@ -124,13 +124,13 @@ class Writer:
         return sum(1 for _ in self._manifest.extents(arrival.blocks.object, *span))
 
     @contextlib.contextmanager
-    def _outcomes(self, batch: list[Arrival]) -> Iterator[Iterator[Written]]:
-        """The outcome of each arrival, in order; arrivals are written as it is iterated."""
+    def _written(self, batch: list[Arrival]) -> Iterator[Iterator[Written]]:
+        """What became of each arrival, in order; arrivals are written as it is iterated."""
         if len(batch) == 1 and self._extent_count(batch[0]) > MAX_EXTENTS:
             yield self._write_scattered(batch[0])
             return
-        places = [list(self._stretches(arrival)) for arrival in batch]
-        with self._tree.writers_of(chain.from_iterable(places)) as fds:
+        stretches_of_each = [list(self._stretches(arrival)) for arrival in batch]
+        with self._tree.writers_of(chain.from_iterable(stretches_of_each)) as fds:
             fd = iter(fds)
             runs = [
                 Run(
@@ -139,7 +139,7 @@ class Writer:
                     self._digests(arrival),
                     [(next(fd), e.offset_bytes, e.length_bytes) for e, _ in stretches],
                 )
-                for arrival, stretches in zip(batch, places, strict=True)
+                for arrival, stretches in zip(batch, stretches_of_each, strict=True)
             ]
             yield self._files.verify_and_write(runs)
 

@@ -23,9 +23,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from dlcore.deployment import Check, Deployment, load_deployment
-from dlcore.engine import gather as _gather
 from dlcore.engine import precache as _precache
 from dlcore.engine import precache_preview as _precache_preview
+from dlcore.engine import preflight_facts as _preflight_facts
 from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.documents.manifests import load_manifest
@@ -239,7 +239,7 @@ class Client:
     def _preflight(
         self, sequence: TaskSequence, executor: AsyncExecutor | None
     ) -> tuple[Check, ...]:
-        return self._loop.run(_gather.preflight(self._client, sequence, executor))
+        return self._loop.run(_preflight_facts.preflight(self._client, sequence, executor))
 
     def _run(
         self,

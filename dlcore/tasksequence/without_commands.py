@@ -34,7 +34,7 @@ _SWITCHES: Final = re.compile(
 """Those that `package_references` and ``step_types`` find packages by."""
 
 
-class _Place(enum.Enum):
+class _Word(enum.Enum):
     """What stands at a place of a command line."""
 
     PROGRAM = enum.auto()
@@ -87,34 +87,34 @@ def _mask_step(step: Element) -> None:
 def masked(line: str) -> str:
     """A command line with `MASK` in the place of each word that content cannot depend on."""
     words: list[str] = []
-    place, rest = _Place.PROGRAM, line.strip()
+    kind, rest = _Word.PROGRAM, line.strip()
     while rest and (found := PROGRAM.match(rest)):
         word, rest = rest[: found.start(3)].strip(), found[3]
-        kept, place = _kept(word, place)
+        kept, kind = _kept(word, kind)
         if kept != MASK or words[-1:] != [MASK]:
             words.append(kept)
     left = " ".join(words)
     return line if left.split() == line.split() else left
 
 
-def _kept(word: str, place: _Place) -> tuple[str, _Place]:
+def _kept(word: str, kind: _Word) -> tuple[str, _Word]:
     """What is left of a word, and what stands behind it."""
-    if place is _Place.PROGRAM:
+    if kind is _Word.PROGRAM:
         return word, _behind(word)
-    if place is _Place.SHELL and word[:2].lower() in ("/c", "/k"):
-        return word, _Place.PROGRAM if len(word) == 2 else _behind(word[2:])
-    if place is _Place.RUNNER and word.lower().startswith("/run:"):
-        return word, _Place.PROGRAM
+    if kind is _Word.SHELL and word[:2].lower() in ("/c", "/k"):
+        return word, _Word.PROGRAM if len(word) == 2 else _behind(word[2:])
+    if kind is _Word.RUNNER and word.lower().startswith("/run:"):
+        return word, _Word.PROGRAM
     if switches := _SWITCHES.findall(word):
-        return " ".join(switches), _Place.OTHER
-    return "&" if re.search("[&|]", word) else MASK, _Place.OTHER
+        return " ".join(switches), _Word.OTHER
+    return "&" if re.search("[&|]", word) else MASK, _Word.OTHER
 
 
-def _behind(program: str) -> _Place:
+def _behind(program: str) -> _Word:
     name = re.split(r"[\\/]", program.strip('"'))[-1].lower()
     if name in SHELLS:
-        return _Place.SHELL
-    return _Place.RUNNER if name in PACKAGE_RUNNERS else _Place.OTHER
+        return _Word.SHELL
+    return _Word.RUNNER if name in PACKAGE_RUNNERS else _Word.OTHER
 
 
 def _quoted_sequence(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from dlcore.engine import events
-from dlcore.engine.units import counted, duration, moment
+from dlcore.engine.numbers_for_people import counted, duration, moment
 
 
 class AgentWait(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dlcore.engine.units import amount, counted, duration
+from dlcore.engine.numbers_for_people import amount, counted, duration
 from dlcore.timeline.endpoints import EndpointTimes
 
 MIN_COST_S: Final = 0.05  # below, it is the time that any request takes

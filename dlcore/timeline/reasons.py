@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from dlcore.engine.numbers_for_people import amount, counted, duration, moment
 from dlcore.engine.outcomes import RateOrigin
-from dlcore.engine.units import amount, counted, duration, moment
 from dlcore.errors import Fault
 from dlcore.timeline.agent_waits import away_in_words
 from dlcore.timeline.bandwidth import (
@@ -26,7 +26,7 @@ from dlcore.timeline.cost import cost_told
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.faults import faults_in_words, in_words
 from dlcore.timeline.packages import PackageTimes
-from dlcore.timeline.steps import Doing, Part, StepTimes
+from dlcore.timeline.steps import Doing, Period, StepTimes
 from dlcore.timeline.timeline import Timeline
 
 MAX_STALLS = 3  # of the longest ones: the picture has the others
@@ -70,7 +70,7 @@ def headline(timeline: Timeline) -> str:
     took = f"It took {duration(timeline.duration_s)}"
     if not timeline.outcome and timeline.steps:
         took = f"Its record ends after {duration(timeline.length_s)}"
-    if not any(step.parts for step in timeline.steps):
+    if not any(step.periods for step in timeline.steps):
         return f"{took}."
     ran = f"{took}: steps ran for {duration(timeline.run_s)}, and"
     if timeline.stall_s < MIN_STALL_S:
@@ -119,7 +119,7 @@ def _stalls(timeline: Timeline) -> Iterator[Reason]:
 
 def _stall(timeline: Timeline, step: StepTimes) -> Reason:
     packages = {package.package: package for package in timeline.packages}
-    waits = [part for part in step.parts if part.doing is Doing.WAITED]
+    waits = [period for period in step.periods if period.doing is Doing.WAITED]
     longest = [name for name, _ in sorted(step.waits_s.items(), key=lambda wait: -wait[1]) if name]
     longest = longest or list(step.packages)  # which of them, is told when the step starts
     what = " and ".join(longest[:2]) + (f" and {len(longest) - 2} more" if longest[2:] else "")
@@ -139,7 +139,7 @@ def _there(package: PackageTimes, moment_s: float) -> str:
     return f"When that wait began, {verified} of the {length} of {package.package} were there."
 
 
-def _meanwhile(timeline: Timeline, waits: list[Part]) -> Iterator[str]:
+def _meanwhile(timeline: Timeline, waits: list[Period]) -> Iterator[str]:
     """What came while a step waited, and from where."""
     came, silence_s = dict[str, float](), 0.0
     for wait in waits:

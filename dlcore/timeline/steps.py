@@ -22,7 +22,7 @@ class Doing(enum.StrEnum):
     RAN = "ran"
 
 
-class Part(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True):
     """A time in which a step did one thing.
 
     Attributes:
@@ -53,7 +53,7 @@ class StepTimes(msgspec.Struct, frozen=True):
             record ends.
         why: Why it was skipped or failed.
         packages: What it needed, or is expected to need.
-        parts: What it did, in order.
+        periods: What it did, in order.
     """
 
     index: int
@@ -61,7 +61,7 @@ class StepTimes(msgspec.Struct, frozen=True):
     outcome: str = "not reached"
     why: str = ""
     packages: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
+    periods: tuple[Period, ...] = ()
 
     @property
     def stall_s(self) -> float:
@@ -71,12 +71,12 @@ class StepTimes(msgspec.Struct, frozen=True):
     @property
     def has_waited(self) -> bool:
         """Whether it had its turn, and content to wait for; it may have been there already."""
-        return bool(self.parts) and (bool(self.packages) or self.stall_s >= MIN_WAIT_S)
+        return bool(self.periods) and (bool(self.packages) or self.stall_s >= MIN_WAIT_S)
 
     @property
     def has_run(self) -> bool:
         """Whether it was started."""
-        return any(part.doing is Doing.RAN for part in self.parts)
+        return any(period.doing is Doing.RAN for period in self.periods)
 
     @property
     def run_s(self) -> float:
@@ -87,13 +87,13 @@ class StepTimes(msgspec.Struct, frozen=True):
     def waits_s(self) -> dict[str, float]:
         """Package id -> seconds that it waited for the package."""
         waits_s = dict[str, float]()
-        for part in self.parts:
-            if part.doing is Doing.WAITED:
-                waits_s[part.package] = waits_s.get(part.package, 0.0) + part.length_s
+        for period in self.periods:
+            if period.doing is Doing.WAITED:
+                waits_s[period.package] = waits_s.get(period.package, 0.0) + period.length_s
         return waits_s
 
     def _length_s(self, doing: Doing) -> float:
-        return sum(part.length_s for part in self.parts if part.doing is doing)
+        return sum(period.length_s for period in self.periods if period.doing is doing)
 
 
 class StepsSoFar:
@@ -128,7 +128,7 @@ class StepsSoFar:
         if self._open:
             index, doing, begin_s = self._open
             self._open = None
-            self._add(index, (Part(doing, begin_s, now_s),))
+            self._add(index, (Period(doing, begin_s, now_s),))
 
     def all(self) -> tuple[StepTimes, ...]:
         """All steps in order."""
@@ -145,22 +145,22 @@ class StepsSoFar:
         step = self._steps.get(index) or StepTimes(index, name)
         self._steps[index] = msgspec.structs.replace(step, **changes)
 
-    def _add(self, index: int, parts: Iterable[Part]) -> None:
+    def _add(self, index: int, periods: Iterable[Period]) -> None:
         step = self._steps[index]
-        self._steps[index] = msgspec.structs.replace(step, parts=(*step.parts, *parts))
+        self._steps[index] = msgspec.structs.replace(step, periods=(*step.periods, *periods))
 
 
-def waits_of(waits_s: dict[str, float], begin_s: float, end_s: float) -> list[Part]:
+def waits_of(waits_s: dict[str, float], begin_s: float, end_s: float) -> list[Period]:
     """The waits for single packages, one after the other, up to the start of the step.
 
     A step that runs again tells the waits of its earlier attempts first; they are not in this time.
     """
-    parts = list[Part]()
+    periods = list[Period]()
     for package, wait_s in reversed(waits_s.items()):
         wait_begin_s = max(begin_s, end_s - wait_s)
         if wait_begin_s < end_s:
-            parts.insert(0, Part(Doing.WAITED, wait_begin_s, end_s, package))
+            periods.insert(0, Period(Doing.WAITED, wait_begin_s, end_s, package))
         end_s = wait_begin_s
     if begin_s < end_s:
-        parts.insert(0, Part(Doing.WAITED, begin_s, end_s))
-    return parts
+        periods.insert(0, Period(Doing.WAITED, begin_s, end_s))
+    return periods

@@ -79,7 +79,7 @@ class Timeline(msgspec.Struct, frozen=True):
     @property
     def before_s(self) -> float:
         """Seconds before the first step's turn: all content is fetched then, if that is set."""
-        return next((step.parts[0].begin_s for step in self.steps if step.parts), 0.0)
+        return next((step.periods[0].begin_s for step in self.steps if step.periods), 0.0)
 
     @property
     def run_s(self) -> float:
@@ -120,7 +120,7 @@ class Timeline(msgspec.Struct, frozen=True):
         fetched = {package.package: package.fetched_bytes for package in self.packages}
         loads = list[StepLoad]()
         for step in self.steps:
-            if step.parts:
+            if step.periods:
                 new_bytes = sum(fetched.pop(package, 0) for package in step.packages)
                 loads.append(StepLoad(new_bytes, step.run_s))
         return loads

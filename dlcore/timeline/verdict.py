@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from dlcore.engine.units import amount, counted, duration, moment
+from dlcore.engine.numbers_for_people import amount, counted, duration, moment
 from dlcore.errors import Fault
 from dlcore.timeline.agent_waits import away_in_words
 from dlcore.timeline.bandwidth import came_between
@@ -27,7 +27,7 @@ from dlcore.timeline.reasons import (
     is_slow,
     sentence,
 )
-from dlcore.timeline.steps import Doing, Part
+from dlcore.timeline.steps import Doing, Period
 from dlcore.timeline.timeline import Timeline
 
 MAX_CAUSES: Final = 3  # the reasons have the others
@@ -73,12 +73,14 @@ def verdict(timeline: Timeline) -> Verdict:
     if timeline.fetched and timeline.fetched.message:
         text = f"It failed: {sentence(timeline.fetched.message)}"
         return Verdict(text, tuple(_after_failure(timeline)))
-    waits = [part for step in timeline.steps for part in step.parts if part.doing is Doing.WAITED]
+    waits = [
+        period for step in timeline.steps for period in step.periods if period.doing is Doing.WAITED
+    ]
     shortest_s = max(MIN_STALL_S, MIN_STALL_SHARE * timeline.duration_s)
     if not timeline.steps:
-        waits = [Part(Doing.WAITED, 0.0, timeline.length_s)]
+        waits = [Period(Doing.WAITED, 0.0, timeline.length_s)]
     elif timeline.before_s > max(shortest_s, timeline.stall_s):
-        waits = [Part(Doing.WAITED, 0.0, timeline.before_s)]
+        waits = [Period(Doing.WAITED, 0.0, timeline.before_s)]
     elif timeline.stall_s <= shortest_s:
         return _unhindered(timeline)
     causes = list(_causes(timeline, waits))[:MAX_CAUSES]
@@ -126,7 +128,7 @@ def _lead(timeline: Timeline) -> str:
     )
 
 
-def _causes(timeline: Timeline, waits: Sequence[Part]) -> Iterator[_Cause]:
+def _causes(timeline: Timeline, waits: Sequence[Period]) -> Iterator[_Cause]:
     """Whatever somebody can do something about; what costs most comes first."""
     if timeline.network_wait_s:
         yield _Cause(
@@ -182,18 +184,18 @@ def _failing(own: EndpointTimes, count: int) -> _Cause:
     )
 
 
-def _is_capped(timeline: Timeline, waits: Sequence[Part]) -> bool:
+def _is_capped(timeline: Timeline, waits: Sequence[Period]) -> bool:
     return 0 < NEAR_CAP * timeline.cap_bytes_per_s <= _rate_bytes_per_s(timeline, waits)
 
 
-def _rate_bytes_per_s(timeline: Timeline, waits: Sequence[Part]) -> float:
+def _rate_bytes_per_s(timeline: Timeline, waits: Sequence[Period]) -> float:
     """What came in some times, from all endpoints together."""
     length_s = sum(wait.length_s for wait in waits)
     came = (came_between(timeline.samples, wait.begin_s, wait.end_s) for wait in waits)
     return sum(sum(each.values()) for each in came) / length_s if length_s else 0.0
 
 
-def _link(timeline: Timeline, waits: Sequence[Part]) -> _Cause:
+def _link(timeline: Timeline, waits: Sequence[Period]) -> _Cause:
     """Without a cause: it is as fast as the link, or as the order of the downloads."""
     rate = _rate_bytes_per_s(timeline, waits)
     if not rate or (not timeline.steps and timeline.duration_s < MIN_FETCH_S):

@@ -20,7 +20,7 @@ from dlcore.agent.memory import (
     decode_memory,
     encode_memory,
 )
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import StorageError
 
 MEMORY = Memory(
@@ -28,7 +28,7 @@ MEMORY = Memory(
         Want("a", ("ABC00001",), by_s=12.5, priority=Priority.BACKGROUND),
         Want("b", sequence=SequencePoint("<sequence/>", 3, {"x": "é\n"})),
     ),
-    Pin("0" * 64),
+    CatalogPin("0" * 64),
     77,
 )
 

@@ -28,7 +28,7 @@ class SlowContent:
     def __init__(self) -> None:
         self.has_begun = asyncio.Event()
         self.may_end = asyncio.Event()
-        self.library = SimpleNamespace(known=lambda name: None)
+        self.package_index = SimpleNamespace(known=lambda name: None)
 
     async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
         self.has_begun.set()

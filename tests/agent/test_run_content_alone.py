@@ -19,7 +19,7 @@ from dlcore.agent.interface import (
 from dlcore.agent.patience import AgentAwayError
 from dlcore.agent.run_content import AgentRunContent
 from dlcore.agent.run_want import NAME
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import (
     AgentReturned,
     BoundaryChanged,
@@ -30,7 +30,7 @@ from dlcore.engine.events import (
 )
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import AgentError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog, CatalogEntry
 from tests.engine.virtual_time import virtually
@@ -121,10 +121,12 @@ class Scene:
     def __init__(self, state: Path) -> None:
         self.agent = FakeAgent()
         self.told: list[Event] = []
-        library = Library(CATALOG, (), None)
+        package_index = PackageIndex(CATALOG, (), None)
         policy = EnginePolicy(max_network_wait_s=60.0)
-        pin = Pin("c" * 64, "d" * 64)
-        self.content = AgentRunContent(*(self.agent, state, library, pin, self.told.append), policy)
+        pin = CatalogPin("c" * 64, "d" * 64)
+        self.content = AgentRunContent(
+            *(self.agent, state, package_index, pin, self.told.append), policy
+        )
 
 
 def test_a_step_is_in_use_before_it_is_handed_out_and_until_the_next(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_step_is_in_use_before_it_is_handed_out_and_until_the_next(tmp_path: P
             content.need((A, B, "unknown"))
             content.order((A,), (B,))
             await content.arrive(A)
-            folders = await content.paths((A,))
+            folders = await content.paths((A,), to_write=True)
             assert folders[A].parts[-2:] == (f"{A}.3-{'a' * 16}", "content")
             calls = [call for call in scene.agent.calls if call != "status"]
             assert calls[-2:] == [f"want {A} in use {A}", f"obtain {A} to write"]
@@ -159,7 +161,7 @@ def test_a_step_that_has_ended_is_told_although_the_agents_disk_fails(tmp_path: 
         scene = Scene(tmp_path)
         async with scene.content as content:
             content.order((A,))
-            await content.paths((A,))
+            await content.paths((A,), to_write=True)
             scene.agent.disk_failures = 3
             content.order((B,))
             await asyncio.sleep(10.0)
@@ -192,7 +194,7 @@ def test_an_agent_that_loses_the_want_while_a_step_works_is_told_again(tmp_path:
         scene = Scene(tmp_path)
         async with scene.content as content:
             content.order((A,))
-            await content.paths((A,))
+            await content.paths((A,), to_write=True)
             want = scene.agent.wants.pop(NAME)
             assert want.in_use == (A,)
             await asyncio.sleep(2.5)
@@ -212,7 +214,7 @@ def test_another_version_is_never_handed_to_a_step(tmp_path: Path) -> None:
         scene.agent.version = "e" * 64
         async with scene.content as content:
             with pytest.raises(RunStateError, match="began with version 3"):
-                await content.paths((A,))
+                await content.paths((A,), to_write=True)
 
     virtually(main())
 
@@ -221,7 +223,7 @@ def test_a_package_that_the_runs_catalog_lacks_is_asked_of_nobody(tmp_path: Path
     async def main() -> None:
         scene = Scene(tmp_path)
         async with scene.content as content:
-            for asking in (content.arrive("other"), content.paths(("other",))):
+            for asking in (content.arrive("other"), content.paths(("other",), to_write=True)):
                 with pytest.raises(NotFoundError):
                     await asking
             assert scene.agent.calls == []
@@ -309,7 +311,7 @@ def test_a_want_that_the_agent_has_lost_is_told_again(tmp_path: Path) -> None:
         scene = Scene(tmp_path)
         async with scene.content as content:
             content.order((A,))
-            await content.paths((A,))
+            await content.paths((A,), to_write=True)
             own = scene.agent.wants[NAME]
             scene.agent.wants.clear()
             await asyncio.sleep(3.0)

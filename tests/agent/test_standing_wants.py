@@ -11,7 +11,7 @@ import pytest
 from dlcore.agent.interface import ObtainTerms, PackageState, PinnedCatalog, Want
 from dlcore.agent.run_want import NAME as RUN
 from dlcore.agent.service import AgentService
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.errors import LockedError, NotFoundError, StorageError
 from dlcore.publish import publish
 from dlcore.store import Store
@@ -36,7 +36,9 @@ def pinned(site: Path) -> PinnedCatalog:
     """Keep the site's catalog as a run does."""
     state = site / "state"
     state.mkdir(mode=0o700, exist_ok=True)
-    return PinnedCatalog(pins.keep(state, (site / "published" / "catalog.json").read_bytes()))
+    return PinnedCatalog(
+        pinned_documents.keep(state, (site / "published" / "catalog.json").read_bytes())
+    )
 
 
 def publish_again(site: Path) -> None:
@@ -122,7 +124,7 @@ def test_a_want_whose_catalog_is_gone_is_dropped_when_the_agent_begins(site: Pat
     want = Want("mine", (OS,), pin=pinned(site))
     assert virtually(life(want)) == (want,)
     assert virtually(life(None)) == (want,)
-    pins.tidy(site / "state")
+    pinned_documents.tidy(site / "state")
     assert virtually(life(None)) == ()
 
 
@@ -224,7 +226,7 @@ def test_the_want_of_a_run_that_is_over_is_dropped_at_the_next_look(site: Path) 
             lock = run_lock(site)
             await agent.service.want(of_run(site))
             await agent.until_ready(OS)
-            pins.tidy(site / "state")
+            pinned_documents.tidy(site / "state")
             lock.release()
             await asyncio.sleep(2 * agent.service.policy.renew_every_s)
             assert agent.service.status().wants == ()
@@ -235,7 +237,7 @@ def test_the_want_of_a_run_that_is_over_is_dropped_at_the_next_look(site: Path) 
 def test_a_want_that_the_disk_does_not_let_through_is_read_later(site: Path) -> None:
     """Fault: the disk fails as an agent begins. It keeps the want of a run, and goes on with it."""
     want = Want("mine", (TOOLS, OS), kept=(TOOLS, OS), in_use=(TOOLS,), pin=pinned(site))
-    document = site / "state" / pins.FOLDER / (want.pin.catalog if want.pin else "")
+    document = site / "state" / pinned_documents.FOLDER / (want.pin.catalog if want.pin else "")
 
     async def first() -> None:
         async with served(site, site / "state") as agent:

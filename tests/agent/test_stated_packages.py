@@ -12,11 +12,11 @@ from dlcore.agent.client import AgentClient
 from dlcore.agent.fetching import fetch_by_agent
 from dlcore.agent.interface import StatedContent, Want
 from dlcore.agent.known_packages import KnownPackages
+from dlcore.agent.known_site import KnownSite
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
 from dlcore.agent.run_content import content_of_agent
 from dlcore.agent.running import running_agent
-from dlcore.agent.site import Site
 from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
 from dlcore.engine.delivery.deliveries import Deliveries
@@ -113,8 +113,8 @@ async def test_what_could_not_be_described_is_looked_for_soon(tmp_path: Path) ->
         Client(stating(url, told), tmp_path / "state") as client,
     ):
         known, policy = KnownPackages(client), AgentPolicy()
-        site = Site(client, Remembered(client.state), known, unchanged, policy)
-        await client.library()
+        site = KnownSite(client, Remembered(client.state), known, unchanged, policy)
+        await client.package_index()
         assert site.wait_s == policy.max_retry_s
         asked.refused = ()
         await client.catalogs.current()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.agent.errors_over_http import status_of, trouble_of
 from dlcore.agent.interface import SequencePoint, Want
 from dlcore.agent.memory import FOLDER, NAME
-from dlcore.agent.troubles import status_of, trouble_of
 from dlcore.errors import DlcoreError
 from tests.agent.scene import EXTRA, OS, Switch, served
 from tests.engine.scene import sequence, step

@@ -10,8 +10,8 @@ import pytest
 from dlcore.agent.interface import SequencePoint, Want
 from dlcore.agent.memory import FOLDER, NAME, Memory, MemoryFile
 from dlcore.engine.client import Client
-from dlcore.engine.documents import pins
-from dlcore.engine.state import Pin
+from dlcore.engine.documents import pinned_documents
+from dlcore.engine.state import CatalogPin
 from dlcore.steps.interface import Outcome
 from dlcore.store import Store
 from dlcore.tasksequence import Step, Variables
@@ -107,7 +107,7 @@ def test_each_package_that_stays_says_why(here: Here, state: Path) -> None:
     memory.save(Memory())  # makes its folder
     catalog = (state.parent / "published" / "catalog.json").read_bytes()
     wants = (Want("a", (TOOLS,)), Want("b", sequence=SequencePoint(SEQUENCE)), Want("c", ("X",)))
-    memory.save(Memory(wants, Pin(pins.keep(state / FOLDER, catalog))))
+    memory.save(Memory(wants, CatalogPin(pinned_documents.keep(state / FOLDER, catalog))))
     memory.close()
     here("cache", "pin", OS, "--state", state)
     done = here("cache", "prune", "--max-size", "0", "--state", state, "--json").document

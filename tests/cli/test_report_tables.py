@@ -12,7 +12,7 @@ from dlcore.deployment import Download
 from dlcore.engine.identity import SequenceIdentity
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
 from dlcore.engine.report import make_report
-from dlcore.engine.state import Pin, Restart, RunState, StepResult
+from dlcore.engine.state import CatalogPin, Restart, RunState, StepResult
 from dlcore.steps.interface import RestartNotice
 from tests.cli.helpers import dlcore
 from tests.engine.scene import publish_packages, sequence, step
@@ -36,7 +36,7 @@ def shown(
     restart: Restart | None = None,
 ) -> str:
     identity = SequenceIdentity("", (), ())
-    run = RunState(identity, Download.WHEN_NEEDED, Pin(""), {}, results=list(results))
+    run = RunState(identity, Download.WHEN_NEEDED, CatalogPin(""), {}, results=list(results))
     run.restart = restart
     show_report(make_report(run, outcome, 0))
     return capsys.readouterr().out

@@ -328,7 +328,7 @@ async def test_a_library_client_remembers_what_it_verified_before_it_held_its_st
     memory = signed.folder / "state" / "trust"
     state, root = signed.folder / "state", signed.root
     async with Client.from_config(config, state, trust_root=root) as client:
-        await client.library()
+        await client.package_index()
         assert not memory.exists()
         await client.hold()
         assert [path.suffix for path in memory.glob("*.evidence")]

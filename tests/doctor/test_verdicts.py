@@ -10,7 +10,7 @@ import pytest
 
 from dlcore.deployment import Check, CheckOutcome
 from dlcore.disk.trial import Trial
-from dlcore.doctor import installation, place, way
+from dlcore.doctor import installation, state_directory, way_to_endpoint
 from dlcore.errors import Fault, OwnershipError, TlsError, TransferError
 from dlcore.store import Reserve, Space
 from dlcore.transfer import Contact
@@ -32,24 +32,24 @@ VERDICTS = [
     (installation.extras({"trust": "signed catalogs"}), PASSED),
     (installation.trust_store("/etc/ssl/cert.pem"), PASSED),
     (installation.trust_store(""), WARNING),
-    (place.rights(STATE, None), PASSED),
-    (place.rights(STATE, OTHERS), FAILED),
-    (place.room(Space(3 << 30, 100 << 30), Reserve()), PASSED),
-    (place.room(Space(1 << 30, 100 << 30), Reserve()), FAILED),
-    (place.file_system("ext4"), PASSED),
-    (place.file_system("NTFS"), PASSED),
-    (place.file_system("nfs4"), WARNING),
-    (place.file_system("tmpfs"), WARNING),
-    (place.file_system("FAT32"), WARNING),
-    (place.file_system(""), UNKNOWN),
-    (place.writing(STATE, SOUND), PASSED),
-    (place.writing(STATE, UNWRITABLE), FAILED),
-    (place.long_names(SOUND), PASSED),
-    (place.long_names(Trial(None, name_fault=TOO_LONG)), WARNING),
-    (place.long_names(UNWRITABLE), UNKNOWN),
-    (place.long_paths(SOUND), PASSED),
-    (place.long_paths(Trial(None, path_fault=TOO_LONG)), WARNING),
-    (place.long_paths(UNWRITABLE), UNKNOWN),
+    (state_directory.rights(STATE, None), PASSED),
+    (state_directory.rights(STATE, OTHERS), FAILED),
+    (state_directory.room(Space(3 << 30, 100 << 30), Reserve()), PASSED),
+    (state_directory.room(Space(1 << 30, 100 << 30), Reserve()), FAILED),
+    (state_directory.file_system("ext4"), PASSED),
+    (state_directory.file_system("NTFS"), PASSED),
+    (state_directory.file_system("nfs4"), WARNING),
+    (state_directory.file_system("tmpfs"), WARNING),
+    (state_directory.file_system("FAT32"), WARNING),
+    (state_directory.file_system(""), UNKNOWN),
+    (state_directory.writing(STATE, SOUND), PASSED),
+    (state_directory.writing(STATE, UNWRITABLE), FAILED),
+    (state_directory.long_names(SOUND), PASSED),
+    (state_directory.long_names(Trial(None, name_fault=TOO_LONG)), WARNING),
+    (state_directory.long_names(UNWRITABLE), UNKNOWN),
+    (state_directory.long_paths(SOUND), PASSED),
+    (state_directory.long_paths(Trial(None, path_fault=TOO_LONG)), WARNING),
+    (state_directory.long_paths(UNWRITABLE), UNKNOWN),
 ]
 
 
@@ -100,7 +100,7 @@ WAYS: dict[str, tuple[Contact, tuple[CheckOutcome, ...]]] = {
 
 @pytest.mark.parametrize(("contact", "outcomes"), WAYS.values(), ids=WAYS)
 def test_of_the_way_to_an_endpoint(contact: Contact, outcomes: tuple[CheckOutcome, ...]) -> None:
-    checks = way.checks(contact, "/ca.pem")
+    checks = way_to_endpoint.checks(contact, "/ca.pem")
     names = ("proxy", "name", "connection", "certificate", "clock")
     assert tuple(check.name for check in checks) == names
     assert tuple(check.outcome for check in checks) == outcomes
@@ -117,7 +117,7 @@ def test_of_the_way_to_an_endpoint(contact: Contact, outcomes: tuple[CheckOutcom
     ],
 )
 def test_of_the_clock(ahead_s: float, outcome: CheckOutcome, words: str) -> None:
-    check = way.checks(Contact("http", "host", status=200, ahead_s=ahead_s), "")[-1]
+    check = way_to_endpoint.checks(Contact("http", "host", status=200, ahead_s=ahead_s), "")[-1]
     assert check.outcome is outcome
     assert words in check.detail
 
@@ -125,5 +125,5 @@ def test_of_the_clock(ahead_s: float, outcome: CheckOutcome, words: str) -> None
 def test_only_without_a_proxy_a_firewall_is_suspected() -> None:
     direct = Contact("http", "host", addresses=ADDRESSES, error=error(Fault.CONNECT))
     behind = Contact("http", "host", "http://p", "http_proxy", error=error(Fault.CONNECT))
-    assert "firewall" in way.checks(direct, "")[2].remedy
-    assert "firewall" not in way.checks(behind, "")[2].remedy
+    assert "firewall" in way_to_endpoint.checks(direct, "")[2].remedy
+    assert "firewall" not in way_to_endpoint.checks(behind, "")[2].remedy

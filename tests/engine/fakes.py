@@ -16,7 +16,7 @@ from dlcore import manifest as documents
 from dlcore.engine.content import Content
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.downloads import Downloads, MakeScheduler
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.listeners.bus import EventBus
@@ -219,10 +219,10 @@ async def opened(
     bus = bus or EventBus()
     with Store.open(state) as store:
         store.use_cache()
-        library = Library(catalog, endpoints, store, tell=bus.emit, allowed=allowed)
+        package_index = PackageIndex(catalog, endpoints, store, tell=bus.emit, allowed=allowed)
         downloads = Downloads(
             {endpoint.name: Terms(connections) for endpoint in endpoints},
-            library.locate,
+            package_index.locate,
             bus,
             random.Random(1),
             memory_bytes=memory_bytes,
@@ -230,7 +230,7 @@ async def opened(
             allowed=allowed,
         )
         downloads.set_retry(retry or Retry())
-        content = Content(library, downloads, store)
+        content = Content(package_index, downloads, store)
         try:
             yield content
         finally:

@@ -158,7 +158,7 @@ class Scene:
 
     async def locate(self) -> None:
         for name, endpoint in self.endpoints.items():
-            self.package.place(name, await endpoint.locate(PACKAGE.manifest))
+            self.package.note_placement(name, await endpoint.locate(PACKAGE.manifest))
 
     def begin(
         self,

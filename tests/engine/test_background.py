@@ -30,7 +30,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux boun
 
 
 class Windows:
-    """One receive window for all endpoints. Implements `Windows`.
+    """One receive window for all endpoints. Implements `EndpointReceiveWindows`.
 
     Args:
         can_measure: Whether round trips are told, and windows bounded exactly.

@@ -209,7 +209,7 @@ def test_a_catalog_that_swaps_manifests_is_refused(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with opened(tmp_path, BOTH, [FakeEndpoint("a", BOTH)]) as content:
-            content.library.catalog.packages["ABC00001"] = entry_of(TWO)
+            content.package_index.catalog.packages["ABC00001"] = entry_of(TWO)
             with pytest.raises(ManifestError, match="ABC00002"):
                 await content.path("ABC00001")
 

@@ -194,7 +194,7 @@ def test_a_package_that_is_changed_again_and_again_is_a_storage_error(tmp_path: 
             prove = content.downloads.prove
             proofs = 0
 
-            async def changed(package_id: str, *, to_write: bool = False) -> Path | None:
+            async def changed(package_id: str, *, to_write: bool) -> Path | None:
                 nonlocal proofs
                 proofs += 1
                 (folder,) = (tmp_path / "packages").glob("*/content")

@@ -49,7 +49,7 @@ async def filled(
             except StorageError:
                 await asyncio.sleep(2 * LATER_S)  # what is in flight would arrive meanwhile
                 raise
-            return store.prove(*described)
+            return store.prove(*described, to_write=False)
 
     try:
         ended = await asyncio.gather(*map(fill, wanted), return_exceptions=True)

@@ -14,7 +14,7 @@ from dlcore.engine.download import retrying
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.packages import Found, Packages
+from dlcore.engine.download.packages import Packages, TellPlacement
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DiskFullError, ExhaustedError, Fault, StorageError, TransferError
@@ -59,7 +59,7 @@ class EvictingStore(Store):
     given_way: Sequence[str] = ()
 
     def prove(
-        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool = False
+        self, manifest: Manifest, document: bytes, *, lend: bool = False, to_write: bool
     ) -> Path | None:
         if lend:
             self.is_proving.set()
@@ -85,7 +85,7 @@ class BusyStore(Store):
         return [BlockInPackage(0)]
 
 
-async def nowhere(package_id: str, manifest: Manifest, found: Found) -> None:
+async def nowhere(package_id: str, manifest: Manifest, tell: TellPlacement) -> None:
     """No endpoint has anything."""
 
 
@@ -164,7 +164,7 @@ def test_a_package_that_gives_way_while_it_is_proven_is_not_there(tmp_path: Path
             log = EndpointLog(Meter(), bus)
             packages = Packages(IdleScheduler(), nowhere, log, bus, tasks, Reserve(), lambda: 0.5)
             await packages.begin("ABC00001", item.manifest, item.document, store)
-            proof = asyncio.ensure_future(packages.prove("ABC00001"))
+            proof = asyncio.ensure_future(packages.prove("ABC00001", to_write=False))
             await asyncio.to_thread(store.is_proving.wait)
             await packages.begin("ABC00002", other.manifest, other.document, store)
             store.has_given_way.set()

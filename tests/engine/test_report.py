@@ -6,13 +6,13 @@ from collections import Counter
 
 from dlcore import native
 from dlcore.deployment import Download
-from dlcore.engine.download.arrivals import Arrived
+from dlcore.engine.download.arrival_curve import ArrivalPoint
 from dlcore.engine.download.figures import MAX_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.identity import SequenceIdentity
 from dlcore.engine.outcomes import RunOutcome, SkipReason, StepOutcome
 from dlcore.engine.report import make_report
-from dlcore.engine.state import LifeFigures, Pin, RunState, StepResult
+from dlcore.engine.state import CatalogPin, LifeFigures, RunState, StepResult
 
 NOTHING = SequenceIdentity("", (), ())
 
@@ -22,7 +22,7 @@ def a_run() -> RunState:
     return RunState(
         sequence=NOTHING,
         download=Download.WHEN_NEEDED,
-        pin=Pin("digest"),
+        pin=CatalogPin("digest"),
         variables={},
         results=[
             StepResult(0, "a", StepOutcome.SUCCEEDED, stall_s=2.0, run_s=3.0, packages=("A",)),
@@ -69,7 +69,12 @@ def test_without_a_given_rate_the_measured_one_counts() -> None:
 def test_the_bound_is_that_of_what_came_moment_by_moment() -> None:
     """A's 200 bytes came at once, and the rest late: the mean rate would say otherwise."""
     run = a_run()
-    run.arrivals = (Arrived(0.0, 0), Arrived(1.0, 200), Arrived(4.0, 200), Arrived(13.0, 1200))
+    run.arrivals = (
+        ArrivalPoint(0.0, 0),
+        ArrivalPoint(1.0, 200),
+        ArrivalPoint(4.0, 200),
+        ArrivalPoint(13.0, 1200),
+    )
     report = make_report(run, RunOutcome.SUCCEEDED, 0)
     # D's bytes, the first 900, had come after 10.3 s, and its step ran for 1 s.
     assert report.lower_bound_s == 4.0 + 9.0 * 700 / 1000 + 1.0
@@ -122,7 +127,7 @@ def test_no_bound_is_longer_than_the_run_itself() -> None:
     run = a_run()
     run.elapsed_s = 9.5
     assert make_report(run, RunOutcome.SUCCEEDED, 0).lower_bound_s == 9.5
-    run.arrivals = (Arrived(0.0, 0), Arrived(9.4, 1200))
+    run.arrivals = (ArrivalPoint(0.0, 0), ArrivalPoint(9.4, 1200))
     assert make_report(run, RunOutcome.SUCCEEDED, 0).lower_bound_s <= 9.5
 
 
@@ -132,14 +137,14 @@ def test_no_other_way_is_shorter_than_the_bound() -> None:
     """
     run = a_run()
     run.elapsed_s, run.busy_s = 60.0, 1.0
-    run.arrivals = (Arrived(0.0, 0), Arrived(50.0, 0), Arrived(51.0, 1200))
+    run.arrivals = (ArrivalPoint(0.0, 0), ArrivalPoint(50.0, 0), ArrivalPoint(51.0, 1200))
     report = make_report(run, RunOutcome.SUCCEEDED, 0)
     assert report.lower_bound_s > 50.0
     assert report.download_first_s == report.stop_at_every_step_s == report.lower_bound_s
 
 
 def test_a_run_of_nothing_has_no_figures_to_divide_by() -> None:
-    run = RunState(NOTHING, Download.WHEN_NEEDED, Pin("digest"), {})
+    run = RunState(NOTHING, Download.WHEN_NEEDED, CatalogPin("digest"), {})
     report = make_report(run, RunOutcome.SUCCEEDED, 0)
     assert (report.lower_bound_s, report.efficiency, report.link_bytes_per_s) == (0.0, None, 0.0)
 

@@ -12,15 +12,15 @@ import pytest
 
 from dlcore.deployment import Download
 from dlcore.engine.client import Client
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import StepInterrupted
 from dlcore.engine.identity import ChangeKind, changes, identify
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.resume import MAX_TOLD, Resume
 from dlcore.engine.run import run_sequence
-from dlcore.engine.state import LifeFigures, Pin, RunState
+from dlcore.engine.run_keeper import RunKeeper
+from dlcore.engine.state import CatalogPin, LifeFigures, RunState
 from dlcore.engine.state_file import STATE_FILE, load
 from dlcore.errors import (
     ConfigError,
@@ -245,7 +245,7 @@ def test_the_kind_of_a_condition_counts() -> None:
 def a_keeper(folder: Path) -> RunKeeper:
     """Keeps a run of three steps."""
     tree = parsed(step("1"), step("2"))
-    run = RunState(identify(tree), Download.WHEN_NEEDED, Pin("00"), {})
+    run = RunState(identify(tree), Download.WHEN_NEEDED, CatalogPin("00"), {})
     return RunKeeper(folder, run, lambda s: LifeFigures(s, 0.0, Counter(), 0, {}, {}, 0), 10.0)
 
 
@@ -415,7 +415,7 @@ def test_a_pinned_catalog_that_was_lost_is_kept_again(machine: Machine) -> None:
     interrupted(machine, tree, "1")
     run = load(machine.state)
     assert run is not None
-    kept = machine.state / pins.FOLDER / run.pin.catalog
+    kept = machine.state / pinned_documents.FOLDER / run.pin.catalog
     kept.unlink()
     seen: list[bool] = []
 

@@ -180,7 +180,7 @@ def test_a_manifest_that_another_has_is_not_waited_for(tmp_path: Path) -> None:
     async def main() -> float:
         began_s = now_s()
         async with opened(tmp_path, ONE, [busy, other]) as content:
-            await content.library.manifest("ABC00001")
+            await content.package_index.manifest("ABC00001")
             return now_s() - began_s
 
     assert virtually(main()) < WAIT_S / 2

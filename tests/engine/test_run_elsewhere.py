@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.engine.run_content import RunContent
-from dlcore.engine.state import LifeFigures, Pin
+from dlcore.engine.state import CatalogPin, LifeFigures
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import AgentError, LockedError
 from dlcore.steps.interface import Outcome
@@ -42,20 +42,20 @@ class Elsewhere:
     """
 
     def __init__(self, root: Path) -> None:
-        self.pin: Pin | None = None
+        self.pin: CatalogPin | None = None
         self.needed: Sequence[str] = ()
         self.orders: list[Sequence[str]] = []
         self.ends = 0
         self.missing = ""
-        self.library: Library
+        self.package_index: PackageIndex
         self.retry_time_s: float | None = None
         self._root = root
 
     @asynccontextmanager
     async def open(
-        self, library: Library, pin: Pin, tell: Callable[[Event], None]
+        self, package_index: PackageIndex, pin: CatalogPin, tell: Callable[[Event], None]
     ) -> AsyncIterator[RunContent]:
-        self.library, self.pin = library, pin
+        self.package_index, self.pin = package_index, pin
         yield self
 
     def need(self, package_ids: Sequence[str]) -> None:
@@ -74,7 +74,7 @@ class Elsewhere:
         if package_id == self.missing:
             raise AgentError("it is away")
 
-    async def paths(self, package_ids: Sequence[str]) -> dict[str, Path]:
+    async def paths(self, package_ids: Sequence[str], *, to_write: bool) -> dict[str, Path]:
         return {each: self._root / "source" / each for each in package_ids}
 
     def location(self, package_id: str) -> str:

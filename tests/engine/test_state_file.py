@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.deployment import Download
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
-from dlcore.engine.state import Pin, Restart, RunState, StepResult
+from dlcore.engine.state import CatalogPin, Restart, RunState, StepResult
 from dlcore.engine.state_file import (
     STATE_FILE,
     VERSION,
@@ -72,7 +72,7 @@ def runs(draw: st.DrawFn) -> RunState:
     return RunState(
         SequenceIdentity(digest("variables"), steps, tuple(map(digest, "abcd"[:groups]))),
         draw(st.sampled_from(Download)),
-        Pin(digest("catalog"), draw(st.sampled_from(("", digest("evidence"))))),
+        CatalogPin(digest("catalog"), draw(st.sampled_from(("", digest("evidence"))))),
         draw(st.dictionaries(names, names, max_size=3)),
         position,
         begun,
@@ -101,7 +101,7 @@ def small_run() -> RunState:
     return RunState(
         SequenceIdentity(digest("variables"), steps, (digest("root"),)),
         Download.WHEN_NEEDED,
-        Pin(digest("catalog")),
+        CatalogPin(digest("catalog")),
         {"Key": "value"},
         position=2,
         begun=2,
@@ -229,13 +229,13 @@ def test_what_a_run_begins_with_is_on_disk_with_its_name(
     """Fault: the power fails right after a run began. dlcore has synced what it began with."""
     tmp_path.chmod(0o700)
     synced: list[tuple[Path, bool]] = []
-    path = tmp_path / pins.FOLDER / hashlib.sha256(b"document").hexdigest()
+    path = tmp_path / pinned_documents.FOLDER / hashlib.sha256(b"document").hexdigest()
     monkeypatch.setattr(
         Files,
         "sync_folder",
         lambda files, folder: synced.append((plain_path(folder), path.exists())),
     )
-    assert pins.keep(tmp_path, b"document") == path.name
+    assert pinned_documents.keep(tmp_path, b"document") == path.name
     assert synced[-2:] == [(path.parent, True), (tmp_path, True)]
 
 

@@ -14,9 +14,9 @@ from dlcore.deployment import Deployment, StatedPackage
 from dlcore.engine.client import Client
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.documents.stated_packages import StatedPackages
-from dlcore.engine.gather import preflight
 from dlcore.engine.listeners import run_records as records
 from dlcore.engine.listeners.lines import decode_lines
+from dlcore.engine.preflight_facts import preflight
 from dlcore.engine.report import Report
 from dlcore.engine.run import run_sequence
 from dlcore.errors import (
@@ -136,10 +136,10 @@ async def test_a_version_that_is_stated_is_asked_for(tmp_path: Path) -> None:
     async with serving_point(point(library)) as url:
         for version in (3, 11):
             async with Client(stating(url, told, version=version), tmp_path / "state") as client:
-                assert (await client.library()).entry(PACKAGE_ID).version == version
+                assert (await client.package_index()).entry(PACKAGE_ID).version == version
         async with Client(stating(url, told, version=4), tmp_path / "state") as client:
             with pytest.raises(NotFoundError, match=r"ABC00012\.4"):
-                (await client.library()).entry(PACKAGE_ID)
+                (await client.package_index()).entry(PACKAGE_ID)
 
 
 async def test_without_a_hash_a_package_is_not_known(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ async def test_what_is_stated_counts_before_the_catalog(tmp_path: Path) -> None:
         for stated, version in ((told, 11), ("", 12)):
             settings = stating(url, stated, catalog)
             async with Client(settings, tmp_path / "state") as client:
-                assert (await client.library()).entry(PACKAGE_ID).version == version
+                assert (await client.package_index()).entry(PACKAGE_ID).version == version
 
 
 async def test_a_run_goes_on_with_what_it_began_with(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ async def test_a_library_that_cannot_be_read_hides_no_other_package(tmp_path: Pa
         serving_point(point(library), asked) as url,
         Client(stating(url, told, catalog), tmp_path / "state") as client,
     ):
-        known = await client.library()
+        known = await client.package_index()
         assert known.entry("ABC00099").version == 1
         with pytest.raises(DlcoreError, match="dp1"):
             known.entry(PACKAGE_ID)

@@ -182,7 +182,7 @@ async def test_the_setting_of_a_deployment_counts_for_all_its_connections(tmp_pa
         deployment = parse_deployment(text.encode(), tmp_path / "d.toml")
         async with Client(deployment, tmp_path / "state") as client:
             with pytest.raises(TransferError) as raised:
-                await client.library()
+                await client.package_index()
         assert raised.value.fault is Fault.STALL
         assert f"{LIMIT_S:g} s" in raised.value.message
         assert server.asked["GET"] == MAX_STALLS

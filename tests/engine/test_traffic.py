@@ -279,9 +279,9 @@ def test_a_deadline_does_not_make_a_metered_network_free() -> None:
 
 def test_holding_needs_no_reason() -> None:
     async def play(traffic: Traffic, downloads: Told, _: list[Event]) -> None:
-        traffic.hold(is_held=True)
+        traffic.pause(is_paused=True)
         assert downloads.is_paused
-        traffic.hold(is_held=False)
+        traffic.pause(is_paused=False)
         assert not downloads.is_paused
 
     played(play)
@@ -317,7 +317,7 @@ def test_laws(
         assert 0 < found.cap_bytes_per_s <= wish.cap_bytes_per_s
     if window is SLOW and found.pace is not Pace.PAUSED:
         assert 0 < found.cap_bytes_per_s <= 10_000
-    if wish.is_held or window is NOTHING:
+    if wish.is_paused or window is NOTHING:
         assert found.pace is Pace.PAUSED
     elif wish.urgency is Urgency.AWAITED:
         assert found.pace is not Pace.PAUSED

@@ -11,7 +11,7 @@ from dlcore.deployment import CatalogSettings, StatedPackage, TrustSettings
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.catalogs import Catalogs
 from dlcore.engine.documents.trusted import TrustedRoot
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.errors import RunStateError, TrustError, TrustFault
 from tests.engine.scene import deployment
 from tests.trust.site import Site
@@ -70,9 +70,9 @@ async def test_a_catalog_that_another_process_has_pinned_is_proven_anew(
     assert await of_agent.pinned(pin) == await of_run.used()
     assert await of_agent.used() != await of_run.used()  # another one stays in use
     with pytest.raises(TrustError, match="without its signatures"):
-        await of_agent.pinned(Pin(pin.catalog))
+        await of_agent.pinned(CatalogPin(pin.catalog))
     with pytest.raises(RunStateError, match="nothing takes its place"):
-        await of_agent.pinned(Pin("0" * 64, pin.evidence))
+        await of_agent.pinned(CatalogPin("0" * 64, pin.evidence))
 
 
 async def test_what_is_verified_after_that_is_kept_at_once(site: Site, tmp_path: Path) -> None:

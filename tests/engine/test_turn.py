@@ -23,8 +23,8 @@ def result(of: Turn, now_s: float) -> StepResult:
 
 def test_a_wait_lasts_until_the_step_starts() -> None:
     item = turn()
-    item.wait(2.0)
-    item.wait(3.0)
+    item.begin_wait(2.0)
+    item.begin_wait(3.0)
     assert item.start(5.0, 5.0) == 3.0
     ended = result(item, 9.0)
     assert (ended.stall_s, ended.run_s) == (3.0, 4.0)
@@ -33,14 +33,14 @@ def test_a_wait_lasts_until_the_step_starts() -> None:
 def test_a_step_that_has_started_does_not_wait_any_more() -> None:
     item = turn()
     assert item.start(1.0, 1.0) == 0.0
-    item.wait(2.0)
+    item.begin_wait(2.0)
     ended = result(item, 5.0)
     assert (ended.stall_s, ended.run_s) == (0.0, 4.0)
 
 
 def test_the_time_in_which_the_state_is_saved_is_no_wait() -> None:
     item = turn()
-    item.wait(2.0)
+    item.begin_wait(2.0)
     assert item.start(5.0, 6.0) == 3.0
     ended = result(item, 9.0)
     assert (ended.stall_s, ended.run_s) == (3.0, 3.0)

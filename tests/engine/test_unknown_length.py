@@ -18,7 +18,7 @@ from dlcore.engine.fetching.call import Call
 from dlcore.engine.fetching.preview import preview_fetch
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.errors import ConfigError, DiskFullError, IntegrityError, TransferError
-from dlcore.store.room import Space
+from dlcore.store.free_space import Space
 from tests.engine.answering import answering
 
 BODY = os.urandom(3_000_000)

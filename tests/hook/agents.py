@@ -55,7 +55,7 @@ class AgentOnClient:
             ahead = look_ahead(sequence, want.sequence.position, variables, judge, {})
             needed += ahead.needed
             maybe = ahead.maybe_needed
-        known = content.library.catalog.packages
+        known = content.package_index.catalog.packages
         self.ordered = tuple(each for each in dict.fromkeys(needed) if each in known)
         content.order(self.ordered, maybe)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dlcore.cli.app import COMMANDS, group
-from dlcore.cli.command_tree import Found, found_commands
+from dlcore.cli.command_tree import FoundCommand, found_commands
 from dlcore.cli.option_names import configurable, name_of, variables
 from dlcore.cli.pages import PAGES
 
@@ -37,7 +37,7 @@ def pages() -> dict[str, str]:
         return {"dlcore.1": _of_dlcore(found), **made}
 
 
-def _of_dlcore(found: tuple[Found, ...]) -> str:
+def _of_dlcore(found: tuple[FoundCommand, ...]) -> str:
     lines = [
         _title(()),
         ".SH NAME",
@@ -64,7 +64,7 @@ def _of_dlcore(found: tuple[Found, ...]) -> str:
     return "\n".join(lines) + "\n" + COMMON_END + _see_also(each.words for each in found)
 
 
-def _of_command(found: Found, all_found: tuple[Found, ...]) -> str:
+def _of_command(found: FoundCommand, all_found: tuple[FoundCommand, ...]) -> str:
     name = " ".join(("dlcore", *found.words))
     summary = COMMANDS.get(found.words[0]) if len(found.words) == 1 else None
     summary = (summary or found.command.get_short_help_str(200)).rstrip(".")
@@ -85,7 +85,7 @@ def _of_command(found: Found, all_found: tuple[Found, ...]) -> str:
     return "\n".join(lines) + "\n" + COMMON_END + _see_also([(), *near])
 
 
-def _options(found: Found) -> Iterator[str]:
+def _options(found: FoundCommand) -> Iterator[str]:
     settable = {option.name: option for option in configurable(found.command.params)}
     for parameter in found.command.params:
         record = parameter.get_help_record(found.context)

@@ -64,7 +64,7 @@ def test_each_object_of_a_selection_has_the_digests_of_its_bytes(
     for file in chosen.files:
         if file.is_empty:
             continue
-        item, part = chosen.objects[file.object], selection.parts[file.object]
+        item, part = chosen.objects[file.object], selection.origins[file.object]
         body = bodies[part.object][part.offset_bytes : part.offset_bytes + item.length_bytes]
         assert body == contents[file.path]
         if item.digests:

@@ -17,7 +17,7 @@ from dlcore.errors import AuthError, ConfigError, DlcoreError, Fault, TransferEr
 from dlcore.publish import publish, verify_site
 from dlcore.publish.remote import RemoteSite
 from dlcore.transfer import TransferPolicy
-from dlcore.transfer.endpoints.bucket_library import LibraryReader
+from dlcore.transfer.endpoints.bucket_reader import BucketReader
 from tests.publish.helpers import write_tree
 
 CANARY = "c4n4ry0123456789"
@@ -97,7 +97,7 @@ async def test_a_reply_to_who_reads_is_a_fault_and_is_not_quoted(
     """
     monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"sv=2024-11-04&sp=r&sig={CANARY}")
     with echoing(status, monkeypatch), pytest.raises(TransferError) as caught:
-        await LibraryReader("az", StoredBucket("az://content"), TransferPolicy()).facts("a")
+        await BucketReader("az", StoredBucket("az://content"), TransferPolicy()).facts("a")
     assert caught.value.fault is fault
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
@@ -140,7 +140,7 @@ async def read_anything(where: str) -> None:
     """Sign a URL, and ask for an object."""
     bucket = StoredBucket(where)
     await bucket.sign("key", 60)
-    await LibraryReader("bucket", bucket, TransferPolicy()).facts("key")
+    await BucketReader("bucket", bucket, TransferPolicy()).facts("key")
 
 
 def test_a_web_server_that_sends_more_than_asked_for_is_refused(

@@ -15,7 +15,7 @@ import pytest
 from dlcore.errors import ConfigError
 from dlcore.publish import publish, verify_site
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.library.all_contents import Outcome, WholeLibrary
+from dlcore.publish.library.all_contents import ContentOutcome, WholeLibrary
 from dlcore.publish.library.contents import list_contents
 from dlcore.publish.library.into_catalog import IntoCatalog
 from dlcore.publish.library.known_digests import NAME, KnownDigests
@@ -372,7 +372,7 @@ def test_what_a_pruning_may_have_removed_meanwhile_is_looked_at_again(
     publisher = ContentPublisher(target, LibraryOptions((whole,), BLOCK), DEFAULT_POLICY, digests)
     rounds: list[int] = []
 
-    def doing(jobs: Iterable[Job]) -> Iterator[Outcome]:
+    def doing(jobs: Iterable[Job]) -> Iterator[ContentOutcome]:
         """Is ahead of what is entered: by all contents, when the pruning comes."""
         done = [publisher.publish(job) for job in jobs]
         if not rounds:

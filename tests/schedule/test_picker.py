@@ -49,6 +49,19 @@ def test_a_step_that_waits_gets_the_costly_endpoint_only_if_the_cheap_one_is_too
         assert scene.changes() == (put_to_work if is_helped else [])
 
 
+def test_the_costly_endpoint_is_put_to_work_when_it_gets_work_and_not_when_it_could() -> None:
+    scene = Scene({"p": 2}, {"cheap": 0, "costly": 1}, Policy(max_cheap_wait_s=0.0))
+    scene.order(["p"], {"p"})
+    scene.end(scene.ask("cheap"), Fault.CONNECT)
+    scene.now_s += 60.0
+    scene.changes()
+    scene.ask("cheap")  # it is on trial, and leaves its split block to the costly one
+    put_to_work = ("costly", EndpointChange.PUT_TO_WORK)
+    assert put_to_work not in scene.changes()
+    scene.ask("costly")
+    assert put_to_work in scene.changes()
+
+
 def test_a_cheap_endpoint_that_says_nothing_is_waited_for_only_so_long() -> None:
     scene = Scene({"p": 100}, {"cheap": 0, "costly": 1}, Policy(max_cheap_wait_s=10.0))
     scene.order(["p"], {"p"})

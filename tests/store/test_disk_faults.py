@@ -28,7 +28,7 @@ def fill_and_publish(disk: SimDisk, package: Package) -> None:
     store = Store(STATE, disk)
     try:
         store.prepare()
-        if store.prove(package.manifest, package.document, lend=True):
+        if store.prove(package.manifest, package.document, lend=True, to_write=False):
             return
         partial = store.begin(package.manifest, package.document)
         missing = [n for n, held in enumerate(partial.have) if not held]

@@ -62,7 +62,7 @@ def count_points(last: int) -> Callable[[], int]:
 def fill_and_tell(state: Path, seed: int, told: int, reached: Callable[[], int]) -> None:
     """Fill the package from two threads; tell each block once it is written, then all points."""
     with Store.open(state, wait_s=10) as store:
-        if store.prove(PACKAGE.manifest, PACKAGE.document):
+        if store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False):
             return
         partial = store.begin(PACKAGE.manifest, PACKAGE.document)
         wanted = [n for n, held in enumerate(partial.have) if not held]
@@ -145,14 +145,14 @@ def test_a_kill_at_any_point_loses_no_written_block_and_no_byte(
             written, was_killed = run(state, chance.randrange(1 << 30), last)
             kills += was_killed
             with Store.open(state, wait_s=10) as store:
-                if not store.prove(PACKAGE.manifest, PACKAGE.document):
+                if not store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False):
                     assert was_killed
                     have = store.begin(PACKAGE.manifest, PACKAGE.document).have
                     assert {n for n in written if not have[n]} == set(), f"seed {SEED}"
                     reused += have.count(1)
                     left = points - have.count(1)
         with Store.open(state) as store:
-            content = store.prove(PACKAGE.manifest, PACKAGE.document)
+            content = store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False)
             if content is None:
                 partial = store.begin(PACKAGE.manifest, PACKAGE.document)
                 fetched += partial.missing()
@@ -186,7 +186,7 @@ def test_a_kill_at_any_point_while_a_damaged_package_is_mended_needs_no_human(
             lives += 1
         run(state, SEED)
         with Store.open(state) as store:
-            content = store.prove(PACKAGE.manifest, PACKAGE.document)
+            content = store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False)
             assert content, f"seed {SEED}"
             assert read_back(content) == PACKAGE.contents, f"seed {SEED}"
         shutil.rmtree(state)

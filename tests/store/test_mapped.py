@@ -66,7 +66,7 @@ class Refusing(Files):
 
 
 def prove(store: Store, package: Package) -> Path | None:
-    return store.prove(package.manifest, package.document, lend=False)
+    return store.prove(package.manifest, package.document, lend=False, to_write=False)
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["same process", "next process"])

@@ -68,7 +68,7 @@ def test_a_manifest_that_was_damaged_is_on_disk_before_its_package_is_used(tmp_p
     folder = _finished(store, package)
     (folder / "manifest.json").write_bytes(b"{")
     disk.calls.clear()
-    assert store.prove(package.manifest, package.document) == folder / "content"
+    assert store.prove(package.manifest, package.document, to_write=False) == folder / "content"
     assert (folder / "manifest.json").read_bytes() == package.document
     assert disk.calls == [("move", "manifest.json"), ("sync folder", folder.name)]
 
@@ -81,7 +81,10 @@ def test_that_a_package_is_handed_out_is_on_disk_before_it_is(tmp_path: Path) ->
     folder = _finished(store, package)
     disk.calls.clear()
     for _ in range(2):
-        assert store.prove(package.manifest, package.document, lend=True) == folder / "content"
+        assert (
+            store.prove(package.manifest, package.document, lend=True, to_write=False)
+            == folder / "content"
+        )
         assert disk.calls == [("move", "lent"), ("sync folder", folder.name)]
 
 
@@ -93,7 +96,7 @@ def test_that_a_package_was_damaged_is_on_disk_before_it_is_fetched_again(tmp_pa
     folder = _finished(store, package)
     (folder / "content" / "long.bin").unlink()
     disk.calls.clear()
-    assert store.prove(package.manifest, package.document) is None
+    assert store.prove(package.manifest, package.document, to_write=False) is None
     assert disk.calls == [
         ("move", folder.name),
         ("sync folder", "partial"),

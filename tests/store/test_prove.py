@@ -57,7 +57,7 @@ def finish(store: Store, package: Package = PACKAGE) -> Path:
 
 
 def prove(store: Store, package: Package = PACKAGE, *, lend: bool = False) -> Path | None:
-    return store.prove(package.manifest, package.document, lend=lend)
+    return store.prove(package.manifest, package.document, lend=lend, to_write=False)
 
 
 def flip(path: Path, at: int = 0) -> None:

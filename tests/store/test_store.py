@@ -47,9 +47,9 @@ def leave_filled(state: Path, numbers: list[int], *, package: Package = PACKAGE)
 @pytest.mark.parametrize("package", [PACKAGE, WHOLE], ids=["blocks", "whole"])
 def test_a_filled_package_has_exactly_its_files(tmp_path: Path, package: Package) -> None:
     with Store.open(tmp_path / "new" / "state") as store:
-        assert store.prove(package.manifest, package.document) is None
+        assert store.prove(package.manifest, package.document, to_write=False) is None
         content = publish(store, package)
-        assert store.prove(package.manifest, package.document) == content
+        assert store.prove(package.manifest, package.document, to_write=False) == content
         assert store.read_manifest("ABC00012", package.digest, 1) == package.document
     assert read_back(content) == package.contents
     assert (content / "empty/inner").is_dir()
@@ -228,15 +228,15 @@ def test_another_version_lies_beside_the_first(tmp_path: Path) -> None:
     newer = make_package(version=2)
     with Store.open(tmp_path) as store:
         first, second = publish(store), publish(store, newer)
-        assert store.prove(PACKAGE.manifest, PACKAGE.document) == first
-        assert store.prove(newer.manifest, newer.document) == second
+        assert store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False) == first
+        assert store.prove(newer.manifest, newer.document, to_write=False) == second
 
 
 def test_a_removed_package_is_gone_and_can_be_filled_again(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         publish(store)
         assert store.remove("ABC00012", PACKAGE.digest, 1)
-        assert store.prove(PACKAGE.manifest, PACKAGE.document) is None
+        assert store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False) is None
         assert not store.remove("ABC00012", PACKAGE.digest, 1)
         assert read_back(publish(store)) == PACKAGE.contents
 

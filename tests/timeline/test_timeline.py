@@ -15,7 +15,7 @@ from dlcore.engine.listeners.lines import EVENTS, StampedEvent
 from dlcore.timeline import headline, latest, reasons, timeline_of
 from dlcore.timeline.bandwidth import arrived_s, came_between, merged, silent_s
 from dlcore.timeline.page import page_of
-from dlcore.timeline.steps import Doing, Part
+from dlcore.timeline.steps import Doing, Period
 from tests.timeline.scene import (
     DRIVERS,
     IMAGE,
@@ -34,7 +34,7 @@ END = ended(43.0, 42.0, 72.2, 2.2, stall_s=32.0)
 
 def test_a_step_waits_and_runs() -> None:
     drivers, upgrade = made(bad_case()).steps
-    assert drivers.parts == (Part(Doing.WAITED, 0, 2, DRIVERS), Part(Doing.RAN, 2, 3))
+    assert drivers.periods == (Period(Doing.WAITED, 0, 2, DRIVERS), Period(Doing.RAN, 2, 3))
     assert (upgrade.stall_s, upgrade.run_s, upgrade.waits_s) == (30.0, 10.0, {IMAGE: 30.0})
     assert (upgrade.outcome, upgrade.packages) == ("succeeded", (IMAGE,))
 
@@ -78,7 +78,7 @@ def test_a_run_goes_on_where_the_earlier_process_was() -> None:
         ]
     )
     assert timeline.restarts_s == (5.0,)
-    assert [(p.begin_s, p.end_s) for p in timeline.steps[0].parts] == [(1.0, 5.0), (6.0, 8.0)]
+    assert [(p.begin_s, p.end_s) for p in timeline.steps[0].periods] == [(1.0, 5.0), (6.0, 8.0)]
     assert (timeline.length_s, timeline.endpoints[0].received_bytes) == (9.0, 6 * MIB)
     assert timeline.steps[1].outcome == "not reached"
 
@@ -106,15 +106,15 @@ def test_a_step_that_runs_again_after_a_restart_has_only_the_waits_of_this_time(
             (11.0, events.StepEnded(0, "one", "succeeded", 0, 1.0)),
         ]
     )
-    waits = [part for part in timeline.steps[0].parts if part.doing is Doing.WAITED]
-    assert waits == [Part(Doing.WAITED, 8.0, 10.0, "B")]
+    waits = [period for period in timeline.steps[0].periods if period.doing is Doing.WAITED]
+    assert waits == [Period(Doing.WAITED, 8.0, 10.0, "B")]
 
 
 def test_a_wait_that_nobody_told_of_is_shown_as_one() -> None:
     started = events.StepStarted(0, "one", 4.0, {"A": 1.0})
     step = made([(0.0, begins("one")), (10.0, started)]).steps[0]
-    waits = [part for part in step.parts if part.doing is Doing.WAITED]
-    assert waits == [Part(Doing.WAITED, 6.0, 9.0), Part(Doing.WAITED, 9.0, 10.0, "A")]
+    waits = [period for period in step.periods if period.doing is Doing.WAITED]
+    assert waits == [Period(Doing.WAITED, 6.0, 9.0), Period(Doing.WAITED, 9.0, 10.0, "A")]
 
 
 def test_the_bound_takes_what_came_as_what_the_link_could_bring() -> None:

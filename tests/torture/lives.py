@@ -23,12 +23,12 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import make_way
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.engine.download_step import Stored, download_content
 from dlcore.engine.identity import SequenceIdentity, StepIdentity
-from dlcore.engine.keeper import RunKeeper
 from dlcore.engine.outcomes import StepOutcome
-from dlcore.engine.state import LifeFigures, Pin, RunState, StepResult
+from dlcore.engine.run_keeper import RunKeeper
+from dlcore.engine.state import CatalogPin, LifeFigures, RunState, StepResult
 from dlcore.engine.state_file import load
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Variables, read
@@ -80,7 +80,9 @@ class RunLife:
         if run is None:
             run = self._begun(state)
         else:
-            assert all(pins.read(state, each) for each in run.pin.documents), "a pin is lost"
+            assert all(pinned_documents.read(state, each) for each in run.pin.documents), (
+                "a pin is lost"
+            )
             run.begin_again()
         keeper = RunKeeper(state, run, lambda now: _NO_FIGURES, save_every_s=3600)
         try:
@@ -98,10 +100,10 @@ class RunLife:
         await keeper.forget()
 
     def _begun(self, state: Path) -> RunState:
-        catalog, evidence = (pins.keep(state, document) for document in self.DOCUMENTS)
+        catalog, evidence = (pinned_documents.keep(state, document) for document in self.DOCUMENTS)
         steps = tuple(StepIdentity(f"s{n}", "T", _digest(f"{n}"), ()) for n in range(self.STEPS))
         what = SequenceIdentity(_digest("variables"), steps, ())
-        return RunState(what, Download.WHEN_NEEDED, Pin(catalog, evidence), {})
+        return RunState(what, Download.WHEN_NEEDED, CatalogPin(catalog, evidence), {})
 
     def flaw(self, root: Path, facts: Sequence[Fact]) -> tuple[str, str] | None:
         state = root / "state"
@@ -115,7 +117,7 @@ class RunLife:
             return "steps skipped", f"position {run.position} after {facts}"
         if run.position < last:
             return "steps repeated", f"position {run.position} after {facts}"
-        if not all(pins.read(state, each) for each in run.pin.documents):
+        if not all(pinned_documents.read(state, each) for each in run.pin.documents):
             return "wedges", f"a pinned document is lost after {facts}"
         return None
 

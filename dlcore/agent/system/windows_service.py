@@ -136,7 +136,7 @@ if sys.platform == "win32":
         ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p
     )
 
-    class _Entry(ctypes.Structure):
+    class _ServiceTableEntry(ctypes.Structure):
         """SERVICE_TABLE_ENTRYW."""
 
         _fields_ = (("name", ctypes.c_wchar_p), ("main", _MAIN))
@@ -185,7 +185,10 @@ if sys.platform == "win32":
             self._thread.join(END_S)
 
         def _dispatch(self) -> None:
-            table = (_Entry * 2)(_Entry(self._name, self._main_routine), _Entry(None, _MAIN()))
+            table = (_ServiceTableEntry * 2)(
+                _ServiceTableEntry(self._name, self._main_routine),
+                _ServiceTableEntry(None, _MAIN()),
+            )
             if not _advapi.StartServiceCtrlDispatcherW(table):  # returns when the service stopped
                 self._code = ctypes.get_last_error()
             self._began.set()

@@ -16,9 +16,9 @@ from dlcore.disk.ownership import check_way
 from dlcore.disk.system import make_folders
 from dlcore.engine.delivery.state_folder import remove_released
 from dlcore.engine.delivery.target import Look, Standing, Target
-from dlcore.engine.holding import hold
+from dlcore.engine.locking import hold
+from dlcore.engine.numbers_for_people import amount
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.units import amount
 from dlcore.errors import DlcoreError, IntegrityError, LockedError
 from dlcore.long_path import shown
 from dlcore.manifest import digest_of
@@ -142,11 +142,12 @@ async def _deliver_held(
     if look is None or look.standing is Standing.NOTHING:  # another process may have delivered
         look = await in_thread(goal.look, package.manifest)
     if look.standing is not Standing.RIGHT:
-        content = await in_thread(store.prove, *package)  # an earlier call may have finished it
-        if content is None:
+        # Not to write: whatever it may share files with is deleted with the state folder.
+        content = await in_thread(store.prove, *package, to_write=False)
+        if content is None:  # else an earlier call has finished it
             await in_thread(store.check_room, *package, EnginePolicy().reserve)
             await source.fill(store, look)
-            content = await in_thread(store.prove, *package)
+            content = await in_thread(store.prove, *package, to_write=False)
         if content is None:
             raise _altered(goal, package)
         await in_thread(goal.deliver, content, package.manifest)

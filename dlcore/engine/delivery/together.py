@@ -33,8 +33,8 @@ from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError
 from dlcore.package_ids import LOCAL_ID
 from dlcore.store.batch import Batch
+from dlcore.store.free_space import check_room, space_at
 from dlcore.store.lock import StateLock
-from dlcore.store.room import check_room, space_at
 
 STATE: Final = ".dlcore.together"
 """Name of the private folder. The state folders of single files end in ``.dlcore``."""

@@ -16,7 +16,7 @@ from dlcore import manifest as documents
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
-from dlcore.engine.download.library import read_if_there
+from dlcore.engine.download.package_index import read_if_there
 from dlcore.engine.events import Event
 from dlcore.errors import Fault, IntegrityError, NotFoundError, TransferError
 from dlcore.long_path import long_path

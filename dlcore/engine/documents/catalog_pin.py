@@ -6,28 +6,28 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dlcore import manifest as documents
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.documents.trusted import TrustedRoot
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import DlcoreError, RunStateError, RunStateFault, TrustError
 from dlcore.waiting import in_thread
 
 
-def keep_catalog(state: Path, read: ReadCatalog) -> Pin:
+def keep_catalog(state: Path, read: ReadCatalog) -> CatalogPin:
     """Put a catalog on disk, with what proves its signatures.
 
     Raises:
         StorageError: The disk failed.
     """
-    evidence = pins.keep(state, read.evidence) if read.evidence else ""
-    return Pin(pins.keep(state, read.document), evidence)
+    evidence = pinned_documents.keep(state, read.evidence) if read.evidence else ""
+    return CatalogPin(pinned_documents.keep(state, read.document), evidence)
 
 
 async def pinned_catalog(
     state: Path,
-    pin: Pin,
+    pin: CatalogPin,
     trust: TrustedRoot | None,
     read_current: Callable[[], Awaitable[ReadCatalog]] | None,
 ) -> ReadCatalog:
@@ -45,8 +45,8 @@ async def pinned_catalog(
         TrustError: The root that is trusted now does not prove it.
         StorageError: The disk failed.
     """
-    document = await in_thread(pins.read, state, pin.catalog)
-    evidence = await in_thread(pins.read, state, pin.evidence) if pin.evidence else b""
+    document = await in_thread(pinned_documents.read, state, pin.catalog)
+    evidence = await in_thread(pinned_documents.read, state, pin.evidence) if pin.evidence else b""
     if document is None or evidence is None:
         if read_current is None:
             raise _lost(state, "nothing takes its place")
@@ -60,7 +60,7 @@ async def pinned_catalog(
 
 
 async def _read_again(
-    state: Path, pin: Pin, read_current: Callable[[], Awaitable[ReadCatalog]]
+    state: Path, pin: CatalogPin, read_current: Callable[[], Awaitable[ReadCatalog]]
 ) -> ReadCatalog:
     try:
         read = await read_current()
@@ -76,8 +76,9 @@ async def _read_again(
 
 def _lost(state: Path, why: str) -> RunStateError:
     return RunStateError(
-        f"the catalog that the run began with is damaged or missing in {state / pins.FOLDER}, and "
-        f"{why}: it is not known which package versions the run uses",
+        "the catalog that the run began with is damaged or missing in"
+        f" {state / pinned_documents.FOLDER}, and {why}: it is not known which package versions the"
+        " run uses",
         fault=RunStateFault.CATALOG,
         remedy=f"Run again when the endpoints can be reached. {RESTART_REMEDY}",
     )

@@ -18,9 +18,9 @@ from dlcore.engine.documents.stated_packages import StatedPackages
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.inquiry import InquiryPolicy
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
-from dlcore.engine.state import Pin
+from dlcore.engine.state import CatalogPin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 from dlcore.model import Catalog, CatalogEntry
@@ -60,7 +60,7 @@ class Catalogs:
         self._tell = tell
         self._policy = policy
         self._allowed = allowed
-        self._library: Library | None = None
+        self._package_index: PackageIndex | None = None
         self._other_versions: dict[str, CatalogEntry] = {}
         self._used: ReadCatalog | None = None
         self._trust: TrustedRoot | None = None
@@ -84,7 +84,7 @@ class Catalogs:
         """
         return (await self._use_any()).catalog
 
-    async def library(self, store: Store) -> Library:
+    async def package_index(self, store: Store) -> PackageIndex:
         """What is known of the packages of the catalog that the client uses.
 
         Args:
@@ -94,9 +94,9 @@ class Catalogs:
             DlcoreError: The catalog cannot be read.
         """
         catalog = await self.used()
-        if self._library is None or self._library.catalog is not catalog:
+        if self._package_index is None or self._package_index.catalog is not catalog:
             path = self._deployment.catalog.path
-            self._library = Library(
+            self._package_index = PackageIndex(
                 catalog,
                 self._endpoints,
                 store,
@@ -109,7 +109,7 @@ class Catalogs:
                 describe=self.stated.document,
                 trouble=self.stated.trouble,
             )
-        return self._library
+        return self._package_index
 
     @property
     def patch_digests(self) -> dict[str, str] | None:
@@ -143,7 +143,7 @@ class Catalogs:
         """Use a catalog that `newer` returned from now on."""
         self._used = read
 
-    async def pin(self, folder: Path | None = None) -> Pin:
+    async def pin(self, folder: Path | None = None) -> CatalogPin:
         """Keep the catalog that the client uses on disk, for a run that begins with it.
 
         Args:
@@ -155,7 +155,9 @@ class Catalogs:
         """
         return await in_thread(keep_catalog, folder or self._state, await self._use_any())
 
-    async def use_pinned(self, pin: Pin, *, may_change: bool, folder: Path | None = None) -> None:
+    async def use_pinned(
+        self, pin: CatalogPin, *, may_change: bool, folder: Path | None = None
+    ) -> None:
         """Use the catalog that a run began with.
 
         Args:
@@ -188,7 +190,7 @@ class Catalogs:
         """Let another version of a package be fetched: an entry of a catalog from `pinned`."""
         self._other_versions[name] = entry
 
-    async def pinned(self, pin: Pin) -> Catalog:
+    async def pinned(self, pin: CatalogPin) -> Catalog:
         """Read the catalog that a run of the state directory began with; another one stays in use.
 
         Raises:

@@ -24,7 +24,7 @@ from dlcore.engine.documents.content_library import describe
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
-from dlcore.engine.download.library import UNREACHABLE
+from dlcore.engine.download.package_index import UNREACHABLE
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Event
 from dlcore.errors import DlcoreError, IntegrityError, NotFoundError, TransferError

@@ -5,6 +5,6 @@ reads it from the network into a `sink` of pooled `buffers`, or into the `split_
 block that several requests share; the `verifier` gathers full buffers into jobs that verify and
 write them in threads; the `reporter` tells the scheduler, and `decisions` carries out what follows.
 
-`fetcher` is the life of one request, `packages` that of packages, `library` knows manifests and
-which endpoint holds what, `meter` counts bytes.
+`fetcher` is the life of one request, `packages` that of packages, `package_index` knows manifests
+and which endpoint holds what, `meter` counts bytes.
 """

@@ -185,5 +185,5 @@ class _Search(Generic[E, T]):
             self._inquiry.failed(name, self._now_s(), may_pass=False)
         else:
             self._have_waited.add(name)
-            self._inquiry.is_busy(name, error.retry_after_s)
+            self._inquiry.put_off(name, error.retry_after_s)
             self._ask(name, self._gate.ask)

@@ -39,7 +39,7 @@ class Bounds(NamedTuple):
     request_s: float
 
 
-class Windows(Protocol):
+class EndpointReceiveWindows(Protocol):
     """The receive window of each endpoint."""
 
     def of(self, endpoint: str) -> ReceiveWindow:
@@ -61,7 +61,7 @@ class BackgroundMode:
     def __init__(
         self,
         endpoints: tuple[str, ...],
-        windows: Windows,
+        windows: EndpointReceiveWindows,
         caps: BandwidthCaps,
         received_bytes: Mapping[str, int],
         set_bounds: SetBounds,

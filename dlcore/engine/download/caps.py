@@ -16,7 +16,8 @@ from collections import defaultdict
 
 from dlcore.schedule.token_bucket import TokenBucket
 
-CLOCK_STEP_S = time.get_clock_info("monotonic").resolution  # 15.6 ms on Windows before Python 3.13
+LOOP_CLOCK_STEP_S = time.get_clock_info("monotonic").resolution
+"""15.6 ms on Windows before Python 3.13."""
 
 
 class BandwidthCaps:
@@ -29,7 +30,7 @@ class BandwidthCaps:
             (`BURST_S` of `dlcore.schedule.token_bucket`).
     """
 
-    def __init__(self, clock_step_s: float = CLOCK_STEP_S) -> None:
+    def __init__(self, clock_step_s: float = LOOP_CLOCK_STEP_S) -> None:
         self._clock_step_s = clock_step_s
         self._total = TokenBucket()
         self._by_endpoint: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)

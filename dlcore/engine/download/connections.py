@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Connections:
-    """All requests in flight.
+    """The connections to all endpoints: as long as there is work, each has a request.
 
     Args:
         endpoints: Names of the endpoints to ask.

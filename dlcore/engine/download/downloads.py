@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
-from dlcore.engine.download.background import BackgroundMode, Bounds, Windows
+from dlcore.engine.download.background import BackgroundMode, Bounds, EndpointReceiveWindows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
 from dlcore.engine.download.connections import Connections
@@ -78,7 +78,7 @@ class Downloads:
         memory_bytes: int = Policy().memory_bytes,
         max_stalls: int = Policy().max_stalls,
         make_scheduler: MakeScheduler = DeadlineScheduler,
-        windows: Windows | None = None,
+        windows: EndpointReceiveWindows | None = None,
         find_patches: FindPatches = no_patches,
         allowed: AllowedEndpoints | None = None,
     ) -> None:
@@ -262,7 +262,7 @@ class Downloads:
         """
         return await self._packages.path(package_id)
 
-    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool) -> Path | None:
         """Prove a complete package right before its folder is handed out.
 
         Args:

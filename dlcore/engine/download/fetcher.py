@@ -18,7 +18,7 @@ from dlcore.engine.download.flow import Answered, RequestFlow
 from dlcore.engine.download.ledger import OpenBytes
 from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.receiver import Outcome, Receiver
+from dlcore.engine.download.receiver import Receiver, RequestOutcome
 from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.sink import BlockSink
 from dlcore.engine.download.split_block_buffer import (
@@ -100,7 +100,7 @@ class RequestFetcher:
         is_filled = False
         try:
             await self._receive(receiver)
-            if receiver.outcome is not Outcome.FAILED:
+            if receiver.outcome is not RequestOutcome.FAILED:
                 is_filled = self._note_arrival(receiver)
                 connection_freed()
         finally:
@@ -149,7 +149,7 @@ class RequestFetcher:
     def _note_arrival(self, receiver: Receiver) -> bool:
         """Report what has arrived; whether a split block is whole with it."""
         sink, request = receiver.sink, receiver.request
-        if receiver.outcome is Outcome.CANCELLED:
+        if receiver.outcome is RequestOutcome.CANCELLED:
             return False
         if isinstance(sink, PartSink) and not sink.complete():
             receiver.lost_part()
@@ -193,7 +193,7 @@ class RequestFetcher:
         ledger, key, used_bytes = self._meter.ledger, (package.package_id, run.object), 0
         try:
             bad = await self._verifier.verify(package.partial, run, data)
-            used_bytes = self._reporter.verified(request, ReceivedRun(package, run, data), bad)
+            used_bytes = self._reporter.checked(request, ReceivedRun(package, run, data), bad)
         except IntegrityError:
             self._reporter.object_rejected(request)
             ledger.disproved(key)

@@ -149,7 +149,7 @@ class Inquiry:
         """The machine was suspended: nothing could be asked in that time, so it does not count."""
         self._give_up_at_s += lasted_s
 
-    def is_busy(self, endpoint: str, wait_s: float) -> None:
+    def put_off(self, endpoint: str, wait_s: float) -> None:
         """An endpoint asks for time; the question stays open, and others are asked meanwhile."""
         self._asked_at_s.pop(endpoint, None)
         self._give_up_at_s += wait_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 
-from dlcore.engine.download.arrivals import Arrivals
+from dlcore.engine.download.arrival_curve import ArrivalCurve
 from dlcore.engine.download.ledger import Ledger
 from dlcore.engine.events import EndpointProgress
 from dlcore.errors import Fault
@@ -117,7 +117,7 @@ class Meter:
         self.failed_s: defaultdict[str, float] = defaultdict(float)
         self.rejected_by_endpoint: Counter[str] = Counter()
         self.ledger = Ledger()
-        self.arrivals = Arrivals()
+        self.arrivals = ArrivalCurve()
         self._rates: defaultdict[str, Rate] = defaultdict(Rate)
         self._link = Busy()
 

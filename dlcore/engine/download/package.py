@@ -91,7 +91,7 @@ class PackageDownload:
         """A request for it goes to that endpoint."""
         self._location = f"{endpoint}/{self.package_id}"
 
-    def place(self, endpoint: str, placement: Placement) -> None:
+    def note_placement(self, endpoint: str, placement: Placement) -> None:
         """An endpoint holds objects of it."""
         self._placements[endpoint] = placement
 
@@ -111,10 +111,14 @@ class PackageDownload:
             arrived.
         """
         self._attempts += 1
-        return self._attempts, self.failing_s(now_s)
+        return self._attempts, self.note_failing(now_s)
 
-    def failing_s(self, now_s: float) -> float:
-        """For how many seconds nothing of it has arrived since no endpoint was left for it."""
+    def note_failing(self, now_s: float) -> float:
+        """Begin, or go on, to count the time in which no endpoint is left and nothing arrives.
+
+        Returns:
+            How many seconds that is.
+        """
         if self._failing_since_s is None or self._verified_bytes != self._failing_bytes:
             self._failing_since_s, self._failing_bytes = now_s, self._verified_bytes
         return now_s - self._failing_since_s
@@ -153,8 +157,8 @@ class PackageDownload:
         first, last = self.manifest.first_blocks[object_index : object_index + 2]
         for number in range(first, last):
             if self._counted[number]:
-                place = self.manifest.locate_block(BlockInPackage(number))
-                start, end = self.manifest.block_span(*place)
+                index, block = self.manifest.locate_block(BlockInPackage(number))
+                start, end = self.manifest.block_span(index, block)
                 self._verified_bytes -= end - start
         self._counted[first:last] = bytes(last - first)
 
@@ -274,7 +278,7 @@ class PackageDownload:
 
     def exhausted(
         self,
-        missing_blocks: int,
+        unverified_blocks: int,
         failures: Mapping[str, TransferError],
         obstacle: str = "",
         *,
@@ -283,7 +287,7 @@ class PackageDownload:
         """Say why it could not be completed, endpoint by endpoint.
 
         Args:
-            missing_blocks: How many blocks are missing.
+            unverified_blocks: How many blocks are not verified.
             failures: How endpoints failed that are not asked any more; for those that hold it and
                 never failed to serve it.
             obstacle: Why no endpoint may be asked; empty if one may.
@@ -296,7 +300,7 @@ class PackageDownload:
             or f"no endpoint holds {self._held_nowhere()}"
         )
         all_blocks = self.manifest.first_blocks[-1]
-        message = f"{self.title}: {missing_blocks} of {all_blocks} blocks are missing: {why}"
+        message = f"{self.title}: {unverified_blocks} of {all_blocks} blocks are missing: {why}"
         faults = {cause.fault for cause in causes}
         if faults == {Fault.CORRUPT}:
             is_own = Fault.CORRUPT in {failure.fault for failure in self._failures.values()}

@@ -40,11 +40,11 @@ from dlcore.store.store import package_key
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
-Found: TypeAlias = Callable[[str, Placement | TransferError | None], None]
+TellPlacement: TypeAlias = Callable[[str, Placement | TransferError | None], None]
 """Told an endpoint's name and the package's objects there, or why they cannot be located; None: the
 endpoint is not for this package."""
 
-Locate: TypeAlias = Callable[[str, Manifest, Found], Awaitable[None]]
+Locate: TypeAlias = Callable[[str, Manifest, TellPlacement], Awaitable[None]]
 """Asks every endpoint for the package with an id, and returns when all have answered."""
 
 logger = logging.getLogger(__name__)
@@ -213,7 +213,7 @@ class Packages:
         older: Sequence[Path],
     ) -> None:
         self._described[package_id] = manifest, document, store
-        proven = await in_thread(store.prove, manifest, document)
+        proven = await in_thread(store.prove, manifest, document, to_write=False)
         if proven:
             self._finished[package_id] = proven
             self._note_reused(package_id, manifest.content_bytes)
@@ -286,7 +286,7 @@ class Packages:
         self, package_id: str, manifest: Manifest, document: bytes, store: Store
     ) -> Path | None:
         """Fetch patches as a package of their own; None if they cannot be fetched."""
-        finished = await in_thread(store.prove, manifest, document)
+        finished = await in_thread(store.prove, manifest, document, to_write=False)
         if finished:
             return finished
         partial = await in_thread(store.begin, manifest, document)
@@ -307,7 +307,7 @@ class Packages:
         known_bytes = self._reused_bytes.get(package_id, reused_bytes)
         self._reused_bytes[package_id] = min(known_bytes, reused_bytes)
 
-    async def prove(self, package_id: str, *, to_write: bool = False) -> Path | None:
+    async def prove(self, package_id: str, *, to_write: bool) -> Path | None:
         """Prove a finished package right before its folder is handed out.
 
         Args:
@@ -354,7 +354,7 @@ class Packages:
             if isinstance(result, TransferError):
                 package.note_failure(endpoint, result)
             elif result is not None:
-                package.place(endpoint, result)
+                package.note_placement(endpoint, result)
                 objects = frozenset(ObjectIndex(index) for index in result.held)
                 if not result.sends_ranges:
                     self._apply(self._scheduler.lacks_ranges(endpoint))

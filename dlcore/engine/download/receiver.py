@@ -18,7 +18,7 @@ from dlcore.model import BlockInObject
 from dlcore.schedule import Request
 
 
-class Outcome(enum.Enum):
+class RequestOutcome(enum.Enum):
     """What became of the bytes of a request."""
 
     RECEIVED = enum.auto()  # all of them arrived
@@ -48,13 +48,13 @@ class Receiver:
         self.request = request
         self.sink = sink
         self.open_bytes = open_bytes
-        self._outcome = Outcome.CANCELLED  # until something arrived
+        self._outcome = RequestOutcome.CANCELLED  # until something arrived
         self._error: TransferError | None = None
         self._is_cancelled = False
         self._reading: asyncio.Task[None] | None = None
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RequestOutcome:
         """What became of it."""
         return self._outcome
 
@@ -74,17 +74,17 @@ class Receiver:
         self._reading = asyncio.ensure_future(self._read())
         try:
             await self._reading
-            self._note(Outcome.RECEIVED)
+            self._note(RequestOutcome.RECEIVED)
         except TransferError as error:
-            self._note(Outcome.FAILED, error)
+            self._note(RequestOutcome.FAILED, error)
         except ShortenedError:
-            self._note(Outcome.SHORTENED)
+            self._note(RequestOutcome.SHORTENED)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._is_cancelled or (task and task.cancelling()):
                 raise
 
-    def _note(self, outcome: Outcome, error: TransferError | None = None) -> None:
+    def _note(self, outcome: RequestOutcome, error: TransferError | None = None) -> None:
         if not self._is_cancelled:
             self._outcome, self._error = outcome, error
 
@@ -102,7 +102,7 @@ class Receiver:
 
     def lost_part(self) -> None:
         """Its part was given to another request before it noticed."""
-        self._outcome = Outcome.CANCELLED
+        self._outcome = RequestOutcome.CANCELLED
 
     async def _read(self) -> None:
         blocks, part = self.request.blocks, self.request.part

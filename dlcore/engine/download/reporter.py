@@ -15,7 +15,7 @@ from dlcore.engine.download.culprits import Culprits, ReceivedRun
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
-from dlcore.engine.download.receiver import Outcome, Receiver
+from dlcore.engine.download.receiver import Receiver, RequestOutcome
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.schedule import BlockRejected, Culprit, Request, Scheduler, SplitBlockFilled, StartKept
 
@@ -62,10 +62,10 @@ class Reporter:
         self._decisions.apply(events)
         return StartKept(request.number, block) in events
 
-    def verified(
+    def checked(
         self, request: Request, received: ReceivedRun, bad: Collection[BlockInObject]
     ) -> int:
-        """Blocks were verified, and the good ones written.
+        """Blocks were hashed, and those that match were written.
 
         Args:
             request: The request that brought the last of their bytes.
@@ -103,7 +103,7 @@ class Reporter:
                 retry_after_s=error.retry_after_s,
                 jitter=self._rng.random(),
             )
-        elif receiver.outcome is Outcome.RECEIVED:
+        elif receiver.outcome is RequestOutcome.RECEIVED:
             events = self._scheduler.finished(request.number, now_s)
         else:
             events = self._scheduler.cancelled(request.number, now_s)

@@ -84,13 +84,13 @@ class Retrying:
 
     def exhausted(self, package: PackageDownload, event: PackageExhausted) -> None:
         """No endpoint is left for a package."""
-        if self._is_here(package):
+        if self._tell_what_is_here(package):
             return
         if not package.is_hint and self._awaits_fallback(package):
             return
         failures = self._endpoints.last_failures(event.dropped)
         error = package.exhausted(
-            event.missing_blocks,
+            event.unverified_blocks,
             failures,
             self._allowed.obstacle(),
             is_away=self._allowed.has_others(),
@@ -113,11 +113,11 @@ class Retrying:
             return isinstance(error, ExhaustedError) and _all_fail(error)
         return error.may_pass
 
-    def _is_here(self, package: PackageDownload) -> bool:
-        """Whether all of it is on disk after all.
+    def _tell_what_is_here(self, package: PackageDownload) -> bool:
+        """Tell the scheduler which blocks are on disk; it left to requests what they were fetching.
 
-        What was found there while a request was fetching it, the scheduler left to that request.
-        The request may have failed since, so all that is there is told again.
+        Returns:
+            Whether the package is complete with them.
         """
         here = [BlockInPackage(number) for number, has in enumerate(package.partial.have) if has]
         events = self._scheduler.found(package.package_id, here)
@@ -143,7 +143,7 @@ class Retrying:
 
     def _until_others_s(self, package: PackageDownload) -> float | None:
         """See `AllowedEndpoints.nothing_left`."""
-        return self._allowed.nothing_left(package.failing_s(self._now_s()))
+        return self._allowed.nothing_left(package.note_failing(self._now_s()))
 
     def _tell_retry(
         self, package: PackageDownload, attempt: int, wait_s: float, failing_s: float

@@ -106,8 +106,8 @@ class Verifier:
         runs = [(item.run.object, item.run.first, item.data) for item in job]
         loop = asyncio.get_running_loop()
 
-        def written(place: int, bad: tuple[int, ...]) -> None:  # in the thread
-            self._written.append((job[place], tuple(BlockInObject(block) for block in bad)))
+        def written(index: int, bad: tuple[int, ...]) -> None:  # in the thread
+            self._written.append((job[index], tuple(BlockInObject(block) for block in bad)))
             if not self._tell_is_due:  # waking the loop for each costs more than the rest of it
                 self._tell_is_due = True
                 loop.call_soon_threadsafe(self._tell)

@@ -170,7 +170,7 @@ class WithoutFetching:
         if not objects or content.content_bytes >= package.partial.missing_bytes():
             return None
         document, space = msgspec.json.encode(content), store.patch_space
-        if await in_thread(space.store.prove, content, document) is None:
+        if await in_thread(space.store.prove, content, document, to_write=False) is None:
             # Of `store`: what packages were promised there is not to be taken by their patches.
             await in_thread(store.check_room, content, document, self._reserve)
             await in_thread(space.take_over, content, document)

@@ -27,8 +27,8 @@ from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.arriving import Arriving, Point
 from dlcore.engine.fetching.early_bytes import EarlyBytes
-from dlcore.engine.fetching.finding import Found
-from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.finding import FoundContent
+from dlcore.engine.fetching.site import OpenedSite
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.fetching.truth import Origin, Truth
 from dlcore.errors import (
@@ -74,8 +74,8 @@ class HashedCall(NamedTuple):
 
 
 async def find_by_content_hash(
-    name: str, site: Site, call: HashedCall, tell: Callable[[Event], None]
-) -> tuple[Found, list[Source]]:
+    name: str, site: OpenedSite, call: HashedCall, tell: Callable[[Event], None]
+) -> tuple[FoundContent, list[Source]]:
     """Find out what a package is: from its content library, else by receiving all of it.
 
     Args:
@@ -112,7 +112,7 @@ async def find_by_content_hash(
     return await _receive(name, points, site, call, tell), site.sources()
 
 
-async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | None:
+async def _by_library(name: str, site: OpenedSite) -> tuple[FoundContent, list[Source]] | None:
     """What the content library says; None if it cannot be read."""
     library, terms = site.library_of_point()
     try:
@@ -128,13 +128,17 @@ async def _by_library(name: str, site: Site) -> tuple[Found, list[Source]] | Non
     manifest, document = described.manifest, documents.encode(described.manifest)
     called = name if manifest.package_id == LOCAL_ID else ""
     origin = Origin(Truth.CONTENT_LIBRARY, described.stated_hash, called=called)
-    found = Found(manifest, document, None, origin=origin, content_id=called)
+    found = FoundContent(manifest, document, None, origin=origin, content_id=called)
     return found, [(library, terms), *site.sources()]
 
 
 async def _receive(
-    name: str, points: Sequence[Point], site: Site, call: HashedCall, tell: Callable[[Event], None]
-) -> Found:
+    name: str,
+    points: Sequence[Point],
+    site: OpenedSite,
+    call: HashedCall,
+    tell: Callable[[Event], None],
+) -> FoundContent:
     files = {path: file.length_bytes for path, file in points[0].listed.files.items()}
     folders = points[0].listed.folders
     async with unproven_place(call.to, sum(files.values()), call.wait_s) as unproven:
@@ -157,7 +161,7 @@ async def _receive(
     return _found(name, manifest, origin)
 
 
-async def _points(name: str, site: Site) -> list[Point]:
+async def _points(name: str, site: OpenedSite) -> list[Point]:
     """What each distribution point lists; the first must list something."""
     points: list[Point] = []
     for endpoint, terms in site.sources():
@@ -229,8 +233,8 @@ def _manifest(name: str, content: Mapping[str, ContentFile], folders: Sequence[s
     return documents.manifest_of_library(LOCAL_ID, 1, content, folders, source=name)
 
 
-def _found(name: str, manifest: Manifest, origin: Origin) -> Found:
-    return Found(
+def _found(name: str, manifest: Manifest, origin: Origin) -> FoundContent:
+    return FoundContent(
         manifest,
         documents.encode(manifest),
         None,

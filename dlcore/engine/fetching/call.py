@@ -11,7 +11,7 @@ from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.early_bytes import EarlyBytes
-from dlcore.engine.fetching.finding import Found
+from dlcore.engine.fetching.finding import FoundContent
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.fetching.wanted import Wanted
 from dlcore.manifest import Patterns
@@ -76,7 +76,7 @@ class Call(NamedTuple):
     rules: FetchRules | None = None
     early: EarlyBytes | None = None
 
-    def modified_ns(self, found: Found) -> int | None:
+    def modified_ns(self, found: FoundContent) -> int | None:
         """The time that a single file gets; None for that of its delivery."""
         if not (self.remote_time and found.is_file_at_url):
             return None

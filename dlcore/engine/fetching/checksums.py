@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from dlcore.digests import Digest
-from dlcore.engine.download.library import read_if_there
+from dlcore.engine.download.package_index import read_if_there
 from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.file_at_url import is_protected_url
 from dlcore.engine.fetching.plain_urls import PlainUrls

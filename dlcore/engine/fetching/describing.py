@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from dlcore.engine.fetching.finding import check_version
-from dlcore.engine.fetching.site import NamedSite, Site
+from dlcore.engine.fetching.site import NamedSite, OpenedSite
 from dlcore.engine.fetching.sources import Access
 from dlcore.model import Manifest
 from dlcore.package_ids import asked_id, content_version, package_id
@@ -30,11 +30,11 @@ async def manifest_of(
     """
     wanted_id = package_id(what)
     async with AsyncExitStack() as stack:
-        site = Site(NamedSite(endpoints), access or Access(), stack, lambda _: None)
+        site = OpenedSite(NamedSite(endpoints), access or Access(), stack, lambda _: None)
         if (wanted_id or content_version(what)) and site.has_libraries:
             return (await site.describe(wanted_id or what)).manifest
         at_site = asked_id(what)
-        library = await site.library()
-        manifest = (await library.manifest(at_site))[0]
+        package_index = await site.package_index()
+        manifest = (await package_index.manifest(at_site))[0]
         check_version(manifest, what)
         return manifest

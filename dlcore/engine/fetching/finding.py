@@ -20,7 +20,7 @@ from dlcore.engine.fetching.file_at_url import (
 )
 from dlcore.engine.fetching.metalinked import MetalinkFound, read_metalink
 from dlcore.engine.fetching.plain_urls import PlainUrls, Server
-from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.site import OpenedSite
 from dlcore.engine.fetching.truth import Origin, Truth
 from dlcore.engine.fetching.unknown_length import Measured, Stream, measure
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, digest_of_user, is_file
@@ -37,7 +37,7 @@ from dlcore.printable import quoted
 from dlcore.transfer import Probed, SpooledFile
 
 
-class Found(NamedTuple):
+class FoundContent(NamedTuple):
     """What is to be fetched, and from where.
 
     Attributes:
@@ -77,12 +77,12 @@ class Found(NamedTuple):
 
 async def find(
     wanted: Wanted,
-    site: Site,
+    site: OpenedSite,
     urls: PlainUrls,
     tell: Callable[[Event], None],
     folder: Path,
     probed: Probed | None = None,
-) -> Found:
+) -> FoundContent:
     """Find out what is wanted.
 
     Args:
@@ -115,7 +115,7 @@ async def find(
     wanted_id = package_id(wanted.what)
     if stated := await site.stated(wanted_id or ""):
         manifest, document = stated
-        return Found(
+        return FoundContent(
             manifest,
             document,
             None,
@@ -123,7 +123,7 @@ async def find(
         )
     if _is_at_a_library(wanted, site):
         manifest, stated_hash = await site.describe(wanted_id or wanted.what)
-        return Found(
+        return FoundContent(
             manifest,
             documents.encode(manifest),
             None,
@@ -131,10 +131,10 @@ async def find(
             content_id="" if wanted_id else wanted.what,
         )
     if at_site := published_id(wanted.what):
-        library = await site.library()
-        manifest, document = await library.manifest(at_site)
+        package_index = await site.package_index()
+        manifest, document = await package_index.manifest(at_site)
         check_version(manifest, wanted.what)
-        return Found(manifest, document, urls=None)
+        return FoundContent(manifest, document, urls=None)
     may_be_file = bool(set(wanted.what) & set("./\\"))
     kind = NotFoundError if may_be_file else ConfigError
     raise kind(
@@ -175,7 +175,7 @@ def check_version(manifest: Manifest, asked: str) -> None:
         )
 
 
-def _is_at_a_library(wanted: Wanted, site: Site) -> bool:
+def _is_at_a_library(wanted: Wanted, site: OpenedSite) -> bool:
     """Whether a content library says what is wanted."""
     return bool(content_named(wanted) and site.has_libraries)
 
@@ -187,7 +187,7 @@ async def _find_url(
     tell: Callable[[Event], None],
     folder: Path,
     probed: Probed | None,
-) -> Found:
+) -> FoundContent:
     """A single file, of which the user or its own server vouches for the digest."""
     check_digest_is_known(wanted.what, digest)
     probed = probed or await urls.probe(wanted.what)
@@ -198,7 +198,7 @@ async def _find_url(
         said = probed.sha256 or b"".join(item.sha256 for item in manifest.objects)
         tell(DigestFromServer(Server.of(wanted.what).name, said.hex()))
     named = dict.fromkeys([wanted.what, *_urls(wanted.mirrors), *told.mirrors])
-    return Found(
+    return FoundContent(
         manifest,
         documents.encode(manifest),
         {item.name: list(named) for item in manifest.objects},
@@ -239,13 +239,13 @@ def _led_to(wanted: Wanted, told: MetalinkFound) -> dict[str, str]:
     return {url: wanted.what for url in told.mirrors if url not in named}
 
 
-def _find_described(wanted: Wanted) -> Found:
+def _find_described(wanted: Wanted) -> FoundContent:
     """What a manifest file describes."""
     path = Path(wanted.what)
     described, document = load_described(path)
     manifest = described.manifest
     if manifest.package_id != LOCAL_ID:
-        return Found(manifest, document, None)
+        return FoundContent(manifest, document, None)
     told = described.urls or [()] * len(manifest.objects)
     urls = {item.name: list(own) for item, own in zip(manifest.objects, told, strict=True)}
     if len(manifest.objects) == 1:
@@ -260,7 +260,7 @@ def _find_described(wanted: Wanted) -> Found:
             "the manifest names no URL",
             remedy="Say where the file is: a URL with --from.",
         )
-    return Found(manifest, documents.encode(manifest), urls)
+    return FoundContent(manifest, documents.encode(manifest), urls)
 
 
 def _urls(endpoints: Sequence[str | EndpointSettings]) -> list[str]:

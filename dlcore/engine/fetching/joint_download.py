@@ -16,8 +16,8 @@ import msgspec
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.download.library import Library
-from dlcore.engine.download.packages import Found, Retry
+from dlcore.engine.download.package_index import PackageIndex
+from dlcore.engine.download.packages import Retry, TellPlacement
 from dlcore.engine.download.patch_names import package_of
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
@@ -83,7 +83,7 @@ class JointDownload:
         self._allowed = rules.allowed if rules else None
         self._seeds = Seeds(seeds) if seeds else None
         self._libraries = {
-            name: Library(
+            name: PackageIndex(
                 Catalog(1, {}),
                 [endpoint for endpoint, _ in own],
                 None,
@@ -129,15 +129,15 @@ class JointDownload:
                 await downloads.aclose()  # something of the package may still be in flight
             raise
 
-    async def locate(self, name: str, manifest: Manifest, found: Found) -> None:
+    async def locate(self, name: str, manifest: Manifest, tell: TellPlacement) -> None:
         """Ask every endpoint that may have a package which objects it holds.
 
         Args:
             name: What the package is called here.
             manifest: The package's.
-            found: Told each endpoint's name and answer.
+            tell: Told each endpoint's name and answer.
         """
-        await self._libraries[name].locate(name, manifest, found)
+        await self._libraries[name].locate(name, manifest, tell)
 
     def received(self, name: str, package: Package) -> Received:
         """What has been received of a package that was to be filled."""
@@ -203,9 +203,9 @@ class JointDownload:
     async def _find_patches(self, name: str, manifest: Manifest, digest: str) -> PatchList | None:
         return await self._libraries[name].patch_list(name, manifest, digest)
 
-    async def _locate(self, called: str, manifest: Manifest, found: Found) -> None:
+    async def _locate(self, called: str, manifest: Manifest, tell: TellPlacement) -> None:
         name = package_of(called)
         for endpoint in self._terms:
             if endpoint not in self._names[name]:
-                found(endpoint, None)
-        await self._libraries[name].locate(called, manifest, found)
+                tell(endpoint, None)
+        await self._libraries[name].locate(called, manifest, tell)

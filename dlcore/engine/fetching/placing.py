@@ -21,11 +21,11 @@ from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.by_deployment import check_is_package
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched, target_of
-from dlcore.engine.fetching.finding import Found, find
+from dlcore.engine.fetching.finding import FoundContent, find
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.fetching.short_files import NO_TRY, ShortFiles
-from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.site import OpenedSite
 from dlcore.engine.fetching.sources import Mirror, Source, open_mirrors
 from dlcore.engine.fetching.wanted import Wanted
 from dlcore.errors import ConfigError, DlcoreError, without_frames
@@ -37,7 +37,7 @@ MAX_ASKED_AT_ONCE: Final = 16
 """Things. Enough to hide the round trips of questions."""
 
 
-class Placed(NamedTuple):
+class PlacedItem(NamedTuple):
     """What an item is, and where it goes.
 
     Attributes:
@@ -47,7 +47,7 @@ class Placed(NamedTuple):
         selection: Which of its files are fetched; None for all.
     """
 
-    found: Found
+    found: FoundContent
     goal: Target
     name: str
     selection: Selection | None = None
@@ -74,14 +74,14 @@ class Placing:
     def __init__(
         self,
         call: Call,
-        site: Site,
+        site: OpenedSite,
         servers: NamedServers,
         urls: PlainUrls,
         pool: ConnectionPool,
         tell: Callable[[Event], None],
         short: ShortFiles | None = None,
     ) -> None:
-        self.placed: dict[FetchItem, Placed] = {}
+        self.placed: dict[FetchItem, PlacedItem] = {}
         self.done: dict[FetchItem, Fetched] = {}
         self.errors: dict[FetchItem, DlcoreError] = {}
         self._call = call
@@ -114,7 +114,7 @@ class Placing:
         except DlcoreError as error:
             self.errors[item] = without_frames(error)
 
-    async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> Placed:
+    async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> PlacedItem:
         to, rules = self._call.to / item.place.rpartition("/")[0], self._call.rules
         check_is_package(rules, wanted.shown, is_package=not wanted.is_url)
         found = await find(wanted, self._site, self._urls, self._tell, to, probed)
@@ -127,9 +127,9 @@ class Placing:
         goal = self._goal(item, found, keeps_all=selection is not None)
         label = item.place or goal.path.name
         label = name_of_selection(label) if selection else label
-        return Placed(found, goal, label, selection)
+        return PlacedItem(found, goal, label, selection)
 
-    def _goal(self, item: FetchItem, found: Found, *, keeps_all: bool) -> Target:
+    def _goal(self, item: FetchItem, found: FoundContent, *, keeps_all: bool) -> Target:
         manifest, records = found.manifest, self._call.records
         if found.urls is None:
             folder = self._call.to / found.label
@@ -184,7 +184,7 @@ class Placing:
         )
         return {one.name: self._sources(one, mirrors) for one in placed}
 
-    def _sources(self, one: Placed, mirrors: Sequence[Mirror]) -> list[Source]:
+    def _sources(self, one: PlacedItem, mirrors: Sequence[Mirror]) -> list[Source]:
         if one.found.spooled:
             return [(one.found.spooled, Terms())]
         if one.found.urls is None:

@@ -22,12 +22,12 @@ from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.checksums import with_checksums
 from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.fetch_into import target_of
-from dlcore.engine.fetching.finding import Found, content_named, find
+from dlcore.engine.fetching.finding import FoundContent, content_named, find
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.fetching.selecting import name_of_selection, selected, selection_of, sources_of
 from dlcore.engine.fetching.short_files import MAX_HELD, ShortFiles
-from dlcore.engine.fetching.site import Site
+from dlcore.engine.fetching.site import OpenedSite
 from dlcore.engine.fetching.sources import Source, open_mirrors
 from dlcore.engine.fetching.truth import Origin
 from dlcore.engine.fetching.wanted import Wanted, check_is_readable, check_sha256
@@ -158,7 +158,11 @@ def _check_root(wanted: Wanted, trust_root: Path | None) -> None:
 
 
 def _mirrors(
-    found: Found, access: Access, stack: AsyncExitStack, keyring: Keyring, pool: ConnectionPool
+    found: FoundContent,
+    access: Access,
+    stack: AsyncExitStack,
+    keyring: Keyring,
+    pool: ConnectionPool,
 ) -> list[Source]:
     if found.spooled:
         return [(found.spooled, Terms())]
@@ -224,16 +228,20 @@ async def prepare_many(
 
 async def _site(
     call: Call, servers: NamedServers, pool: ConnectionPool, bus: EventBus, stack: AsyncExitStack
-) -> Site:
+) -> OpenedSite:
     """The site of a call, by the rules of its deployment."""
     allowed = None
     if call.rules:
         await call.rules.begin()
         allowed = call.rules.allowed
-    return Site(call.site, call.access, stack, bus.emit, servers, call.patience, pool, allowed)
+    return OpenedSite(
+        call.site, call.access, stack, bus.emit, servers, call.patience, pool, allowed
+    )
 
 
-def _plain_urls(call: Call, servers: NamedServers, site: Site, pool: ConnectionPool) -> PlainUrls:
+def _plain_urls(
+    call: Call, servers: NamedServers, site: OpenedSite, pool: ConnectionPool
+) -> PlainUrls:
     max_bytes, only_asks = call.access.max_file_bytes, call.is_dry_run
     return PlainUrls(
         *(servers.keyring, site.asking, pool, max_bytes, call.early), only_asks=only_asks

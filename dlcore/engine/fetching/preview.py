@@ -37,6 +37,7 @@ from dlcore.errors import (
 from dlcore.long_path import plain_path
 from dlcore.manifest import Selection
 from dlcore.store import Store, space_at
+from dlcore.store.free_space import check_room
 from dlcore.store.present import (
     missing_bytes,
     missing_objects,
@@ -44,7 +45,6 @@ from dlcore.store.present import (
     present_in_state,
     united,
 )
-from dlcore.store.room import check_room
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 

@@ -12,7 +12,7 @@ import msgspec
 
 from dlcore import manifest as documents
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
-from dlcore.engine.fetching.finding import Found
+from dlcore.engine.fetching.finding import FoundContent
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.fetching.truth import Origin
 from dlcore.errors import ConfigError, Fault, TransferError
@@ -36,7 +36,7 @@ def patterns_of(include: Sequence[str], exclude: Sequence[str]) -> Patterns:
     return Patterns(tuple(include), tuple(exclude))
 
 
-def selection_of(found: Found, patterns: Patterns, what: str) -> Selection | None:
+def selection_of(found: FoundContent, patterns: Patterns, what: str) -> Selection | None:
     """What the patterns select; None for all of it.
 
     Args:
@@ -110,7 +110,7 @@ def with_origin(
     )
 
 
-def selected(found: Found, selection: Selection) -> Found:
+def selected(found: FoundContent, selection: Selection) -> FoundContent:
     """What is to be fetched, without the files that are not selected."""
     document = documents.encode(selection.manifest)
     return found._replace(manifest=selection.manifest, document=document)
@@ -167,9 +167,9 @@ class _PartPlacement:
 
     def __init__(self, placement: Placement, selection: Selection) -> None:
         self._placement = placement
-        self._parts = selection.parts
+        self._origins = selection.origins
         held = placement.held
-        self.held = frozenset(i for i, part in enumerate(self._parts) if part.object in held)
+        self.held = frozenset(i for i, origin in enumerate(self._origins) if origin.object in held)
 
     @property
     def sends_ranges(self) -> bool:
@@ -180,11 +180,11 @@ class _PartPlacement:
         self, object_index: int, start: int, end: int, sink: Sink, *, from_beginning: bool = False
     ) -> None:
         """Read a range where it is in the package's object."""
-        part = self._parts[object_index]
+        origin = self._origins[object_index]
         await self._placement.read_range(
-            part.object,
-            part.offset_bytes + start,
-            part.offset_bytes + end,
+            origin.object,
+            origin.offset_bytes + start,
+            origin.offset_bytes + end,
             sink,
             from_beginning=from_beginning,
         )

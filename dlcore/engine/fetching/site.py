@@ -22,7 +22,7 @@ from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.asking import Asking
 from dlcore.engine.download.inquiry import InquiryPolicy
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.found_instead import (
@@ -83,7 +83,7 @@ class NamedSite(NamedTuple):
         return self.is_vouched_for or bool(self.catalog_endpoint)
 
 
-class Site:
+class OpenedSite:
     """The site that the user names, opened when it is needed.
 
     Args:
@@ -122,7 +122,7 @@ class Site:
         self._servers = servers or NamedServers(access, named.endpoints)
         self._sources: list[Source] = []
         self._stated: StatedPackages | None = None
-        self._reading: asyncio.Task[Library] | None = None
+        self._reading: asyncio.Task[PackageIndex] | None = None
         self._patch_digests: dict[str, str] | None = None
 
     @property
@@ -269,7 +269,7 @@ class Site:
                 (elsewhere if instead else missing).append(instead or error)
         raise [*missing, *elsewhere][0]
 
-    async def library(self) -> Library:
+    async def package_index(self) -> PackageIndex:
         """What its catalog says of each package.
 
         Raises:
@@ -288,7 +288,7 @@ class Site:
     def _settings(self, number: int) -> EndpointSettings:
         return settings_of(self._named.endpoints[number], number, self._access, self._servers)
 
-    async def _read(self) -> Library:
+    async def _read(self) -> PackageIndex:
         named = self._named
         endpoints = [endpoint for endpoint, _ in self.sources()]
         number = self._number_of_catalog(endpoints)
@@ -315,7 +315,7 @@ class Site:
             raise
         self._patch_digests = read.patch_digests
         beside = named.catalog.parent if named.catalog else None
-        return Library(
+        return PackageIndex(
             read.catalog,
             endpoints,
             store=None,

@@ -18,7 +18,7 @@ from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DiskFullError, IntegrityError
 from dlcore.long_path import rooted
 from dlcore.plain_files import buffered
-from dlcore.store.room import space_at
+from dlcore.store.free_space import space_at
 from dlcore.transfer import SpooledFile, redact
 from dlcore.waiting import in_thread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dlcore.engine import events
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 from dlcore.errors import Fault
 
 _PACES: Final = {

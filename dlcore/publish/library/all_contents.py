@@ -22,9 +22,9 @@ from dlcore.publish.policy import PublishPolicy
 
 log = logging.getLogger("dlcore.publish")
 
-Outcome = Done | Refusal
+ContentOutcome = Done | Refusal
 
-Doing = Callable[[Iterable[Job]], Iterator[Outcome]]
+Doing = Callable[[Iterable[Job]], Iterator[ContentOutcome]]
 """Publishes contents, several at the same time, and yields what becomes of them in any order."""
 
 Tell = Callable[[int, int], None]
@@ -157,7 +157,7 @@ class WholeLibrary:
         for job in jobs:
             yield msgspec.structs.replace(job, round=self._round)
 
-    def _enter(self, batch: Sequence[Outcome], doing: Doing) -> None:
+    def _enter(self, batch: Sequence[ContentOutcome], doing: Doing) -> None:
         """Enter what was published, and is certainly there.
 
         What was looked at before a pruning is looked at again; also what was ahead of this batch
@@ -183,7 +183,7 @@ class WholeLibrary:
         for key, error in refused.items():
             self._note(Refusal.of(key, error))
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: ContentOutcome) -> None:
         key = outcome.package_id
         if isinstance(outcome, Refusal):
             self._refused[key] = outcome
@@ -222,5 +222,5 @@ class WholeLibrary:
         )
 
 
-def _entries(batch: Iterable[Outcome]) -> dict[str, CatalogEntry]:
+def _entries(batch: Iterable[ContentOutcome]) -> dict[str, CatalogEntry]:
     return {each.package_id: each.entry for each in batch if isinstance(each, Done) and each.entry}

@@ -12,7 +12,7 @@ import msgspec
 from dlcore.publish.destination import Destination
 from dlcore.publish.library.entering import Entries, Refused
 from dlcore.publish.library.one_content import Refusal
-from dlcore.publish.library.shards import Part, Shard, read_part, write_part
+from dlcore.publish.library.shards import CatalogPart, Shard, read_part, write_part
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.prune_mark import Now, PruneWatch
 
@@ -46,7 +46,7 @@ class IntoPart:
         pruned_by = PruneWatch(target, policy, now).changed_by
         self._written = read_part(parts, shard)
         packages = self._written.packages if self._written else {}
-        self._part = Part(1, shard, False, pruned_by, replace, packages)
+        self._part = CatalogPart(1, shard, False, pruned_by, replace, packages)
         self._confirmed: set[str] = set()  # of the packages, those that this run has published
         self.known: Entries = {**published, **packages}
         self.documents = 0
@@ -79,7 +79,7 @@ class IntoPart:
             )
         )
 
-    def _write(self, part: Part) -> None:
+    def _write(self, part: CatalogPart) -> None:
         self._part = part
         if part != self._written:
             self._target.sync()

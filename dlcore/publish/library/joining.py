@@ -20,7 +20,7 @@ from dlcore.publish.admission import with_entries
 from dlcore.publish.destination import Destination
 from dlcore.publish.library.lost_content import Entered, check_is_there
 from dlcore.publish.library.one_content import Refusal
-from dlcore.publish.library.shards import Part, Shard, read_part
+from dlcore.publish.library.shards import CatalogPart, Shard, read_part
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import PruneWatch, now_utc
@@ -135,7 +135,7 @@ def _lies_in(parts: Destination, target: Destination) -> bool:
     return f"{parts.name.rstrip('/')}/".startswith(f"{target.name.rstrip('/')}/")
 
 
-def _finished(parts: Destination, shard: Shard) -> Part:
+def _finished(parts: Destination, shard: Shard) -> CatalogPart:
     part = read_part(parts, shard)
     if part is None:
         raise NotFoundError(
@@ -159,12 +159,12 @@ def _pruned(target: Destination, shard: Shard) -> LockedError:
     )
 
 
-def _entries(parts: Iterable[Part]) -> dict[str, CatalogEntry]:
+def _entries(parts: Iterable[CatalogPart]) -> dict[str, CatalogEntry]:
     return {key: entry for part in parts for key, entry in part.packages.items()}
 
 
 def _joined(
-    parts: Sequence[Part],
+    parts: Sequence[CatalogPart],
     published: Mapping[str, CatalogEntry],
     refused: Mapping[str, DlcoreError],
 ) -> JoinedShards:

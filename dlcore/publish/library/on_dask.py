@@ -14,7 +14,7 @@ from typing import Final
 from distributed import Client, Future, LocalCluster, as_completed
 
 from dlcore.errors import ConfigError
-from dlcore.publish.library.all_contents import Doing, Outcome
+from dlcore.publish.library.all_contents import ContentOutcome, Doing
 from dlcore.publish.library.known_digests import KnownDigests
 from dlcore.publish.library.one_content import ContentPublisher, Job, LibraryOptions
 from dlcore.publish.opening import open_destination
@@ -69,7 +69,7 @@ def _connected(address: str) -> Client:
 
 def _mapped(
     client: Client, destination: str, options: LibraryOptions, jobs: Iterable[Job]
-) -> Iterator[Outcome]:
+) -> Iterator[ContentOutcome]:
     """Publish contents, a bounded number of them at a time; in the order in which they end."""
     waiting = iter(jobs)
     threads = sum(client.nthreads().values()) or 1
@@ -88,7 +88,7 @@ def _mapped(
             under_way.add(following)
 
 
-def _publish(destination: str, options: LibraryOptions, job: Job) -> Outcome:
+def _publish(destination: str, options: LibraryOptions, job: Job) -> ContentOutcome:
     """Publish a content; in a worker."""
     return _publisher(destination, options).publish(job)
 

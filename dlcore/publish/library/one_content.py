@@ -37,7 +37,7 @@ from dlcore.publish.layout import lay_out
 from dlcore.publish.library.content_files import LibraryContent, list_content
 from dlcore.publish.library.hashing import hashed, keys_of
 from dlcore.publish.library.known_digests import KnownDigests
-from dlcore.publish.objects import Outcome, distinct_objects, write_objects
+from dlcore.publish.objects import ObjectOutcome, distinct_objects, write_objects
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions, described
 from dlcore.publish.source import Source
@@ -300,7 +300,7 @@ class ContentPublisher:
         return {
             name: lengths[name]
             for name, outcome in outcomes.items()
-            if outcome is not Outcome.PRESENT
+            if outcome is not ObjectOutcome.PRESENT
         }
 
     def _has(self, name: str, length_bytes: int) -> bool:

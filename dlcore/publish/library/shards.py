@@ -71,7 +71,7 @@ def parse_shard(text: str) -> Shard:
     return shard
 
 
-class Part(msgspec.Struct, frozen=True):
+class CatalogPart(msgspec.Struct, frozen=True):
     """What a shard has published so far.
 
     Attributes:
@@ -95,7 +95,7 @@ class Part(msgspec.Struct, frozen=True):
     gone: tuple[str, ...] = ()
 
 
-def read_part(parts: Destination, shard: Shard) -> Part | None:
+def read_part(parts: Destination, shard: Shard) -> CatalogPart | None:
     """The part of a shard; None if it has none yet.
 
     Args:
@@ -111,7 +111,7 @@ def read_part(parts: Destination, shard: Shard) -> Part | None:
     if document is None:
         return None
     try:
-        part = msgspec.json.decode(document, type=Part)
+        part = msgspec.json.decode(document, type=CatalogPart)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         part = None
     if part is None or part.schema != 1 or part.shard != shard:
@@ -122,7 +122,7 @@ def read_part(parts: Destination, shard: Shard) -> Part | None:
     return part
 
 
-def write_part(parts: Destination, part: Part) -> None:
+def write_part(parts: Destination, part: CatalogPart) -> None:
     """Write the part of a shard, durably; it replaces the one that was there."""
     document = msgspec.json.encode(part)
     parts.write(part.shard.key, [memoryview(document)], len(document))

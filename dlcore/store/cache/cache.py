@@ -9,8 +9,8 @@ from dlcore.errors import OwnershipError
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache.equality import equal_files
 from dlcore.store.cache.index import Index
+from dlcore.store.cache.local_sources import FilePosition, Missing
 from dlcore.store.cache.packages import CachedPackages
-from dlcore.store.cache.places import Missing, Place
 from dlcore.store.cache.policy import CachePolicy
 from dlcore.store.cache.sharing import Sharing
 from dlcore.store.files import Files
@@ -45,11 +45,11 @@ class Cache:
         self._packages = CachedPackages(files, (state / "packages", state / "partial"), self._index)
 
     def files(self, missing: Missing) -> dict[int, Path]:
-        """Where files of a package may lie: `Places`."""
+        """Where files of a package may lie: `LocalSource`."""
         return self._packages.files(missing) if self._packages.update(missing.key) else {}
 
-    def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
-        """Where blocks of a package may lie: `Places`."""
+    def blocks(self, missing: Missing) -> dict[BlockInPackage, FilePosition]:
+        """Where blocks of a package may lie: `LocalSource`."""
         return self._packages.blocks(missing) if self._packages.update(missing.key) else {}
 
     def share(self, key: str, manifest: Manifest) -> None:

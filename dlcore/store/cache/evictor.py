@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from dlcore.store.cache.eviction import CacheLimit, Holding, Stay, evicted, total_bytes
-from dlcore.store.cache.holdings import holdings
+from dlcore.store.cache.packages_on_disk import holdings
 from dlcore.store.files import Files
 from dlcore.store.keys import package_id_of
 from dlcore.store.removal import Removal

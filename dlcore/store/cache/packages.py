@@ -14,7 +14,7 @@ from dlcore.errors import ManifestError, OwnershipError
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache.contents import Contents, content_name, short
 from dlcore.store.cache.index import FileWish, Index
-from dlcore.store.cache.places import Missing, Place
+from dlcore.store.cache.local_sources import FilePosition, Missing
 from dlcore.store.files import Files
 from dlcore.store.manifest_file import manifest_in
 from dlcore.store.partial import CONTENT
@@ -67,7 +67,7 @@ class CachedPackages:
     def files(
         self, missing: Missing, accepts: Callable[[str], bool] = lambda key: True
     ) -> dict[int, Path]:
-        """Where files of a package may lie: `Places`.
+        """Where files of a package may lie: `LocalSource`.
 
         Args:
             missing: The package.
@@ -85,11 +85,11 @@ class CachedPackages:
                 found[number] = place
         return found
 
-    def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
-        """Where blocks of a package may lie: `Places`."""
+    def blocks(self, missing: Missing) -> dict[BlockInPackage, FilePosition]:
+        """Where blocks of a package may lie: `LocalSource`."""
         wishes = ((number, short(missing.digest(number))) for number in missing.blocks)
         known: dict[tuple[str, str], Path | None] = {}
-        wanted, found = set(missing.blocks), dict[BlockInPackage, Place]()
+        wanted, found = set(missing.blocks), dict[BlockInPackage, FilePosition]()
         for number, key, path, offset_bytes in self._index.find_blocks(wishes, missing.key):
             block = BlockInPackage(number)
             if block in found or block not in wanted or offset_bytes < 0:
@@ -97,7 +97,7 @@ class CachedPackages:
             if (key, path) not in known:
                 known[key, path] = self._file_at(key, path)
             if place := known[key, path]:
-                found[block] = Place(place, offset_bytes)
+                found[block] = FilePosition(place, offset_bytes)
         return found
 
     def _file_at(self, key: str, path: str, length_bytes: int | None = None) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dlcore.model import BlockInPackage, BlockRange
-from dlcore.store.cache.places import Missing, Place, Places
+from dlcore.store.cache.local_sources import FilePosition, LocalSource, Missing
 from dlcore.store.checking import in_parallel
 from dlcore.store.files import Files, read_fully
 from dlcore.store.partial import Partial
@@ -17,7 +17,7 @@ from dlcore.store.seeding import take_over
 
 
 def reuse(
-    partial: Partial, sources: Iterable[Places], *, is_under_way: bool
+    partial: Partial, sources: Iterable[LocalSource], *, is_under_way: bool
 ) -> list[BlockInPackage]:
     """Fill an unfinished package from what lies on this machine, with all cores.
 
@@ -47,10 +47,10 @@ def reuse(
     return [BlockInPackage(number) for number, (old, new) in pairs if new and not old]
 
 
-def _take_blocks(partial: Partial, places: dict[BlockInPackage, Place]) -> None:
+def _take_blocks(partial: Partial, places: dict[BlockInPackage, FilePosition]) -> None:
     manifest, files = partial.manifest, Files()
 
-    def take(found: tuple[BlockInPackage, Place], buffer: memoryview) -> None:
+    def take(found: tuple[BlockInPackage, FilePosition], buffer: memoryview) -> None:
         number, place = found
         index, block = manifest.locate_block(number)
         start, end = manifest.range_span(BlockRange.of(index, block, block + 1))

@@ -24,7 +24,7 @@ from dlcore.manifest import object_name
 from dlcore.model import DIGEST_BYTES, BlockInPackage, Manifest
 from dlcore.native import block_digests
 from dlcore.store.cache.contents import content_name, short
-from dlcore.store.cache.places import Missing, Place
+from dlcore.store.cache.local_sources import FilePosition, Missing
 from dlcore.store.checking import in_parallel
 from dlcore.store.files import Files, read_fully
 
@@ -61,7 +61,7 @@ class Seeds:
         self._lock = threading.Lock()
 
     def files(self, missing: Missing) -> dict[int, Path]:
-        """Where files of a package may lie: `Places`."""
+        """Where files of a package may lie: `LocalSource`."""
         hashed = self._look(missing)
         by_content: dict[tuple[int, int], Path] = {}
         for path, each in hashed.items():
@@ -76,11 +76,11 @@ class Seeds:
                 found[number] = place
         return found
 
-    def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
-        """Where blocks of a package may lie: `Places`."""
+    def blocks(self, missing: Missing) -> dict[BlockInPackage, FilePosition]:
+        """Where blocks of a package may lie: `LocalSource`."""
         block_bytes = missing.manifest.block_bytes
         by_digest = {
-            digest: Place(path, at * block_bytes)
+            digest: FilePosition(path, at * block_bytes)
             for path, each in self._look(missing).items()
             for at, digest in enumerate(each.blocks)
         }

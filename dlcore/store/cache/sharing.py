@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dlcore.disk.links import is_file
 from dlcore.errors import OwnershipError
-from dlcore.store.cache.holdings import walk
+from dlcore.store.cache.packages_on_disk import walk
 from dlcore.store.files import Files, delete, read_fully, write_document, write_fully
 from dlcore.store.tree import ensure_folder
 

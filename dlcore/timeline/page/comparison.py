@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlcore.engine.events import RunEnded
-from dlcore.engine.units import duration
+from dlcore.engine.numbers_for_people import duration
 from dlcore.timeline.page.markup import Markup, element
 from dlcore.timeline.page.scale import Scale
 from dlcore.timeline.timeline import Timeline

@@ -11,7 +11,7 @@ import hashlib
 import re
 from importlib import resources
 
-from dlcore.engine.units import amount, counted, duration
+from dlcore.engine.numbers_for_people import amount, counted, duration
 from dlcore.timeline.bandwidth import Sample, merged
 from dlcore.timeline.page import lanes, tables
 from dlcore.timeline.page.comparison import comparison

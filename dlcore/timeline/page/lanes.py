@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dlcore.engine.units import amount, counted, duration
+from dlcore.engine.numbers_for_people import amount, counted, duration
 from dlcore.timeline.bandwidth import Sample
 from dlcore.timeline.endpoints import EndpointTimes
 from dlcore.timeline.packages import PackageTimes
 from dlcore.timeline.page.curve import curve
 from dlcore.timeline.page.markup import Markup, element, joined
 from dlcore.timeline.page.scale import Scale
-from dlcore.timeline.steps import Doing, Part, StepTimes
+from dlcore.timeline.steps import Doing, Period, StepTimes
 from dlcore.timeline.timeline import Timeline, steps_that_need
 
 LANE_HEIGHT = 22
@@ -25,7 +25,7 @@ MAX_MARKS = 200  # of an endpoint: more of them cannot be told apart
 
 def steps(timeline: Timeline, scale: Scale) -> Markup:
     """The rows of the steps that had a turn."""
-    shown = [step for step in timeline.steps if step.parts]
+    shown = [step for step in timeline.steps if step.periods]
     return _rows(*(_step(step, scale) for step in shown))
 
 
@@ -68,23 +68,23 @@ def _step(step: StepTimes, scale: Scale) -> Markup:
         told.insert(0, f"waited {duration(step.stall_s)}{f' for {waits}' if waits else ''}")
     if step.outcome != "succeeded":
         told.append(step.outcome)
-    bars = [_part(part, step, scale) for part in step.parts]
+    bars = [_period(period, step, scale) for period in step.periods]
     shown = (
-        f"{part.doing} {scale.told(part.begin_s)} to {scale.told(part.end_s)}"
-        for part in step.parts
+        f"{period.doing} {scale.told(period.begin_s)} to {scale.told(period.end_s)}"
+        for period in step.periods
     )
     return _row(f"{step.index} {step.name}", ", ".join(told), ", ".join(shown), bars, scale)
 
 
-def _part(part: Part, step: StepTimes, scale: Scale) -> Markup:
-    is_last = part is step.parts[-1]
-    if part.doing is Doing.WAITED:
-        style, what = "wait", f"waited for {part.package or 'its content'}"
+def _period(period: Period, step: StepTimes, scale: Scale) -> Markup:
+    is_last = period is step.periods[-1]
+    if period.doing is Doing.WAITED:
+        style, what = "wait", f"waited for {period.package or 'its content'}"
     elif step.outcome == "failed" and is_last:
         style, what = "failed", "ran and failed"
     else:
         style, what = "run", "ran"
-    return _bar(scale, part.begin_s, part.end_s, style, what)
+    return _bar(scale, period.begin_s, period.end_s, style, what)
 
 
 def _package(package: PackageTimes, timeline: Timeline, scale: Scale) -> Markup:

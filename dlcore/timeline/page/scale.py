@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from dlcore.engine.units import MAX_LENGTH_WITH_TENTHS_S, moment
+from dlcore.engine.numbers_for_people import MAX_LENGTH_WITH_TENTHS_S, moment
 
 MAX_TICKS: Final = 8  # as many labels as fit side by side on a telephone
 _STEPS_S: Final = (

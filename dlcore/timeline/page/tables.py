@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from dlcore.engine.units import amount, duration, moment
+from dlcore.engine.numbers_for_people import amount, duration, moment
 from dlcore.timeline.bandwidth import came_between
 from dlcore.timeline.cost import costs
 from dlcore.timeline.faults import faults_in_words

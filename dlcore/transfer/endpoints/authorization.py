@@ -24,7 +24,7 @@ from dlcore.transfer.endpoints.header_fields import HeaderFields
 from dlcore.transfer.endpoints.lease import NEVER_S, Lease
 from dlcore.transfer.endpoints.login_source import login_source
 from dlcore.transfer.http.faults import RejectedError
-from dlcore.transfer.http.shown_fields import ShownFields
+from dlcore.transfer.http.sent_fields import SentFields
 from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Observer, ignore
 from dlcore.transfer.policy import TransferPolicy
@@ -95,7 +95,7 @@ class Authorization:
             TransferError: What ``attempt`` raised; `AuthError` if the login was rejected.
         """
         if self._lease is None:
-            return await self._attempt(attempt, self._shown(self._fields.given))
+            return await self._attempt(attempt, self._sent(self._fields.given))
 
         async def attempt_with(fields: Mapping[str, str]) -> R:
             return await self._attempt(attempt, fields)
@@ -117,14 +117,14 @@ class Authorization:
         fields = await in_thread(self._fields.read)
         login = await self._find() if self._find else None
         if login:
-            fields["Authorization"] = login.token or basic(login.user, login.password)
+            fields["Authorization"] = login.authorization or basic(login.user, login.password)
         if self._token:
             fields[TOKEN_FIELD] = await in_thread(self._token)
         self._shows_login = login is not None or self._token is not None or self._fields.has_files
-        return self._shown(fields), login.life_s if login else NEVER_S
+        return self._sent(fields), login.life_s if login else NEVER_S
 
-    def _shown(self, fields: Mapping[str, str]) -> ShownFields:
-        return ShownFields.of(fields, self._fields.secret_names(fields))
+    def _sent(self, fields: Mapping[str, str]) -> SentFields:
+        return SentFields.of(fields, self._fields.secret_names(fields))
 
     async def _attempt(self, attempt: Attempt[R], fields: Mapping[str, str]) -> R:
         try:

@@ -21,7 +21,7 @@ from dlcore.buckets import Bucket, CannotSignError
 from dlcore.errors import ConfigError, Fault, TransferError
 from dlcore.model import EndpointKind, Manifest, Object, object_key
 from dlcore.redaction import redact
-from dlcore.transfer.endpoints.bucket_library import LibraryReader
+from dlcore.transfer.endpoints.bucket_reader import BucketReader
 from dlcore.transfer.endpoints.lease import Lease
 from dlcore.transfer.endpoints.placement import PackagePlacement, all_objects, objects_named
 from dlcore.transfer.endpoints.probe import Probed, probe_part
@@ -84,7 +84,7 @@ class BucketEndpoint:
         self._client = client
         self._keys = keys
         self._observer = observer
-        self._library = LibraryReader(name, bucket, client.policy)
+        self._library = BucketReader(name, bucket, client.policy)
         self._signatures: dict[str, Lease[str]] = {}
         self._deciding = asyncio.Lock()
         self._can_sign: bool | None = None

@@ -81,8 +81,8 @@ def open_endpoint(
     )
     match settings.kind:
         case EndpointKind.HTTP:
-            shown = keyring.authorization(settings.name, base_url, observer=observer)
-            return WebServerEndpoint(settings.name, base_url, client, shown)
+            authorization = keyring.authorization(settings.name, base_url, observer=observer)
+            return WebServerEndpoint(settings.name, base_url, client, authorization)
         case EndpointKind.BLOB:
             sas = secret_of(settings.name, "sas", file=settings.sas_file, env=settings.sas_env)
             return BlobEndpoint(settings.name, base_url, sas, client, observer)
@@ -90,11 +90,13 @@ def open_endpoint(
             token = secret_of(
                 settings.name, "token", file=settings.token_file, env=settings.token_env
             )
-            shown = keyring.authorization(settings.name, base_url, observer=observer, token=token)
+            authorization = keyring.authorization(
+                settings.name, base_url, observer=observer, token=token
+            )
             if settings.kind is EndpointKind.CONTENT_LIBRARY:
-                return WebContentLibraryEndpoint(settings.name, base_url, client, shown)
+                return WebContentLibraryEndpoint(settings.name, base_url, client, authorization)
             return DistributionPointEndpoint(
-                settings.name, base_url, client, shown, connections=settings.connections
+                settings.name, base_url, client, authorization, connections=settings.connections
             )
         case EndpointKind.CMG | EndpointKind.CLOUD_DP:
             return _open_cmg(settings, base_url, client, keyring, pool, observer, clock)

@@ -19,7 +19,7 @@ from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.credentials import Secret, password_of, read_private
 from dlcore.transfer.endpoints.netrc_file import netrc_entry
 from dlcore.transfer.endpoints.proxy_script_source import is_script, proxy_script, systems_script
-from dlcore.transfer.endpoints.windows_login import connection_login, proxy_authentication
+from dlcore.transfer.endpoints.windows_login import make_connection_login, proxy_authentication
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.connection_login import ConnectionLogin
@@ -72,7 +72,7 @@ class Keyring:
         self._proxies = self._open_proxies(name, script_url)
         self._proxy_authentication = proxy_authentication(self._web, make_context)
         self._certificate = _certificate(name, self._web, self._own)
-        self._login = _connection_login(
+        self._login = _make_connection_login(
             name, self.settings_for(own), own, self.policy, make_context
         )
         self._authorizations: dict[Origin, Authorization] = {}
@@ -205,12 +205,12 @@ def _origin(url: str) -> Origin | None:
         return None
 
 
-def _connection_login(
+def _make_connection_login(
     name: str, web: WebAccess, own: str, policy: TransferPolicy, make_context: MakeContext | None
 ) -> ConnectionLogin | None:
     if _origin(own) is None:
         return None
-    return connection_login(name, exact_url(own), web, policy, make_context)
+    return make_connection_login(name, exact_url(own), web, policy, make_context)
 
 
 def _certificate(name: str, web: WebAccess, own: Origin | None) -> ClientCertificate | None:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.endpoints.authorization import Authorization
-from dlcore.transfer.endpoints.propfind import Entry, parse_listing, parse_page
+from dlcore.transfer.endpoints.propfind import ListedItem, parse_listing, parse_page
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.readers import read_document
-from dlcore.transfer.http.shown_fields import with_fields
+from dlcore.transfer.http.sent_fields import with_fields
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class ListedFolders:
         self._client = client
         self._authorization = authorization
 
-    async def entries(self, link: str, root: str) -> list[Entry]:
+    async def entries(self, link: str, root: str) -> list[ListedItem]:
         """List a folder by ``PROPFIND``.
 
         Args:
@@ -70,7 +70,7 @@ class ListedFolders:
             if error.fault is not Fault.NOT_FOUND:
                 raise
 
-    async def entries_of_page(self, link: str, root: str) -> list[Entry]:
+    async def entries_of_page(self, link: str, root: str) -> list[ListedItem]:
         """List a folder by the page for people that ``GET`` gives; as `entries`."""
         body = await self._authorization.use(
             lambda headers: read_document(
@@ -92,8 +92,8 @@ class ListedFolders:
         )
 
     def _parsed(
-        self, parse: Callable[[bytes, str], list[Entry]], body: bytes, root: str
-    ) -> list[Entry]:
+        self, parse: Callable[[bytes, str], list[ListedItem]], body: bytes, root: str
+    ) -> list[ListedItem]:
         try:
             return parse(body, root)
         except ValueError as error:

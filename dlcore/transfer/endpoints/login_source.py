@@ -28,19 +28,19 @@ class Login(NamedTuple):
     """Who logs in.
 
     Attributes:
-        user: Empty if ``token`` says all.
+        user: Empty if ``authorization`` says all.
         password: The password.
-        token: A whole value of ``Authorization``; empty if there is a password.
+        authorization: A whole value of ``Authorization``; empty if there is a password.
         life_s: For how long it is valid, in seconds.
     """
 
     user: str = ""
     password: str = ""
-    token: str = ""
+    authorization: str = ""
     life_s: float = NEVER_S
 
     def __repr__(self) -> str:
-        """Without the password and the token."""
+        """Without the password and the authorization."""
         return f"<login of {self.user}>"
 
 

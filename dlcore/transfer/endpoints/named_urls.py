@@ -65,8 +65,8 @@ def open_urls(
         return _objects(name, urls, pool, keyring)
     for url in urls.values():
         checked_url(name, url)
-    client, shown = _web(name, first, keyring, pool, led_by=led_by)
-    return UrlEndpoint(name, dict(urls), client, shown, sends_ranges=sends_ranges)
+    client, authorization = _web(name, first, keyring, pool, led_by=led_by)
+    return UrlEndpoint(name, dict(urls), client, authorization, sends_ranges=sends_ranges)
 
 
 async def probe_url(
@@ -90,9 +90,9 @@ async def probe_url(
         async with aclosing(_objects(_host(url), {"": url}, pool, keyring)) as bucket:
             return await bucket.probe(key_of(url))
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, pool)
+    client, authorization = _web(name, url, keyring, pool)
     async with aclosing(client):
-        return await shown.use(lambda headers: probe(url, client, headers))
+        return await authorization.use(lambda headers: probe(url, client, headers))
 
 
 async def begin_url(
@@ -118,9 +118,9 @@ async def begin_url(
         TransferError: The server cannot be reached, refuses, or breaks off.
     """
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, pool)
+    client, authorization = _web(name, url, keyring, pool)
     async with aclosing(client):
-        return await shown.use(
+        return await authorization.use(
             lambda headers: probe_beginning(url, client, headers, limit_bytes, received)
         )
 
@@ -153,9 +153,9 @@ async def read_url(
         async with aclosing(_objects(_host(url), {"": url}, pool, keyring)) as bucket:
             return await bucket.read_object(key_of(url), limit_bytes)
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, pool, led_by=led_by)
+    client, authorization = _web(name, url, keyring, pool, led_by=led_by)
     async with aclosing(client):
-        return await shown.use(
+        return await authorization.use(
             lambda headers: read_document(client, url, limit_bytes, headers=headers)
         )
 
@@ -187,10 +187,10 @@ async def spool_url(
         StorageError: The disk failed.
     """
     name = checked_url("url", url).raw_host or ""
-    client, shown = _web(name, url, keyring, pool)
+    client, authorization = _web(name, url, keyring, pool)
     spooled = SpooledFile(name, folder, check, algorithm)
     try:
-        await shown.use(
+        await authorization.use(
             lambda headers: read_stream(client, url, spooled.write, received, headers=headers)
         )
         await spooled.end()

@@ -23,7 +23,7 @@ from dlcore.transfer.http.headers import (
 from dlcore.transfer.http.links import links_of
 from dlcore.transfer.http.readers import announced_length, check_content_coding, read_short
 from dlcore.transfer.http.response import Redirect, Response
-from dlcore.transfer.http.shown_fields import repeats_secret, with_fields
+from dlcore.transfer.http.sent_fields import repeats_secret, with_fields
 from dlcore.transfer.http.suggested_name import suggested_name
 
 

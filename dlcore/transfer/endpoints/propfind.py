@@ -39,7 +39,7 @@ _ON_PAGE = re.compile(
 )
 
 
-class Entry(NamedTuple):
+class ListedItem(NamedTuple):
     """One file or folder of a package.
 
     Attributes:
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     length_bytes: int
 
 
-def parse_listing(document: bytes, root: str) -> list[Entry]:
+def parse_listing(document: bytes, root: str) -> list[ListedItem]:
     """Read a multistatus document.
 
     Args:
@@ -81,7 +81,7 @@ def parse_listing(document: bytes, root: str) -> list[Entry]:
     return [_entry(response, root) for response in tree.iterfind(f"{_DAV}response")]
 
 
-def parse_page(document: bytes, root: str) -> list[Entry]:
+def parse_page(document: bytes, root: str) -> list[ListedItem]:
     """Read a page for people: a length, or ``<dir>``, and a link on each line.
 
     Args:
@@ -99,19 +99,19 @@ def parse_page(document: bytes, root: str) -> list[Entry]:
     found = []
     for length, href in _ON_PAGE.findall(text):
         link = quote_unsafe(_AUTHORITY.sub("", unescape(href), count=1))
-        found.append(Entry(_relative_path(link, root), link, not length, int(length or 0)))
+        found.append(ListedItem(_relative_path(link, root), link, not length, int(length or 0)))
     if not found and "<a " in text.lower():
         raise ValueError("it is not a page of a distribution point")
     return found
 
 
-def _entry(response: Element, root: str) -> Entry:
+def _entry(response: Element, root: str) -> ListedItem:
     link = quote_unsafe(_AUTHORITY.sub("", _text(response, f"{_DAV}href"), count=1))
     is_folder = _text(response, f"{_PROPERTIES}iscollection") == "1"
     length = _text(response, f"{_PROPERTIES}getcontentlength") or "0"
     if not _DIGITS.fullmatch(length):
         raise ValueError("the length of a file is not a number")
-    return Entry(_relative_path(link, root), link, is_folder, 0 if is_folder else int(length))
+    return ListedItem(_relative_path(link, root), link, is_folder, 0 if is_folder else int(length))
 
 
 def _text(response: Element, path: str) -> str:

@@ -22,7 +22,7 @@ from dlcore.model import EndpointKind, Manifest
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.listed_folders import ListedFolders
 from dlcore.transfer.endpoints.placement import PackagePlacement
-from dlcore.transfer.endpoints.propfind import Entry
+from dlcore.transfer.endpoints.propfind import ListedItem
 from dlcore.transfer.endpoints.web_server import placement_at_urls
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.faults import REMEDIES
@@ -142,12 +142,12 @@ class WebContentLibraryEndpoint:
             for entry in await self._entries(path)
         ]
 
-    async def _entries(self, path: str) -> list[Entry]:
+    async def _entries(self, path: str) -> list[ListedItem]:
         """What is in a folder below the virtual folder; not the folder itself."""
         link = f"{self._folder}/{quote(path)}"
         # What a server lists in Datalib may lead to the content itself, outside of Datalib.
         root = self._folder if path == _SERVED_AS else link
-        found: list[Entry] | None = None
+        found: list[ListedItem] | None = None
         if self._has_propfind:
             try:
                 found = await self._listed.entries(link, root)

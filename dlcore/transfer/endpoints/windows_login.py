@@ -33,7 +33,7 @@ _SCHEMES: Final[dict[Authentication, tuple[Scheme, ...]]] = {
 }
 
 
-def connection_login(
+def make_connection_login(
     endpoint: str,
     url: URL,
     web: WebAccess,
@@ -95,7 +95,7 @@ def proxy_authentication(
 def _account_finder(endpoint: str, find: FindLogin | None) -> FindAccount:
     async def account() -> AccountPassword | None:
         login = await find() if find else None
-        if login and login.token:
+        if login and login.authorization:
             raise ConfigError(
                 f"endpoint {endpoint}: the credential helper answers with a token instead of the"
                 " password of an account",

@@ -200,8 +200,8 @@ class HttpClient:
             self._log_exchange(method, route, "is sent")
         proxy = passage.proxy
         session = self._session(route, passage)
-        shown = {**headers, **more} if more else headers
-        options: dict[str, Any] = {"headers": shown, "ssl": self._tls(target, proxy)}
+        sent = {**headers, **more} if more else headers
+        options: dict[str, Any] = {"headers": sent, "ssl": self._tls(target, proxy)}
         options |= passage.options
         try:
             async with timeout:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from dlcore.transfer.http.headers import COMMON_HEADERS
-from dlcore.transfer.http.pinned_connections import Pin
+from dlcore.transfer.http.pinned_connections import ConnectionPin
 
 MAX_HEAD_BYTES: Final = 64 << 10
 """Of the status and headers of an answer, and of a line in its page."""
@@ -134,7 +134,7 @@ class ConnectExchange:
     """
 
     def __init__(
-        self, target: str, connect: Callable[[], Awaitable[socket.socket]], pin: Pin
+        self, target: str, connect: Callable[[], Awaitable[socket.socket]], pin: ConnectionPin
     ) -> None:
         self._target = target
         self._connect = connect

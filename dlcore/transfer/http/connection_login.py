@@ -1,16 +1,16 @@
-"""Who is shown to a server or a proxy that wants a login by Negotiate or NTLM, and when.
+"""Who is presented to a server or a proxy that wants a login by Negotiate or NTLM, and when.
 
 A request is first sent as it is. If it is answered 401 (by a proxy 407), the handshake follows. It
-shows this process's own login, if there is one; if the server does not accept that, the account
+presents this process's own login, if there is one; if the server does not accept that, the account
 that the settings name.
 
 Guarantees:
 
-* Nothing is shown to a server that offers neither scheme, nor to another origin.
-* An account that was not accepted yet is shown on one connection, and all others wait, also those
-  to other servers (`shown_accounts`). If it is refused, it is not shown again until its password is
-  another one: wrong passwords lock an account. Where passwords change while connections are opened,
-  each of these may show the old one once.
+* Nothing is presented to a server that offers neither scheme, nor to another origin.
+* An account that was not accepted yet is presented on one connection, and all others wait, also
+  those to other servers (`presented_accounts`). If it is refused, it is not presented again until
+  its password is another one: wrong passwords lock an account. Where passwords change while
+  connections are opened, each of these may show the old one once.
 * A server that wants a login for each request gets the first token along with each from then on.
 
 Source: RFC 9110, section 15.5.2: a 401 after a login is its refusal; RFC 4559, section 6; MS-N2HT,
@@ -29,9 +29,10 @@ from dlcore.abandonable import AbandonableThreads
 from dlcore.errors import TransferError
 from dlcore.transfer.http import login_faults
 from dlcore.transfer.http.auth_challenges import offers_of
-from dlcore.transfer.http.handshake import A, Handshake, Send
+from dlcore.transfer.http.handshake import Handshake, R, Send
 from dlcore.transfer.http.login_side import SERVER, LoginSide
-from dlcore.transfer.http.pinned_connections import Pin, Pins, holding
+from dlcore.transfer.http.pinned_connections import ConnectionPin, ConnectionPins, holding
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
@@ -39,7 +40,6 @@ from dlcore.transfer.http.security_contexts import (
     Scheme,
     WrongPasswordError,
 )
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.http.tls import Origin
 from dlcore.transfer.policy import TransferPolicy
 
@@ -51,14 +51,14 @@ MAX_REPEATED: Final = 2
 request."""
 
 MAX_UNANSWERED: Final = 2
-"""How often an account is shown without an answer: the connection breaks, or nobody waits for it
-any more. The server may have asked the domain about the password nevertheless."""
+"""How often an account is presented without an answer: the connection breaks, or nobody waits for
+it any more. The server may have asked the domain about the password nevertheless."""
 
 _TELLS_NOTHING: Final = frozenset({400, 408, 429})
 """Besides 500 and more: a server answers so before it has looked at a login."""
 
 
-class _Shown(msgspec.Struct, frozen=True):
+class _Presented(msgspec.Struct, frozen=True):
     """Who was accepted, and by which scheme."""
 
     scheme: Scheme
@@ -69,7 +69,7 @@ class ConnectionLogin:
     """For one origin: a server or a proxy.
 
     Args:
-        origin: The only server that anything is shown to.
+        origin: The only server that anything is presented to.
         schemes: What may be used, the best first.
         find_account: Reads the account that the settings name.
         make_context: Makes the tokens.
@@ -98,9 +98,9 @@ class ConnectionLogin:
         self._make_context = make_context
         self._policy = policy
         self._threads = AbandonableThreads(policy.max_login_threads)
-        self._pins = Pins()
+        self._pins = ConnectionPins()
         self._alone = asyncio.Lock()
-        self._accepted: _Shown | None = None
+        self._accepted: _Presented | None = None
         self._refused: AccountPassword | None = None
         self._unanswered = 0
         self._repeated = 0  # logins in succession at connections that had one already
@@ -110,12 +110,12 @@ class ConnectionLogin:
         self,
         endpoint: str,
         request: str,
-        send: Send[A],
-        accounts: ShownAccounts,
+        send: Send[R],
+        accounts: PresentedAccounts,
         *,
         is_shared: bool,
-        pin: Pin | None = None,
-    ) -> tuple[A, Callable[[], None]]:
+        pin: ConnectionPin | None = None,
+    ) -> tuple[R, Callable[[], None]]:
         """Send a request, and log in if the server wants that.
 
         Args:
@@ -158,7 +158,7 @@ class ConnectionLogin:
             raise
         return response, lambda: self._pins.give_back(taken)
 
-    async def _response(self, handshake: Handshake[A], *, is_shared: bool) -> A:
+    async def _response(self, handshake: Handshake[R], *, is_shared: bool) -> R:
         accepted = self._accepted
         # Over TLS the first token is tied to the server's certificate (`channel_binding`). That is
         # not known before the connection is open, so the first request there goes without a login.
@@ -180,7 +180,7 @@ class ConnectionLogin:
         self._is_for_each_request |= self._repeated >= MAX_REPEATED or keeps == "false"
         return response
 
-    async def _log_in(self, handshake: Handshake[A], scheme: Scheme) -> A:
+    async def _log_in(self, handshake: Handshake[R], scheme: Scheme) -> R:
         if self._accepted is None:
             await self._wait_for_turn(handshake, self._alone)
             try:
@@ -202,7 +202,7 @@ class ConnectionLogin:
             handshake.accounts.doubted(account, self._host)
         raise login_faults.not_accepted(handshake, scheme, account)
 
-    async def _wait_for_turn(self, handshake: Handshake[A], turn: asyncio.Lock) -> None:
+    async def _wait_for_turn(self, handshake: Handshake[R], turn: asyncio.Lock) -> None:
         """Wait for the login under way, but not for those of all others that wait for it."""
         try:
             async with asyncio.timeout(self._policy.stall_s):
@@ -212,7 +212,7 @@ class ConnectionLogin:
             where = f"at {self.side.who}" if is_here else "of this user at another server"
             raise login_faults.turn_not_come(handshake, where, self._policy.stall_s) from None
 
-    async def _try_all(self, handshake: Handshake[A], scheme: Scheme) -> A:
+    async def _try_all(self, handshake: Handshake[R], scheme: Scheme) -> R:
         """Show who this process runs as, then the named account, until one is accepted."""
         reasons: list[ContextError] = []
         refusal: TransferError | None = None
@@ -225,15 +225,15 @@ class ConnectionLogin:
                 continue
             if response.status != self.side.status:
                 if _tells_of_login(response.status):
-                    self._accepted = _Shown(scheme, account)
+                    self._accepted = _Presented(scheme, account)
                 return response
             response.close()
             refusal = login_faults.not_accepted(handshake, scheme, account)
         raise refusal or login_faults.nothing_to_show(handshake, scheme, reasons)
 
     async def _try(
-        self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword | None
-    ) -> A:
+        self, handshake: Handshake[R], scheme: Scheme, account: AccountPassword | None
+    ) -> R:
         """Show an account that this server has not accepted yet, while no other server sees it."""
         if account is None:
             return await handshake.run(scheme, None)
@@ -246,17 +246,17 @@ class ConnectionLogin:
         finally:
             turn.release()
 
-    async def _show(self, handshake: Handshake[A], scheme: Scheme, account: AccountPassword) -> A:
+    async def _show(self, handshake: Handshake[R], scheme: Scheme, account: AccountPassword) -> R:
         """Show an account, unless it was refused already."""
         if account == self._refused:
             raise login_faults.not_accepted(handshake, scheme, account)
         refused_by = handshake.accounts.refused_by(account, self._host)
         if refused_by:
-            raise login_faults.not_shown(handshake, account, refused_by)
+            raise login_faults.not_presented(handshake, account, refused_by)
         try:
             response = await handshake.run(scheme, account)
         except ContextError as error:
-            # If it was shown, the server's last token does not mean that the login succeeded.
+            # If it was presented, the server's last token does not mean that the login succeeded.
             if not (isinstance(error, WrongPasswordError) or handshake.has_answered_challenge):
                 raise
             self._note_refusal(handshake, account)
@@ -275,11 +275,11 @@ class ConnectionLogin:
             self._unanswered = 0
         return response
 
-    def _note_refusal(self, handshake: Handshake[A], account: AccountPassword) -> None:
+    def _note_refusal(self, handshake: Handshake[R], account: AccountPassword) -> None:
         self._refused = account
         handshake.accounts.refused(account, self._host)
 
-    def _scheme(self, handshake: Handshake[A], response: A, *, is_shared: bool) -> Scheme:
+    def _scheme(self, handshake: Handshake[R], response: R, *, is_shared: bool) -> Scheme:
         """The best scheme that the server offers.
 
         Raises:

@@ -15,7 +15,7 @@ from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.redirect_memory import RedirectMemory
 from dlcore.transfer.http.redirects import REDIRECTS, Route
 from dlcore.transfer.http.response import Redirect, Response
-from dlcore.transfer.http.shown_fields import repeats_secret
+from dlcore.transfer.http.sent_fields import repeats_secret
 
 Send = Callable[[str, Route, Mapping[str, str]], Awaitable[Response]]
 """Sends one request: method, route and headers."""

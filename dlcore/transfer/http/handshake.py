@@ -24,7 +24,8 @@ from dlcore.transfer.http.auth_challenges import credential_of, offered_schemes,
 from dlcore.transfer.http.channel_binding import server_end_point
 from dlcore.transfer.http.faults import NETWORK_ERRORS
 from dlcore.transfer.http.login_side import LoginSide
-from dlcore.transfer.http.pinned_connections import Pin
+from dlcore.transfer.http.pinned_connections import ConnectionPin
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.security_contexts import (
     AccountPassword,
     ContextError,
@@ -33,7 +34,6 @@ from dlcore.transfer.http.security_contexts import (
     Scheme,
     SecurityContext,
 )
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.policy import TransferPolicy
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Body(Protocol):
         """Some bytes of it; empty at its end."""
 
 
-class Answer(Protocol):
+class LoginResponse(Protocol):
     """What a login needs of a response; that of aiohttp has it."""
 
     @property
@@ -65,16 +65,16 @@ class Answer(Protocol):
         """Read no more of it. If it is not at its end, this costs the connection."""
 
 
-A = TypeVar("A", bound=Answer)
+R = TypeVar("R", bound=LoginResponse)
 
-Send = Callable[[Mapping[str, str]], Awaitable[A]]
+Send = Callable[[Mapping[str, str]], Awaitable[R]]
 """Sends the request with these header fields as well; raises `TransferError`."""
 
 MAX_STEPS: Final = 5
 """Tokens that this client sends in one handshake. NTLM takes two, Kerberos one or two."""
 
 
-class Handshake(Generic[A]):
+class Handshake(Generic[R]):
     """A request that needs a login.
 
     Args:
@@ -104,9 +104,9 @@ class Handshake(Generic[A]):
         endpoint: str,
         request: str,
         host: str,
-        pin: Pin,
-        send: Send[A],
-        accounts: ShownAccounts,
+        pin: ConnectionPin,
+        send: Send[R],
+        accounts: PresentedAccounts,
         make_context: MakeContext,
         threads: Executor,
         policy: TransferPolicy,
@@ -123,7 +123,7 @@ class Handshake(Generic[A]):
         self._threads = threads
         self._policy = policy
 
-    async def without_login(self) -> A:
+    async def without_login(self) -> R:
         """Send the request as it is.
 
         Raises:
@@ -131,7 +131,7 @@ class Handshake(Generic[A]):
         """
         return await self._send({})
 
-    async def run(self, scheme: Scheme, account: AccountPassword | None) -> A:
+    async def run(self, scheme: Scheme, account: AccountPassword | None) -> R:
         """Log in, and send the request.
 
         Args:
@@ -149,14 +149,14 @@ class Handshake(Generic[A]):
         """
         self.has_answered_challenge = False
         try:
-            response = await self._exchange(scheme, account)
+            response = await self._exchange_tokens(scheme, account)
         except BaseException:
             self.pin.break_off()
             raise
         self.pin.end(is_authenticated=response.status != self.side.status)
         return response
 
-    async def drain(self, response: A) -> None:
+    async def drain(self, response: R) -> None:
         """Read the page of a refusal to its end, so that its connection goes on with the login."""
         left_bytes = self._policy.max_drained_bytes
         with contextlib.suppress(*NETWORK_ERRORS):
@@ -165,7 +165,7 @@ class Handshake(Generic[A]):
                     left_bytes -= len(data)
         response.close()
 
-    async def _exchange(self, scheme: Scheme, account: AccountPassword | None) -> A:
+    async def _exchange_tokens(self, scheme: Scheme, account: AccountPassword | None) -> R:
         certificate = self.pin.certificate
         binding = server_end_point(certificate) if certificate else None
         context = await self._in_time(self._make_context, scheme, self._host, account, binding)
@@ -187,7 +187,7 @@ class Handshake(Generic[A]):
         raise self._went_wrong(f"the login does not end: {MAX_STEPS} tokens were sent")
 
     async def _check_server(
-        self, response: A, context: SecurityContext, token: bytes | None
+        self, response: R, context: SecurityContext, token: bytes | None
     ) -> None:
         """With its last token, the server proves that it knows the login as well."""
         if token is None:
@@ -200,7 +200,7 @@ class Handshake(Generic[A]):
             return
         raise self._went_wrong(f"{self.side.who} cannot prove that it belongs to the domain")
 
-    def _challenge(self, response: A, scheme: Scheme) -> bytes | None:
+    def _challenge(self, response: R, scheme: Scheme) -> bytes | None:
         """The server's token; None if it sends none, or one that cannot be read."""
         offered = offered_schemes(response.headers.getall(self.side.challenge_field, []))
         return token_of(offered.get(scheme.lower(), ""))

@@ -23,7 +23,7 @@ def not_accepted(
     Args:
         handshake: The login.
         scheme: How this client tried to log in.
-        account: Who was shown; None for whoever this process runs as.
+        account: Who was presented; None for whoever this process runs as.
     """
     side = handshake.side
     if account is None:
@@ -39,14 +39,14 @@ def not_accepted(
     )
 
 
-def not_shown(
+def not_presented(
     handshake: Handshake[Any], account: AccountPassword, refused_by: str
 ) -> TransferError:
     """Another server has refused the account.
 
     Args:
         handshake: The login.
-        account: Who would have been shown.
+        account: Who would have been presented.
         refused_by: The other server.
     """
     return handshake.error(

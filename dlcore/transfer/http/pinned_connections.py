@@ -34,7 +34,7 @@ class Closable(Protocol):
         """Close it."""
 
 
-class Pin:
+class ConnectionPin:
     """One connection at a time, for one login.
 
     Attributes:
@@ -98,26 +98,26 @@ class Pin:
         self.is_authenticated = False
 
 
-class Pins:
+class ConnectionPins:
     """The pins of one login."""
 
     def __init__(self) -> None:
-        self._free: list[Pin] = []
+        self._free: list[ConnectionPin] = []
 
-    def take(self) -> Pin:
+    def take(self) -> ConnectionPin:
         """A pin that no other request holds."""
-        return self._free.pop() if self._free else Pin()
+        return self._free.pop() if self._free else ConnectionPin()
 
-    def give_back(self, pin: Pin) -> None:
+    def give_back(self, pin: ConnectionPin) -> None:
         """The request has ended, and with it the use of its connection."""
         self._free.append(pin)
 
 
-_held: ContextVar[Pin | None] = ContextVar("dlcore.pinned_connections.held", default=None)
+_held: ContextVar[ConnectionPin | None] = ContextVar("dlcore.pinned_connections.held", default=None)
 
 
 @contextlib.contextmanager
-def holding(pin: Pin) -> Iterator[None]:
+def holding(pin: ConnectionPin) -> Iterator[None]:
     """Send what is requested inside over the connection of this pin."""
     token = _held.set(pin)
     try:
@@ -148,7 +148,7 @@ class PinnedConnections(aiohttp.BaseConnector):
     """Tells the pin of a request which connection it gets; for a connector to inherit first."""
 
     async def connect(self, req: aiohttp.ClientRequest, *args: Any, **options: Any) -> Connection:
-        """As aiohttp; see `Pin.connected` for what it raises."""
+        """As aiohttp; see `ConnectionPin.connected` for what it raises."""
         connection = await super().connect(req, *args, **options)
         if isinstance(req, PinnedRequest) and req.pin:
             req.pin.connected(connection)

@@ -29,11 +29,11 @@ from dlcore.transfer.http.exchanges import observer
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.pinned_connections import PinnedRequest, TcpConnector
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_logins import ProxyLogins
 from dlcore.transfer.http.receive_window import ReceiveWindows
 from dlcore.transfer.http.semaphore import ResizableSemaphore
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 from dlcore.transfer.http.socks import socks_connector
 from dlcore.transfer.http.tls import ClientCertificate, tls_context
 from dlcore.transfer.http.tunnels import Tunnel, TunnelConnector
@@ -67,7 +67,7 @@ class ConnectionPool:
     def __init__(self, policy: TransferPolicy | None = None) -> None:
         self.policy = policy or TransferPolicy()
         self.observe = observer()
-        self.accounts = ShownAccounts()
+        self.accounts = PresentedAccounts()
         self.windows = ReceiveWindows()
         self.proxy_logins = ProxyLogins(self.policy)
         self._allowed_connections = max_connections()
@@ -148,7 +148,7 @@ class ConnectionPool:
 
 
 def _new_session(
-    policy: TransferPolicy, way: Way, accounts: ShownAccounts
+    policy: TransferPolicy, way: Way, accounts: PresentedAccounts
 ) -> aiohttp.ClientSession:
     # The host limits count ranges only: a renewal must not queue behind ranges.
     common: dict[str, Any] = {"limit": 0, "keepalive_timeout": policy.keepalive_s}

@@ -22,7 +22,7 @@ from dlcore.transfer.http.faults import PORTAL_REMEDY
 from dlcore.transfer.http.headers import parse_content_length, parse_content_range, range_header
 from dlcore.transfer.http.receive import receive, receive_within
 from dlcore.transfer.http.response import Response
-from dlcore.transfer.http.shown_fields import repeats_secret, with_fields
+from dlcore.transfer.http.sent_fields import repeats_secret, with_fields
 from dlcore.transfer.http.version import Version
 from dlcore.transfer.sink import SinkWriter
 

@@ -30,13 +30,13 @@ from dlcore.transfer.http.connect_exchange import (
 )
 from dlcore.transfer.http.connection_login import ConnectionLogin
 from dlcore.transfer.http.pinned_connections import (
+    ConnectionPin,
     LoginInterruptedError,
-    Pin,
     PinnedConnections,
 )
+from dlcore.transfer.http.presented_accounts import PresentedAccounts
 from dlcore.transfer.http.proxies import Proxy
 from dlcore.transfer.http.proxy_faults import failed
-from dlcore.transfer.http.shown_accounts import ShownAccounts
 
 _DEFAULT_PORT = 80
 
@@ -67,7 +67,7 @@ class TunnelConnector(PinnedConnections, aiohttp.TCPConnector):
     """
 
     def __init__(
-        self, tunnel: Tunnel, accounts: ShownAccounts, connect_timeout_s: float, **options: Any
+        self, tunnel: Tunnel, accounts: PresentedAccounts, connect_timeout_s: float, **options: Any
     ) -> None:
         super().__init__(resolver=_NoLookup(), use_dns_cache=False, **options)
         self._tunnel = tunnel
@@ -92,7 +92,7 @@ class TunnelConnector(PinnedConnections, aiohttp.TCPConnector):
             TransferError: The proxy cannot be reached, or opens none.
             ProxyAuthError: It does not accept this client.
         """
-        tunnel, request, pin = self._tunnel, f"CONNECT {target}", Pin()
+        tunnel, request, pin = self._tunnel, f"CONNECT {target}", ConnectionPin()
         exchange = ConnectExchange(target, self._connect_proxy, pin)
 
         def failure(reason: str) -> TransferError:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dlcore.store import CacheLimit, Holding, Reserve, Store
 from dlcore.store.cache.eviction import evicted, total_bytes
 from dlcore.store.cache.evictor import Evictor
-from dlcore.store.cache.holdings import holdings
+from dlcore.store.cache.packages_on_disk import holdings
 from dlcore.store.files import Files
 from dlcore.store.removal import Removal
 from tests.schedule.packages import LAW
@@ -106,7 +106,7 @@ def test_the_longest_unused_package_gives_way(store: Store) -> None:
 
 def test_a_package_that_is_handed_out_was_used(store: Store) -> None:
     one, two = finished(store, ONE, 1000), finished(store, TWO, 2000)
-    assert store.prove(ONE.manifest, ONE.document, lend=True) == one
+    assert store.prove(ONE.manifest, ONE.document, lend=True, to_write=False) == one
     store.evictor.release([key_of(one)])
     finished(store, THREE, 3000)
     assert (one.exists(), two.exists()) == (True, False)
@@ -117,7 +117,7 @@ def test_what_is_needed_lent_or_pinned_stays_although_the_cache_is_too_large(
 ) -> None:
     one, two = finished(store, ONE, 1000), finished(store, TWO, 2000)
     store.evictor.need([key_of(one)])
-    assert store.prove(TWO.manifest, TWO.document, lend=True) == two
+    assert store.prove(TWO.manifest, TWO.document, lend=True, to_write=False) == two
     three = finished(store, THREE, 3000)
     assert all(content.exists() for content in (one, two, three))
     store.evictor.need([])
@@ -204,7 +204,7 @@ def test_a_package_that_is_proven_to_be_handed_out_does_not_give_way(tmp_path: P
         store.prepare()
         one = finished(store, ONE, 1000)
         store.use_cache(CacheLimit(max_bytes=BLOCK_BYTES))
-        assert store.prove(ONE.manifest, ONE.document, lend=True) == one
+        assert store.prove(ONE.manifest, ONE.document, lend=True, to_write=False) == one
         assert one.exists()
 
 
@@ -282,7 +282,7 @@ def test_an_eviction_that_was_killed_leaves_a_package_whole_or_not_at_all(tmp_pa
                 delattr(store._files, name)
             store.close()
         with Store.open(state) as store:
-            content = store.prove(ONE.manifest, ONE.document)
+            content = store.prove(ONE.manifest, ONE.document, to_write=False)
             assert content is None or read_back(content) == ONE.contents
             assert list((state / "removed").iterdir()) == []
 

@@ -121,7 +121,7 @@ def test_a_name_outside_of_the_store_is_refused(store: Store, tmp_path: Path) ->
     finished(store, TWO)
     os.link(one / "drivers/3.dll", tmp_path / "elsewhere")
     with pytest.raises(UnexpectedContentError, match=r"3\.dll"):
-        store.prove(ONE.manifest, ONE.document, lend=False)
+        store.prove(ONE.manifest, ONE.document, lend=False, to_write=False)
 
 
 def test_short_files_are_not_shared(store: Store) -> None:
@@ -192,5 +192,5 @@ def test_packages_of_a_run_are_kept_apart(store: Store) -> None:
     )
     three = finished(store, THREE)
     assert shared(one, three) == 0
-    assert store.prove(TWO.manifest, TWO.document) == two
+    assert store.prove(TWO.manifest, TWO.document, to_write=False) == two
     assert shared(one, two) == 0, "before its step's turn has come"

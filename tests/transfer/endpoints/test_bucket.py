@@ -12,7 +12,7 @@ import pytest
 from dlcore.buckets import CannotSignError, ObjectBytes, ObjectFacts
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer.endpoints.bucket import SIGNATURE_S, BucketEndpoint
-from dlcore.transfer.endpoints.bucket_library import LibraryReader
+from dlcore.transfer.endpoints.bucket_reader import BucketReader
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
@@ -225,7 +225,7 @@ async def test_an_object_that_a_library_does_not_find_is_not_found(package: Pack
 
 
 async def test_what_the_library_reads_beyond_the_range_is_dropped() -> None:
-    reader = LibraryReader("bucket", FakeBucket(pieces=[b"x" * 60, b"x" * 70]), TransferPolicy())
+    reader = BucketReader("bucket", FakeBucket(pieces=[b"x" * 60, b"x" * 70]), TransferPolicy())
     sink = Collector(100)
     with pytest.raises(TransferError, match="more arrived") as caught:
         await reader.read_range("key", (0, 100), 130, SinkWriter(sink))

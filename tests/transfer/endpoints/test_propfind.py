@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.endpoints.propfind import MAX_TAGS, Entry, parse_listing, parse_page
+from dlcore.transfer.endpoints.propfind import MAX_TAGS, ListedItem, parse_listing, parse_page
 
 ROOT = "/SMS_DP_SMSPKG$/ABC00012"
 NAMES = st.text(
@@ -34,7 +34,7 @@ def listing(*responses: tuple[str, int, str]) -> bytes:
     ).encode()
 
 
-def read(href: str, *, folder: int = 0, length: str = "5") -> Entry:
+def read(href: str, *, folder: int = 0, length: str = "5") -> ListedItem:
     (entry,) = parse_listing(listing((href, folder, length)), ROOT)
     return entry
 
@@ -46,9 +46,9 @@ def test_the_observed_forms_of_links_are_understood() -> None:
         ("http://dp:80/SMS_DP_SMSPKG$/ABC00012/sccm?/run%20me.ps1", 0, "97400"),
     )
     assert parse_listing(document, ROOT) == [
-        Entry("", "/sms_dp_smspkg$/sccm?/ABC00012/", True, 0),
-        Entry("a", "/sms_dp_smspkg$/ABC00012/sccm?/a/", True, 0),
-        Entry("run me.ps1", "/SMS_DP_SMSPKG$/ABC00012/sccm?/run%20me.ps1", False, 97400),
+        ListedItem("", "/sms_dp_smspkg$/sccm?/ABC00012/", True, 0),
+        ListedItem("a", "/sms_dp_smspkg$/ABC00012/sccm?/a/", True, 0),
+        ListedItem("run me.ps1", "/SMS_DP_SMSPKG$/ABC00012/sccm?/run%20me.ps1", False, 97400),
     ]
 
 
@@ -67,9 +67,9 @@ def test_a_page_lists_what_propfind_lists() -> None:
         ("97400", f"http://dp:80{ROOT}/sccm?/run%20me.ps1"),
     )
     assert parse_page(document, ROOT) == [
-        Entry("a", f"{ROOT}/a", True, 0),
-        Entry("b&c", f"{ROOT}/b&c", True, 0),
-        Entry("run me.ps1", f"{ROOT}/sccm?/run%20me.ps1", False, 97400),
+        ListedItem("a", f"{ROOT}/a", True, 0),
+        ListedItem("b&c", f"{ROOT}/b&c", True, 0),
+        ListedItem("run me.ps1", f"{ROOT}/sccm?/run%20me.ps1", False, 97400),
     ]
     assert parse_page(page(), ROOT) == []
 

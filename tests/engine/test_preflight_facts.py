@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dlcore.deployment import Check, failed
-from dlcore.engine import gather
+from dlcore.engine import preflight_facts
 from dlcore.engine.client import Client
-from dlcore.engine.gather import preflight
+from dlcore.engine.preflight_facts import preflight
 from dlcore.errors import DiskFullError
 from dlcore.publish import publish
 from dlcore.store import Space
@@ -90,7 +90,7 @@ async def test_everything_that_is_missing_is_told_at_once(root: Path) -> None:
 async def test_the_log_names_only_outcomes_that_checks_have(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO", "dlcore.engine.gather"):
+    with caplog.at_level("INFO", "dlcore.engine.preflight_facts"):
         await check(root, upgrade(OS))
     told = [message for message in caplog.messages if "checks" in message]
     assert told
@@ -121,12 +121,12 @@ async def test_an_endpoint_that_has_nothing_says_why_if_it_failed(root: Path) ->
     async with Client(deployment(root), root / "state") as client:
         for path in objects(root):
             path.write_bytes(b"short")
-        said = (await gather.gather(client, tree)).holdings["disk"]
+        said = (await preflight_facts.gather(client, tree)).holdings["disk"]
         assert "is 5 bytes long" in said
         assert not str(said).startswith("disk:")
         for path in objects(root):
             path.unlink()
-        assert (await gather.gather(client, tree)).holdings["disk"] == frozenset()
+        assert (await preflight_facts.gather(client, tree)).holdings["disk"] == frozenset()
 
 
 async def test_an_endpoint_that_refuses_the_login_is_not_said_to_have_nothing(root: Path) -> None:
@@ -165,23 +165,25 @@ async def test_a_catalog_that_cannot_be_read_is_told(root: Path) -> None:
     assert "catalog" in failures(await check(root, upgrade(OS)))
     tree = read(sequence(upgrade(OS)), source="test")
     async with Client(deployment(root), root / "state") as client:
-        facts = await gather.gather(client, tree)
+        facts = await preflight_facts.gather(client, tree)
     assert (facts.fetch_bytes, facts.holdings) == (0, {})
 
 
 async def test_a_disk_that_is_too_small_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dlcore.engine.gather.space_at", lambda path: Space(10_000, 100_000))
+    monkeypatch.setattr(
+        "dlcore.engine.preflight_facts.space_at", lambda path: Space(10_000, 100_000)
+    )
     assert failures(await check(root, upgrade(OS))) == {"disk-space"}
 
 
 async def test_content_that_is_there_needs_no_room(root: Path) -> None:
     tree = read(sequence(upgrade(OS), step("tools", package=TOOLS)), source="test")
     async with Client(deployment(root), root / "state") as client:
-        before = (await gather.gather(client, tree)).fetch_bytes
+        before = (await preflight_facts.gather(client, tree)).fetch_bytes
         await client.fetch(OS)
-        after = (await gather.gather(client, tree)).fetch_bytes
+        after = (await preflight_facts.gather(client, tree)).fetch_bytes
     assert before == sum(TREES[OS].values()) + sum(TREES[TOOLS].values())
     assert after == sum(TREES[TOOLS].values())
 
@@ -194,8 +196,8 @@ async def test_paths_that_programs_cannot_open_are_told_by_package(tmp_path: Pat
     tree = read(sequence(upgrade(OS)), source="test")
     state = tmp_path / "state"
     async with Client(deployment(tmp_path), state) as client:
-        facts = await gather.gather(client, tree, has_limit=True)
-        unlimited = await gather.gather(client, tree, has_limit=False)
+        facts = await preflight_facts.gather(client, tree, has_limit=True)
+        unlimited = await preflight_facts.gather(client, tree, has_limit=False)
         folder = await client.fetch(OS)
     assert facts.too_long
     (found,) = facts.too_long

@@ -1,4 +1,4 @@
-"""The header fields that a server is shown, and which parts of them are secrets.
+"""The header fields that are sent to a server, and which parts of them are secrets.
 
 Guarantees: the secrets stay known while fields are added, so that whatever a server replies can be
 searched for them.
@@ -16,7 +16,7 @@ from dlcore.transfer.http.echoes import repeats
 _HARMLESS = re.compile(r"accept.*|user-agent|referer", re.IGNORECASE)
 
 
-class ShownFields(dict[str, str]):
+class SentFields(dict[str, str]):
     """Header fields of a request.
 
     Args:
@@ -29,7 +29,7 @@ class ShownFields(dict[str, str]):
         self.secrets = frozenset(secrets)
 
     @classmethod
-    def of(cls, fields: Mapping[str, str], secret_names: Iterable[str]) -> ShownFields:
+    def of(cls, fields: Mapping[str, str], secret_names: Iterable[str]) -> SentFields:
         """Fields of which those with these names hold secrets."""
         names = [name for name in secret_names if not _HARMLESS.fullmatch(name)]
         return cls(fields, {part for name in names for part in _parts(name, fields[name])})
@@ -39,16 +39,16 @@ class ShownFields(dict[str, str]):
         return f"<the fields {', '.join(self)}>"
 
 
-def with_fields(fields: Mapping[str, str] | None, more: Mapping[str, str]) -> ShownFields:
+def with_fields(fields: Mapping[str, str] | None, more: Mapping[str, str]) -> SentFields:
     """Fields and more of them, which hold no secrets."""
-    secrets = fields.secrets if isinstance(fields, ShownFields) else ()
-    return ShownFields({**(fields or {}), **more}, secrets)
+    secrets = fields.secrets if isinstance(fields, SentFields) else ()
+    return SentFields({**(fields or {}), **more}, secrets)
 
 
 def repeats_secret(text: str | bytes, fields: Mapping[str, str] | None) -> bool:
-    """Whether a server replies with a secret among the fields that it was shown."""
+    """Whether a server replies with a secret among the fields that were sent to it."""
     body = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    return isinstance(fields, ShownFields) and repeats(body, fields.secrets)
+    return isinstance(fields, SentFields) and repeats(body, fields.secrets)
 
 
 def _parts(name: str, value: str) -> set[str]:

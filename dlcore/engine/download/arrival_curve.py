@@ -13,7 +13,7 @@ SLOT_S: Final = 0.1  # what comes within such a time came evenly
 MAX_POINTS: Final = 400  # of a run: an error of a four-hundredth of it does not change a verdict
 
 
-class Arrived(NamedTuple):
+class ArrivalPoint(NamedTuple):
     """A moment.
 
     Attributes:
@@ -25,11 +25,11 @@ class Arrived(NamedTuple):
     total_bytes: int
 
 
-class Arrivals:
+class ArrivalCurve:
     """Counts bytes as they arrive. Times are seconds on any monotonic clock."""
 
     def __init__(self) -> None:
-        self._points: list[Arrived] = []
+        self._points: list[ArrivalPoint] = []
         self._slot_s = SLOT_S
         self._began_s = float("-inf")  # the slot that is being filled
 
@@ -38,41 +38,41 @@ class Arrivals:
         points = self._points
         total_bytes = points[-1].total_bytes if points else 0
         if now_s < self._began_s + self._slot_s and len(points) > 1:
-            points[-1] = Arrived(now_s, total_bytes + count_bytes)
+            points[-1] = ArrivalPoint(now_s, total_bytes + count_bytes)
             return
         if not points or now_s >= points[-1].at_s + self._slot_s:
-            points.append(Arrived(now_s, total_bytes))  # nothing had come since the last one
+            points.append(ArrivalPoint(now_s, total_bytes))  # nothing had come since the last one
         self._began_s = now_s
-        points.append(Arrived(now_s, total_bytes + count_bytes))
+        points.append(ArrivalPoint(now_s, total_bytes + count_bytes))
         if len(points) > MAX_POINTS:
             points[:] = thinned(points)
             self._slot_s *= 2
 
-    def since(self, began_s: float) -> tuple[Arrived, ...]:
+    def since(self, began_s: float) -> tuple[ArrivalPoint, ...]:
         """All moments, counted from a time on that clock."""
-        return tuple(Arrived(max(0.0, at_s - began_s), total) for at_s, total in self._points)
+        return tuple(ArrivalPoint(max(0.0, at_s - began_s), total) for at_s, total in self._points)
 
 
 def joined(
-    earlier: Sequence[Arrived], later: Sequence[Arrived], begin_s: float
-) -> tuple[Arrived, ...]:
+    earlier: Sequence[ArrivalPoint], later: Sequence[ArrivalPoint], begin_s: float
+) -> tuple[ArrivalPoint, ...]:
     """The moments of two parts of one run, the later of which began at that time of the run."""
     before_bytes = earlier[-1].total_bytes if earlier else 0
-    moved = (Arrived(begin_s + at_s, before_bytes + total) for at_s, total in later)
+    moved = (ArrivalPoint(begin_s + at_s, before_bytes + total) for at_s, total in later)
     points = (*earlier, *moved)
     while len(points) > MAX_POINTS:
         points = tuple(thinned(points))
     return points
 
 
-def thinned(points: Sequence[Arrived]) -> list[Arrived]:
+def thinned(points: Sequence[ArrivalPoint]) -> list[ArrivalPoint]:
     """About half of the moments, the first and the last among them."""
     return [*points[:-1:2], points[-1]]
 
 
-def arrived_s(points: Sequence[Arrived], count_bytes: int) -> float:
+def arrived_s(points: Sequence[ArrivalPoint], count_bytes: int) -> float:
     """When ``count_bytes`` had arrived; the last moment if they never had."""
-    before = Arrived(0.0, 0)
+    before = ArrivalPoint(0.0, 0)
     for point in points:
         if count_bytes <= point.total_bytes:
             came = point.total_bytes - before.total_bytes

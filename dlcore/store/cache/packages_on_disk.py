@@ -28,7 +28,7 @@ def holdings(files: Files, packages: Path, partials: Path) -> list[Holding]:
     return sorted(found, key=lambda each: (each.key, each.is_finished))
 
 
-def pin(files: Files, folder: Path, *, is_pinned: bool) -> None:
+def pin_package(files: Files, folder: Path, *, is_pinned: bool) -> None:
     """Have a package stay, or not any more.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dlcore.deployment import Check, CheckOutcome
 from dlcore.disk.faults import storage_error
-from dlcore.engine.units import duration
+from dlcore.engine.numbers_for_people import duration
 from dlcore.errors import Fault, TlsError
 from dlcore.transfer import TOLERATED_S, Contact
 

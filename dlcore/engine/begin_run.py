@@ -8,7 +8,7 @@ from pathlib import Path
 from dlcore.deployment import Deployment
 from dlcore.engine.built_in_variables import facts_again, initial_variables, merged
 from dlcore.engine.identity import identify
-from dlcore.engine.state import Pin, RunState
+from dlcore.engine.state import CatalogPin, RunState
 from dlcore.machine import Machine
 from dlcore.tasksequence import TaskSequence
 from dlcore.waiting import in_thread
@@ -16,7 +16,7 @@ from dlcore.waiting import in_thread
 
 async def new_run(
     sequence: TaskSequence,
-    pin: Pin,
+    pin: CatalogPin,
     deployment: Deployment,
     state: Path,
     machine: Machine,

@@ -7,7 +7,7 @@ from pathlib import Path
 from dlcore.deployment import Check, CheckOutcome
 from dlcore.disk.faults import storage_error
 from dlcore.disk.trial import LONG_NAME, LONG_PATH, Trial
-from dlcore.engine.units import amount
+from dlcore.engine.numbers_for_people import amount
 from dlcore.errors import DlcoreError
 from dlcore.long_path import plain_path
 from dlcore.store import Reserve, Space

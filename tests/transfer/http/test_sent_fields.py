@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from dlcore.transfer.http.shown_fields import ShownFields, repeats_secret, with_fields
+from dlcore.transfer.http.sent_fields import SentFields, repeats_secret, with_fields
 
 CANARY = "cAnArY0123456789"
 LOGIN = base64.b64encode(f"anna:{CANARY}".encode()).decode()
@@ -29,7 +29,7 @@ LOGIN = base64.b64encode(f"anna:{CANARY}".encode()).decode()
 def test_a_reply_that_repeats_a_part_of_a_secret_is_recognised(
     name: str, value: str, told: str
 ) -> None:
-    fields = ShownFields.of({name: value, "X-Region": "eu-central-one"}, [name])
+    fields = SentFields.of({name: value, "X-Region": "eu-central-one"}, [name])
     assert repeats_secret(told, fields)
     assert repeats_secret(told.encode(), with_fields(fields, {"Range": "bytes=0-0"}))
     assert CANARY not in repr(fields)
@@ -48,5 +48,5 @@ def test_a_reply_that_repeats_a_part_of_a_secret_is_recognised(
 )
 def test_what_is_no_secret_may_be_repeated(name: str, value: str, told: str) -> None:
     secret = [] if name == "X-Region" else [name]
-    assert not repeats_secret(told, ShownFields.of({name: value}, secret))
+    assert not repeats_secret(told, SentFields.of({name: value}, secret))
     assert not repeats_secret(told, {name: value})

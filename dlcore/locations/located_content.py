@@ -33,7 +33,7 @@ _ACCESS: Final = {
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
-class Place(NamedTuple):
+class LocatedContent(NamedTuple):
     """A content, and the endpoint that has it.
 
     Attributes:
@@ -49,7 +49,7 @@ class Place(NamedTuple):
     content: str
 
 
-def place_of(url: str) -> Place:
+def located_content(url: str) -> LocatedContent:
     """The endpoint and the content to which a location's URL leads.
 
     Args:
@@ -67,7 +67,9 @@ def place_of(url: str) -> Place:
     if found is None:
         raise ValueError("it is neither a virtual folder of a distribution point nor a CMG")
     access = _ACCESS[(found["access"] or "").upper()]
-    return Place(origin + found["folder"], EndpointKind.DP, access, _content_id(found["content"]))
+    return LocatedContent(
+        origin + found["folder"], EndpointKind.DP, access, _content_id(found["content"])
+    )
 
 
 def _origin(url: str) -> str:
@@ -91,12 +93,12 @@ def _origin(url: str) -> str:
     return f"{scheme}://{shown}" + (f":{port}" if port not in (None, _USUAL_PORTS[scheme]) else "")
 
 
-def _gateway(origin: str, scheme: str, query: str) -> Place:
+def _gateway(origin: str, scheme: str, query: str) -> LocatedContent:
     if scheme != "https":
         raise ValueError("a CMG is reached by https only")
     asked = parse_qs(query, max_num_fields=20)
     content = _content_id(next(iter(asked.get("pid", ())), ""))
-    return Place(origin, EndpointKind.CMG, Access.REGISTRATION, content)
+    return LocatedContent(origin, EndpointKind.CMG, Access.REGISTRATION, content)
 
 
 def _content_id(text: str) -> str:

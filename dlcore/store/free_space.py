@@ -1,4 +1,4 @@
-"""Whether there is room for a package, found out before a byte is reserved for it."""
+"""Whether a disk has space for a package, found out before a byte is reserved for it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.holding import hold, hold_run
+from dlcore.engine.locking import hold, hold_run
 from dlcore.errors import LockedError
 from dlcore.store import Store
 from dlcore.store.lock import RUN_LOCK, StateLock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.errors import TransferError
 from dlcore.model import Catalog
 from dlcore.transfer import Placement
@@ -22,10 +22,10 @@ def test_the_objects_of_other_patches_are_located_anew(tmp_path: Path) -> None:
 
     async def main() -> None:
         endpoint = FakeEndpoint("a", {"ABC00001": one})
-        library = Library(Catalog(1, {}), [endpoint], None)
+        package_index = PackageIndex(Catalog(1, {}), [endpoint], None)
         told: list[Placement | TransferError | None] = []
         for manifest in (one.manifest, one.manifest, other.manifest):
-            await library.locate("p", manifest, lambda _, placement: told.append(placement))
+            await package_index.locate("p", manifest, lambda _, placement: told.append(placement))
         first, again, of_other = told
         assert first is again
         assert of_other is not first

@@ -15,8 +15,8 @@ from dlcore.errors import DiskFullError
 from dlcore.model import BlockInPackage, File, Manifest, Object
 from dlcore.store import Reserve, Space, Store
 from dlcore.store.files import Files
+from dlcore.store.free_space import GIB, check_room
 from dlcore.store.held_blocks import HeldBlocks
-from dlcore.store.room import GIB, check_room
 from tests.store.helpers import fill, make_package
 from tests.store.test_full_disk import tiny_disk
 

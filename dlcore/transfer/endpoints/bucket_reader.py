@@ -17,7 +17,7 @@ from dlcore.transfer.policy import TransferPolicy
 from dlcore.transfer.sink import SinkWriter
 
 
-class LibraryReader:
+class BucketReader:
     """Reads the objects of one bucket.
 
     Args:

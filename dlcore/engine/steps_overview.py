@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dlcore.deployment import Need, StepNote, UnresolvedNeed
-from dlcore.engine.judge import Judge
+from dlcore.engine.condition_judge import Judge
 from dlcore.engine.own_step_rules import is_own, own_obstacle
 from dlcore.steps.install_package import unpublished
 from dlcore.steps.interface import Executor

@@ -22,10 +22,10 @@ from dlcore.deployment import (
 )
 from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
-from dlcore.engine.download.library import Library
-from dlcore.engine.holdings import Holdings, look_at_holdings
-from dlcore.engine.overview import look_over, obstacles
+from dlcore.engine.download.package_index import PackageIndex
+from dlcore.engine.endpoint_holdings import Holdings, look_at_holdings
 from dlcore.engine.path_lengths import too_long
+from dlcore.engine.steps_overview import look_over, obstacles
 from dlcore.errors import DlcoreError, TrustError
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor
@@ -91,21 +91,21 @@ async def gather(
     programs: dict[str, Mapping[str, str]] = {}
     lengths: tuple[TooLong, ...] | None = None
     try:
-        library = await client.library()
+        package_index = await client.package_index()
     except TrustError:
         raise  # content that nothing vouches for is not judged any further
     except DlcoreError as error:
         catalog, catalog_remedy = error.message, error.remedy
     else:
-        catalog = frozenset(library.catalog.packages)
+        catalog = frozenset(package_index.catalog.packages)
         listed = [package for package in packages if package in catalog]
         asked = [each for each in client.endpoints if client.boundaries.possible(each.name)]
-        holdings = await look_at_holdings(asked, library, listed)
-        fetch_bytes = await _fetch_bytes(client, library, listed)
+        holdings = await look_at_holdings(asked, package_index, listed)
+        fetch_bytes = await _fetch_bytes(client, package_index, listed)
         if not isinstance(executor, SimulatingExecutor):  # it runs no program
-            programs = await _programs(library, listed)
+            programs = await _programs(package_index, listed)
         if has_limit:
-            lengths = await _too_long(client, library, listed)
+            lengths = await _too_long(client, package_index, listed)
     hindered = obstacles(sequence, variables, judge, executor, programs) if executor else None
     space = await in_thread(space_at, client.state)
     return Facts(
@@ -137,32 +137,34 @@ def _undescribed(client: Client, packages: Sequence[str]) -> dict[str, str]:
     return {p: f"{e.message}. {e.remedy}".rstrip() for p, e in troubles.items() if e}
 
 
-async def _programs(library: Library, packages: Sequence[str]) -> dict[str, Mapping[str, str]]:
+async def _programs(
+    package_index: PackageIndex, packages: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
     """What was published with the packages whose manifest can be read."""
     programs: dict[str, Mapping[str, str]] = {}
     for package in packages:
         with contextlib.suppress(DlcoreError):  # that no endpoint has it is told elsewhere
-            programs[package] = (await library.manifest(package))[0].programs
+            programs[package] = (await package_index.manifest(package))[0].programs
     return programs
 
 
 async def _too_long(
-    client: Client, library: Library, packages: Sequence[str]
+    client: Client, package_index: PackageIndex, packages: Sequence[str]
 ) -> tuple[TooLong, ...]:
     found: list[TooLong | None] = []
     for package in packages:
         with contextlib.suppress(DlcoreError):  # that no endpoint has it is told elsewhere
-            entry = library.entry(package)
+            entry = package_index.entry(package)
             folder = client.store.content_folder(package, entry.version, entry.manifest)
-            found.append(too_long(str(folder), (await library.manifest(package))[0]))
+            found.append(too_long(str(folder), (await package_index.manifest(package))[0]))
     return tuple(filter(None, found))
 
 
-async def _fetch_bytes(client: Client, library: Library, packages: Sequence[str]) -> int:
+async def _fetch_bytes(client: Client, package_index: PackageIndex, packages: Sequence[str]) -> int:
     """Content that needs room on disk which it does not have yet."""
     total = 0
     for package in packages:
-        entry = library.entry(package)
+        entry = package_index.entry(package)
         reserved = await in_thread(
             client.store.reserved_bytes, package, entry.manifest, entry.version
         )

@@ -10,7 +10,7 @@ from dlcore.model import DIGEST_BYTES, BlockInPackage, Manifest
 from dlcore.store.cache.contents import owns_object
 
 
-class Place(NamedTuple):
+class FilePosition(NamedTuple):
     """Where a block may lie.
 
     Attributes:
@@ -73,13 +73,13 @@ class Missing(NamedTuple):
         return digests[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
 
 
-class Places(Protocol):
+class LocalSource(Protocol):
     """A source of content on this machine. Nothing that it says is believed."""
 
     def files(self, missing: Missing) -> dict[int, Path]:
         """By number of the file: where its content may lie."""
         ...
 
-    def blocks(self, missing: Missing) -> dict[BlockInPackage, Place]:
+    def blocks(self, missing: Missing) -> dict[BlockInPackage, FilePosition]:
         """By number of the block: where its bytes may lie."""
         ...

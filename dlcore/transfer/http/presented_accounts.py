@@ -1,10 +1,10 @@
-"""Which accounts were shown to servers, for all endpoints of one process.
+"""Which accounts were presented to servers, for all endpoints of one process.
 
 Several distribution points ask one domain about a password, and the domain counts the wrong ones of
 all of them together. So what one of them says of an account concerns the others.
 
-Guarantees: an account that no server has accepted yet is shown to one server at a time. If that one
-refuses it, the others are not shown the same password, until some server accepts it.
+Guarantees: an account that no server has accepted yet is presented to one server at a time. If that
+one refuses it, the same password is not presented to the others, until some server accepts it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Judged: TypeAlias = tuple[str, AccountPassword]
 _OWN_OF_SERVER = ".\\"
 
 
-class ShownAccounts:
+class PresentedAccounts:
     """What servers have said of accounts. For one event loop."""
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class ShownAccounts:
         """The server that refused it with this password; empty if none did, or one accepted it.
 
         Args:
-            account: What would be shown.
-            host: The host that it would be shown to.
+            account: What would be presented.
+            host: The host that it would be presented to.
         """
         return self._refused.get(_judged(account, host), "")
 
     def turn(self, account: AccountPassword, host: str) -> asyncio.Lock:
-        """Held while an account that was not accepted yet is shown."""
+        """Held while an account that was not accepted yet is presented."""
         return self._turns.setdefault(_judged(account, host), asyncio.Lock())
 
     def accepted(self, account: AccountPassword, host: str) -> None:

@@ -28,7 +28,7 @@ from dlcore.store.manifest_file import read_manifest
 from dlcore.waiting import in_thread
 
 
-class Placed(NamedTuple):
+class AtDestination(NamedTuple):
     """What is at the destination now.
 
     Attributes:
@@ -40,9 +40,9 @@ class Placed(NamedTuple):
     was_there: bool
 
 
-async def place(
+async def put_package(
     package_id: str, obtained: Obtained, destination: Path, records: Path, wait_s: float
-) -> Placed:
+) -> AtDestination:
     """Copy a package to its destination, unless it is there.
 
     Args:
@@ -64,7 +64,7 @@ async def place(
     goal = await in_thread(OwnFolder, destination, Deliveries(records))
     copying = Copying(long_path(obtained.folder), package)
     look = await deliver(goal, package, copying, wait_s)
-    return Placed(package.manifest.content_bytes, look.standing is Standing.RIGHT)
+    return AtDestination(package.manifest.content_bytes, look.standing is Standing.RIGHT)
 
 
 def _check_no_link(destination: Path) -> None:

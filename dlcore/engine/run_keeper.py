@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dlcore.engine.documents import pins
+from dlcore.engine.documents import pinned_documents
 from dlcore.engine.state import LifeFigures, RunState
 from dlcore.engine.state_file import StateFile
 from dlcore.errors import StorageError
@@ -71,7 +71,7 @@ class RunKeeper:
         if self._began_s is None:
             self._began_s = self._now_s()
         await self.save(variables)
-        await in_thread(pins.tidy, self._folder, self.run.pin.documents)
+        await in_thread(pinned_documents.tidy, self._folder, self.run.pin.documents)
         self._figures = asyncio.ensure_future(self._save_figures_regularly())
 
     async def begin_step(self, index: int) -> None:
@@ -115,7 +115,7 @@ class RunKeeper:
             StorageError: The disk failed.
         """
         await in_thread(self._file.forget)
-        await in_thread(pins.tidy, self._folder)
+        await in_thread(pinned_documents.tidy, self._folder)
 
     async def take_restart(self) -> None:
         """Put on disk that the caller was told of the restart, and goes on with it.

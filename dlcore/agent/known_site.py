@@ -23,7 +23,7 @@ from dlcore.waiting import cancel_and_wait
 _log = logging.getLogger(__name__)
 
 
-class Site:
+class KnownSite:
     """What the agent knows of the site: its catalog, and whether it can be reached.
 
     Args:
@@ -85,7 +85,7 @@ class Site:
         """
         self._looked_s = _now_s()
         try:
-            await self._client.library()
+            await self._client.package_index()
         except DlcoreError as error:
             self.trouble = error
             self.failed(error)
@@ -146,7 +146,7 @@ class Site:
         """
         self._client.catalogs.use(newer)
         await self._known.put_away()
-        self._known.use((await self._client.library()).catalog)
+        self._known.use((await self._client.package_index()).catalog)
 
     def _begun_look(self) -> asyncio.Task[None]:
         if self._look is None or self._look.done():

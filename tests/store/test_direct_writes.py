@@ -13,7 +13,7 @@ from dlcore.errors import ConfigError
 from dlcore.model import BlockRange, Extent
 from dlcore.native import Run, Written, aligned_buffer
 from dlcore.store import Store
-from dlcore.store.direct import (
+from dlcore.store.direct_writes import (
     MIN_MEASURED_BYTES,
     PAGE_BYTES,
     VARIABLE,
@@ -122,7 +122,7 @@ def test_the_page_cache_must_be_faster_time_and_again(
 ) -> None:
     monkeypatch.setenv(VARIABLE, "auto")
     times = itertools.chain.from_iterable((100.0, 100.0 + each) for each in seconds)
-    monkeypatch.setattr("dlcore.store.direct.time.perf_counter", times.__next__)
+    monkeypatch.setattr("dlcore.store.direct_writes.time.perf_counter", times.__next__)
     files = Files()
     monkeypatch.setattr(files, "open_direct", lambda path: files.open(path))
     assert prefers_direct(files, tmp_path, MIN_MEASURED_BYTES) is is_direct

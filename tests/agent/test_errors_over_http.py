@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from dlcore import errors
+from dlcore.agent.errors_over_http import STATUSES, error_of, status_of, trouble_of
 from dlcore.agent.interface import Trouble
-from dlcore.agent.troubles import STATUSES, error_of, status_of, trouble_of
 from dlcore.errors import DlcoreError, ExhaustedError, Fault, TransferError
 from tests.test_public import subclasses
 

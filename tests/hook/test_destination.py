@@ -9,8 +9,8 @@ import pytest
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.errors import ConfigError, IntegrityError
+from dlcore.hook.destination import put_package
 from dlcore.hook.obtaining import Obtained
-from dlcore.hook.placing import place
 from tests.hook.scene import FIRST, HookScene, tree
 
 
@@ -19,23 +19,23 @@ async def obtained(scene: HookScene) -> Obtained:
     """A package as an agent hands it over."""
     async with Client(load_deployment(scene.config), scene.state) as client:
         folder = await client.fetch(FIRST)
-        entry = (await client.library()).entry(FIRST)
+        entry = (await client.package_index()).entry(FIRST)
     return Obtained(folder, 1, entry.manifest, "the agent")
 
 
 async def refused(scene: HookScene, obtained: Obtained) -> str:
     with pytest.raises(IntegrityError) as told:
-        await place(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
+        await put_package(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
     assert tree(scene.destination) == {}
     assert [path.name for path in scene.destination.parent.iterdir()] == [FIRST]
     return told.value.message
 
 
 async def test_what_is_right_is_placed(scene: HookScene, obtained: Obtained) -> None:
-    done = await place(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
+    done = await put_package(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
     assert not done.was_there
     assert done.content_bytes == sum(map(len, tree(scene.destination).values()))
-    done = await place(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
+    done = await put_package(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
     assert done.was_there
 
 
@@ -65,7 +65,7 @@ async def test_a_link_in_the_place_of_the_destination_is_refused(
     scene.destination.rename(elsewhere)
     scene.destination.symlink_to(elsewhere, target_is_directory=True)
     with pytest.raises(ConfigError, match="is a link") as told:
-        await place(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
+        await put_package(FIRST, obtained, scene.destination, scene.root / "records", 0.0)
     assert str(scene.destination) in told.value.message
     assert list(elsewhere.iterdir()) == []
 

@@ -7,11 +7,11 @@ from itertools import accumulate, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.engine.download.arrivals import (
+from dlcore.engine.download.arrival_curve import (
     MAX_POINTS,
     SLOT_S,
-    Arrivals,
-    Arrived,
+    ArrivalCurve,
+    ArrivalPoint,
     arrived_s,
     joined,
 )
@@ -19,8 +19,8 @@ from dlcore.engine.download.arrivals import (
 steps = st.lists(st.tuples(st.floats(0.0, 100.0), st.integers(0, 1 << 30)), max_size=60)
 
 
-def told(came: list[tuple[float, int]]) -> Arrivals:
-    arrivals = Arrivals()
+def told(came: list[tuple[float, int]]) -> ArrivalCurve:
+    arrivals = ArrivalCurve()
     for at_s, (_, count_bytes) in zip(accumulate(wait_s for wait_s, _ in came), came, strict=True):
         arrivals.received(count_bytes, at_s)
     return arrivals
@@ -41,7 +41,7 @@ def test_times_and_bytes_only_grow_and_nothing_is_lost(
 
 def test_a_long_run_has_few_points_and_they_are_right() -> None:
     """A byte each slot, for so long that the points are thinned several times."""
-    arrivals = Arrivals()
+    arrivals = ArrivalCurve()
     for n in range(10 * MAX_POINTS):
         arrivals.received(1, n * SLOT_S)
     points = arrivals.since(0.0)
@@ -52,11 +52,16 @@ def test_a_long_run_has_few_points_and_they_are_right() -> None:
 
 
 def test_a_time_in_which_nothing_came_is_seen() -> None:
-    arrivals = Arrivals()
+    arrivals = ArrivalCurve()
     arrivals.received(10, 5.0)
     arrivals.received(10, 9.0)
     points = arrivals.since(4.0)
-    assert points == (Arrived(1.0, 0), Arrived(1.0, 10), Arrived(5.0, 10), Arrived(5.0, 20))
+    assert points == (
+        ArrivalPoint(1.0, 0),
+        ArrivalPoint(1.0, 10),
+        ArrivalPoint(5.0, 10),
+        ArrivalPoint(5.0, 20),
+    )
     assert arrived_s(points, 10) == 1.0
     assert arrived_s(points, 11) == 5.0
     assert arrived_s(points, 21) == 5.0

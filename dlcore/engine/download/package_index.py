@@ -54,7 +54,7 @@ UNREACHABLE = frozenset({Fault.CONNECT, Fault.STALL})
 """The faults of an endpoint that does not answer at all."""
 
 
-class Library:
+class PackageIndex:
     """Packages by id.
 
     Args:

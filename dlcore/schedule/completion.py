@@ -19,7 +19,7 @@ from dlcore.schedule.inflight import InFlightTable
 from dlcore.schedule.types import Event, PackageComplete, PackageExhausted
 
 
-class Outcomes:
+class Completion:
     """The packages that are wanted, until it is known what they come to.
 
     Args:

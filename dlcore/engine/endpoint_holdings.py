@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dlcore.deployment import Answer
-from dlcore.engine.download.library import Library
+from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.one_byte import read_one_byte
 from dlcore.errors import DlcoreError, ExhaustedError, Fault, TransferError
 from dlcore.model import Manifest
@@ -30,14 +30,14 @@ class Holdings(NamedTuple):
 
 
 async def look_at_holdings(
-    endpoints: Sequence[Endpoint], library: Library, packages: Sequence[str]
+    endpoints: Sequence[Endpoint], package_index: PackageIndex, packages: Sequence[str]
 ) -> Holdings:
     """Ask every endpoint for its part of each package, and for one byte of that."""
-    asked = {each.name: _Asked(each, library) for each in endpoints}
+    asked = {each.name: _Asked(each, package_index) for each in endpoints}
     manifests: list[Manifest] = []
     for package in packages:
         try:
-            manifests.append((await library.manifest(package))[0])
+            manifests.append((await package_index.manifest(package))[0])
         except ExhaustedError as error:
             for cause in error.causes:
                 if cause.endpoint in asked:
@@ -65,11 +65,11 @@ class _Asked:
         complaints: How it failed, other than by not having something.
     """
 
-    def __init__(self, endpoint: Endpoint, library: Library) -> None:
+    def __init__(self, endpoint: Endpoint, package_index: PackageIndex) -> None:
         self.held: dict[str, frozenset[int]] = {}
         self.complaints: list[TransferError] = []
         self._endpoint = endpoint
-        self._library = library
+        self._package_index = package_index
 
     def complain(self, error: TransferError) -> None:
         if error.fault is not Fault.NOT_FOUND:
@@ -90,7 +90,7 @@ class _Asked:
 
     async def _ask_for(self, manifest: Manifest) -> None:
         try:
-            placement = await self._library.place(self._endpoint, manifest)
+            placement = await self._package_index.place(self._endpoint, manifest)
             held = frozenset[int](placement.held)
             if held:
                 await read_one_byte(placement, min(held))
