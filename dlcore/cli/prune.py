@@ -31,7 +31,7 @@ _DAY_S = 86_400
     "older_than_days",
     type=NumberRange(min=0),
     metavar="DAYS",
-    help="Remove only what was replaced by another version longer ago than this.",
+    help="Remove only what the catalog stopped to name longer ago than this.",
 )
 @dry_run_option
 @sign_with_option
@@ -76,12 +76,26 @@ def command(
 
 def _lines(done: Pruned, removed: str) -> list[str]:
     lines = [f"{removed}: {v.package_id} version {v.version}" for v in done.versions]
+    lines += [
+        f"{removed}: {v.package_id} version {v.version}, which was never published"
+        for v in done.unpublished
+    ]
     lines += [f"{removed}: {key}, which is damaged" for key in done.damaged]
     lines += [f"left alone: {key}, neither an object nor a manifest" for key in done.foreign]
     lines.append(
         f"{counted(len(done.versions), 'version')} and {counted(done.objects, 'object')} {removed} "
         f"({amount(done.removed_bytes)}), {counted(done.kept_versions, 'version')} kept"
     )
+    if done.unknown_versions:
+        lines.append(
+            f"{counted(done.unknown_versions, 'version')} of these were stored before the site"
+            " noted what is published: they count as replaced when that was first seen"
+        )
+    if done.kept_unpublished:
+        lines.append(
+            f"{counted(done.kept_unpublished, 'version')} never published kept for now, as"
+            " a publisher may be at work"
+        )
     if done.young_objects:
         lines.append(
             f"{counted(done.young_objects, 'object')} stored within the last day kept, though"

@@ -8,9 +8,10 @@ from dlcore.publish.library.one_content import Refusal
 from dlcore.publish.library.publishing import publish_library
 from dlcore.publish.library.shards import Shard, parse_shard
 from dlcore.publish.progress import Progress, Stage
-from dlcore.publish.pruning import Pruned, PrunedVersion, prune
+from dlcore.publish.pruning import Pruned, prune
 from dlcore.publish.publishing import Published, publish
 from dlcore.publish.repairing import Repaired, repair
+from dlcore.publish.replaced import PrunedVersion
 from dlcore.publish.site import SiteFault, SiteReport, verify_site
 from dlcore.publish.stored import Wrong
 from dlcore.publish.versions import PackageVersion, list_site, read_version

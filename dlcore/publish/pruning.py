@@ -9,16 +9,15 @@ need it (`prune_mark` says how publishers and prunings agree).
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundError
+from dlcore.errors import IntegrityError, ManifestError, NotFoundError
 from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_of
 from dlcore.model import (
     CATALOG_KEY,
@@ -32,33 +31,28 @@ from dlcore.model import (
 from dlcore.patches import PatchList
 from dlcore.publish.destination import Destination, Listed
 from dlcore.publish.documents import read_document
+from dlcore.publish.history import (
+    History,
+    ReadCatalog,
+    Standing,
+    digest_in,
+    look,
+    read_history,
+    seen,
+)
 from dlcore.publish.opening import open_destination
 from dlcore.publish.patch_lists import read_patch_list
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.prune_mark import Marking, Now, now_utc
+from dlcore.publish.replaced import Limits, PrunedVersion, Stored, old_versions
 from dlcore.publish.site import read_manifest
 from dlcore.publish.stored import Wrong
 from dlcore.publish.trusted_catalog import read_trusted
 
 log = logging.getLogger("dlcore.publish")
 
-ReadCatalog = Callable[[], bytes | None]
 Hold = Callable[[], None]
 """Called again and again, so that the mark does not run out (`Marking.hold`)."""
-
-
-class PrunedVersion(msgspec.Struct, frozen=True, order=True):
-    """A version that was removed, or would be.
-
-    Attributes:
-        package_id: ``ABC00012``.
-        version: Source version.
-        manifest: SHA-256 of its manifest document, hex.
-    """
-
-    package_id: str
-    version: int
-    manifest: str
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -66,10 +60,14 @@ class Pruned(msgspec.Struct, frozen=True):
 
     Attributes:
         versions: What was removed, by package and version.
+        unpublished: What else was removed: versions that were stored and never published.
         damaged: Keys of manifests that were removed because they are not as they were published.
         objects: Number of objects that were removed.
         removed_bytes: Length of these objects and of the manifests.
         kept_versions: Number of versions that are kept, the current ones included.
+        unknown_versions: How many of them were stored before the site noted what is published: so
+            nobody knows when they were replaced, or whether they ever were published.
+        kept_unpublished: Number of versions that were never published and are not removed yet.
         young_objects: Number of objects that nothing needs and that are kept, because they were
             stored so lately that a publisher may be at work on them.
         foreign: Keys of what is neither an object nor a manifest by its name; it is left alone.
@@ -82,6 +80,9 @@ class Pruned(msgspec.Struct, frozen=True):
     kept_versions: int
     young_objects: int
     foreign: tuple[str, ...] = ()
+    unpublished: tuple[PrunedVersion, ...] = ()
+    unknown_versions: int = 0
+    kept_unpublished: int = 0
 
 
 def prune(
@@ -103,7 +104,8 @@ def prune(
         keep: How many versions of each package to keep, the current one included; 1 or more. None
             for all that ``older_than_s`` leaves. Of a package that the catalog does not name, none
             is kept for its number.
-        older_than_s: Only remove versions in whose place another one came longer ago than this.
+        older_than_s: Only remove versions that the catalog stopped to name longer ago than this.
+            Where nobody noted that, it counts from the first pruning or publishing that sees it.
         trust_root: Root document that says which catalog counts; for a signed site, this or keys.
         sign_with: Private keys, in place of the root; nothing is signed with them.
         passphrase: Decrypts the keys that are encrypted.
@@ -131,85 +133,6 @@ def prune(
 
     limits = Limits(keep, older_than_s)
     return Pruning(target, catalog, limits, DEFAULT_POLICY).run(dry_run=dry_run)
-
-
-class Limits(NamedTuple):
-    """Which versions are old; as of `prune`."""
-
-    keep: int | None
-    older_than_s: float | None
-
-    def check(self) -> None:
-        """Refuse what would remove everything, or says nothing.
-
-        Raises:
-            ConfigError: They cannot be used.
-        """
-        if self.keep is None and self.older_than_s is None:
-            raise ConfigError(
-                "nothing says which versions are old",
-                remedy="Say how many versions to keep (--keep), or how long ago they were replaced"
-                " (--older-than), or both.",
-            )
-        if self.keep is not None and self.keep < 1:
-            raise ConfigError(
-                f"{self.keep} versions cannot be kept",
-                remedy="Keep 1 or more: the current version always stays.",
-            )
-
-
-class Stored(NamedTuple):
-    """A version whose manifest a site has.
-
-    Attributes:
-        version: What it is.
-        objects: Keys of the objects that it needs, those of its patches too.
-        stored_at: When its manifest was stored.
-        is_current: Whether the catalog names it.
-    """
-
-    version: PrunedVersion
-    objects: frozenset[str]
-    stored_at: datetime
-    is_current: bool
-
-
-def old_versions(found: Iterable[Stored], limits: Limits, now: datetime) -> list[Stored]:
-    """The versions to remove. Pure.
-
-    A version is replaced when the manifest of the next one was stored. The newest versions are
-    those with the highest numbers; of several with the same number, the one stored last. Of a
-    package that the catalog does not name, every version is old; the last one counts as replaced
-    when its manifest was stored, and a withdrawal stores it again.
-
-    Args:
-        found: All versions of a site.
-        limits: Which are old.
-        now: When that is asked.
-    """
-    old: list[Stored] = []
-    by_package = sorted(found, key=lambda each: each.version.package_id)
-    for _, group in itertools.groupby(by_package, key=lambda each: each.version.package_id):
-        own = sorted(group, key=_newest_first)
-        keep = (limits.keep or 0) if own[0].is_current else 0
-        for place, each in enumerate(own):
-            is_beyond = place >= keep
-            if not each.is_current and is_beyond and _was_replaced(each, own, limits, now):
-                old.append(each)
-    return sorted(old, key=lambda each: each.version)
-
-
-def _newest_first(each: Stored) -> tuple[bool, int, float, str]:
-    number, stored = each.version.version, each.stored_at.timestamp()
-    return not each.is_current, -number, -stored, each.version.manifest
-
-
-def _was_replaced(each: Stored, own: Sequence[Stored], limits: Limits, now: datetime) -> bool:
-    if limits.older_than_s is None:
-        return True
-    later = [other.stored_at for other in own if other.stored_at > each.stored_at]
-    replaced_at = min(later, default=each.stored_at)
-    return (now - replaced_at).total_seconds() > limits.older_than_s
 
 
 class Pruning:
@@ -251,6 +174,7 @@ class Pruning:
             self._remove(decided.manifests, marking.hold)
             self._remove(decided.patch_lists, marking.hold)
             self._remove(decided.objects, marking.hold)
+            self._note(decided)
         finally:
             marking.end()
         return decided.pruned
@@ -264,13 +188,21 @@ class Pruning:
             log.info("%s: removed %d of %s", self._target.name, len(keys), keys[0].split("/")[0])
             self._target.sync()
 
+    def _note(self, decided: _Decided) -> None:
+        """Note what was found. After removals, because the disk may have been full before."""
+        gone = {digest_in(key) for key in decided.manifests} | decided.missing
+        look(self._target, self._catalog, self._now(), found=decided.found - gone, gone=gone)
+
     def _decided(self, hold: Hold) -> _Decided:
         now = self._now()
         manifests_listed, foreign_manifests = self._listed("manifests", hold)
         objects, foreign_objects = self._listed("objects", hold)
         lists, foreign_lists = self._listed("patches", hold)
         manifests = {each.key: each for each in manifests_listed}
-        found, damaged = self._versions(manifests, hold)
+        current, there = self._current(), frozenset(map(digest_in, manifests))
+        known = read_history(self._target)
+        history = seen(known, {entry.manifest for entry in current.values()}, there, now)
+        found, damaged = self._versions(current, manifests, history, hold)
         old = old_versions(found, self._limits, now)
         old = [each for each in old if not self._is_young(each.stored_at, now)]
         gone = {each.version for each in old}
@@ -286,19 +218,24 @@ class Pruning:
         lengths = [each.length_bytes for each in (*removed, *removed_lists)]
         lengths += [manifests[key].length_bytes for key in removed_manifests]
         pruned = Pruned(
-            versions=tuple(each.version for each in old),
+            versions=tuple(each.version for each in old if _is_version(each)),
             damaged=tuple(damaged),
             objects=len(removed),
             removed_bytes=sum(lengths),
-            kept_versions=len(kept),
+            kept_versions=sum(map(_is_version, kept)),
             young_objects=len(unneeded) - len(removed),
             foreign=(*foreign_manifests, *foreign_objects, *foreign_lists),
+            unpublished=tuple(each.version for each in old if not _is_version(each)),
+            unknown_versions=sum(each.standing is Standing.UNKNOWN for each in kept),
+            kept_unpublished=len(kept) - sum(map(_is_version, kept)),
         )
         return _Decided(
             pruned,
             removed_manifests,
             [each.key for each in removed_lists],
             [each.key for each in removed],
+            there,
+            frozenset(history.manifests - there),
         )
 
     def _is_young(self, stored_at: datetime, now: datetime) -> bool:
@@ -326,10 +263,13 @@ class Pruning:
         return found, foreign
 
     def _versions(
-        self, manifests: Mapping[str, Listed], hold: Hold
+        self,
+        current: Mapping[str, CatalogEntry],
+        manifests: Mapping[str, Listed],
+        history: History,
+        hold: Hold,
     ) -> tuple[list[Stored], list[str]]:
         """All versions of the site, and the keys of manifests that are damaged."""
-        current = self._current()
         found, damaged = list(self._current_versions(current, manifests, hold)), []
         named = {manifest_key(entry.manifest) for entry in current.values()}
         for key in sorted(manifests.keys() - named):
@@ -337,7 +277,7 @@ class Pruning:
             document = read_document(self._target, key, MAX_MANIFEST_BYTES)
             if document is None:  # another pruning was faster
                 continue
-            version = self._earlier(manifests[key], document)
+            version = self._earlier(manifests[key], document, history)
             if version:
                 found.append(version)
             else:
@@ -368,9 +308,9 @@ class Pruning:
             version = PrunedVersion(package_id, entry.version, entry.manifest)
             yield Stored(version, self._objects(manifest, entry.manifest), stored_at, True)
 
-    def _earlier(self, listed: Listed, document: bytes) -> Stored | None:
+    def _earlier(self, listed: Listed, document: bytes, history: History) -> Stored | None:
         """A version that the catalog does not name; None if its manifest is damaged."""
-        digest = listed.key.rpartition("/")[2].removesuffix(".json")
+        digest = digest_in(listed.key)
         source = f"{self._target.name}/{listed.key}"
         if len(document) <= MAX_MANIFEST_BYTES and digest_of(document) != digest:
             log.warning("%s is damaged: it does not match its name", source)
@@ -384,7 +324,11 @@ class Pruning:
                 " nobody needs this version of a package, delete the manifest yourself.",
             ) from error
         version = PrunedVersion(manifest.package_id, manifest.version, digest)
-        return Stored(version, self._objects(manifest, digest), listed.stored_at, False)
+        return Stored(
+            *(version, self._objects(manifest, digest), listed.stored_at, False),
+            standing=history.standing(digest),
+            unnamed_since=history.unnamed_since(digest),
+        )
 
     def _objects(self, manifest: Manifest, digest: str) -> frozenset[str]:
         """What a version needs, with its patches."""
@@ -394,9 +338,21 @@ class Pruning:
 
 
 class _Decided(NamedTuple):
-    """What is to be removed, by keys, and what that comes to."""
+    """What is to be removed, by keys, and what that comes to.
+
+    Attributes:
+        found: SHA-256 of each manifest that was there.
+        missing: That of each that the history knows, and that was not there.
+    """
 
     pruned: Pruned
     manifests: list[str]
     patch_lists: list[str]
     objects: list[str]
+    found: frozenset[str]
+    missing: frozenset[str]
+
+
+def _is_version(each: Stored) -> bool:
+    """Whether it is a version, as far as anyone knows, and not what a publisher left."""
+    return each.standing is not Standing.UNPUBLISHED

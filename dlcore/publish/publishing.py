@@ -25,6 +25,7 @@ from dlcore.model import (
 )
 from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.destination import Destination
+from dlcore.publish.noted_catalog import NotedCatalog
 from dlcore.publish.objects import ObjectOutcome, distinct_objects, foreseen_outcomes, write_objects
 from dlcore.publish.old_versions import OldVersion, open_old_versions
 from dlcore.publish.opening import open_destination
@@ -176,7 +177,7 @@ def publish_to(
     """Publish to a destination that is already open; otherwise like `publish`."""
     check_options(options)
     refuse_own_source(target, folder)
-    catalog = catalog or UnsignedCatalog(target)
+    catalog = catalog or NotedCatalog(target, UnsignedCatalog(target), now)
     catalog_name = f"{target.name}/{CATALOG_KEY}"
     old_versions = open_old_versions(options.patch_from, target, options, policy)
     source = listed(folder, options, policy)

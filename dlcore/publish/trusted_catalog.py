@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlcore.extras import require
 from dlcore.publish.destination import Destination
+from dlcore.publish.noted_catalog import NotedCatalog
 from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog
 
 
@@ -18,7 +19,7 @@ def catalog_of(
     *,
     keeps: bool = True,
 ) -> SiteCatalog:
-    """The catalog of a destination.
+    """The catalog of a destination, whose changes are noted in its history.
 
     Args:
         target: The destination.
@@ -32,12 +33,13 @@ def catalog_of(
         NotFoundError: A key or the root does not exist.
     """
     if not keys:
-        return UnsignedCatalog(target)
+        return NotedCatalog(target, UnsignedCatalog(target))
     require("trust")
     from dlcore.publish.signed_site import SignedSite
     from dlcore.trust.signing_keys import load_signing_keys
 
-    return SignedSite(target, load_signing_keys(keys, passphrase, root=root), keeps=keeps)
+    signed = SignedSite(target, load_signing_keys(keys, passphrase, root=root), keeps=keeps)
+    return NotedCatalog(target, signed)
 
 
 def read_trusted(

@@ -17,6 +17,7 @@ from dlcore.manifest import MAX_MANIFEST_BYTES, decode, decode_catalog, digest_o
 from dlcore.model import CATALOG_KEY, CatalogEntry, Manifest, manifest_key
 from dlcore.publish.destination import Site
 from dlcore.publish.documents import read_document
+from dlcore.publish.history import Standing, digest_in, read_history
 from dlcore.publish.opening import open_site
 from dlcore.publish.site import read_catalog
 from dlcore.spelling import IDS, hint
@@ -116,7 +117,10 @@ def _current(site: Site) -> dict[str, CatalogEntry]:
 def _earlier(
     site: Site, current: dict[str, CatalogEntry]
 ) -> Iterator[tuple[PackageVersion, Manifest]]:
-    """Versions whose manifests the site has and the catalog does not name."""
+    """Versions whose manifests the site has and the catalog does not name.
+
+    Not what a publisher has stored that was killed or refused before the catalog named it.
+    """
     keys = site.keys("manifests")
     if keys is None:
         raise ConfigError(
@@ -124,7 +128,10 @@ def _earlier(
             remedy="Name the folder or the object store in which the site is.",
         )
     named = {manifest_key(entry.manifest) for entry in current.values()}
+    history = read_history(site)
     for key in keys:
+        if history and history.standing(digest_in(key)) is Standing.UNPUBLISHED:
+            continue
         if key not in named:
             try:
                 manifest = _manifest(site, key)
@@ -135,7 +142,7 @@ def _earlier(
                 package_id=manifest.package_id,
                 version=manifest.version,
                 content_bytes=manifest.content_bytes,
-                manifest=_digest(key),
+                manifest=digest_in(key),
                 is_current=False,
             )
             yield version, manifest
@@ -143,7 +150,7 @@ def _earlier(
 
 def _manifest(site: Site, key: str) -> Manifest:
     document = read_document(site, key, MAX_MANIFEST_BYTES)
-    if document is None or digest_of(document) != _digest(key):
+    if document is None or digest_of(document) != digest_in(key):
         raise IntegrityError(
             f"{site.name}/{key} is {'missing' if document is None else 'damaged'}",
             path=key,
@@ -156,10 +163,6 @@ def _listed(package_id: str, entry: CatalogEntry) -> PackageVersion:
     return PackageVersion(
         package_id, entry.version, entry.content_bytes, entry.manifest, is_current=True
     )
-
-
-def _digest(key: str) -> str:
-    return key.rpartition("/")[2].removesuffix(".json")
 
 
 def _missing(

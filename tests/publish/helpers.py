@@ -8,6 +8,7 @@ import json
 import random
 import signal
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 BLOCK = 4096
@@ -86,6 +87,18 @@ def _object(read: Read, item: dict[str, str], block_bytes: int) -> bytes:
 # What ends a process at once: SIGTERM is TerminateProcess on Windows, with itself as the status.
 KILL = str(int(getattr(signal, "SIGKILL", signal.SIGTERM)))
 KILLED_STATUS = (-int(KILL), int(KILL))
+
+
+def make_history_older(site: Path, days: float) -> None:
+    """Let everything that a site has noted of its versions be as much longer ago."""
+    path = site / "history.json"
+    history = json.loads(path.read_bytes())
+    for group in ("published", "unknown", "unpublished"):
+        for manifest, noted_at in history[group].items():
+            if noted_at:
+                then = datetime.fromisoformat(noted_at) - timedelta(days=days)
+                history[group][manifest] = then.isoformat()
+    path.write_text(json.dumps(history))
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

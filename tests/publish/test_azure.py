@@ -17,7 +17,8 @@ from dlcore.model import CATALOG_KEY
 from dlcore.publish import Progress, Published, Stage, publish, repair, verify_site
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.policy import PublishPolicy
-from dlcore.publish.pruning import Limits, Pruning
+from dlcore.publish.pruning import Pruning
+from dlcore.publish.replaced import Limits
 from dlcore.publish.stored import Wrong
 from tests.azurite import Azurite
 from tests.publish.helpers import Read, content, published_tree, sample, write_tree

@@ -20,7 +20,7 @@ from dlcore.publish.library.into_catalog import IntoCatalog
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from dlcore.publish.site_catalog import UnsignedCatalog
-from tests.publish.helpers import files_below, from_folder, published_tree
+from tests.publish.helpers import files_below, from_folder, make_history_older, published_tree
 from tests.publish.library import write_content
 from tests.publish.test_interruption import MOMENTS_APART, Fragile, InterruptionError
 from tests.publish.whole import copied, package, published, tree, write_whole
@@ -59,6 +59,7 @@ def make_older(site: Path, days: float) -> None:
     for path in (each for each in site.rglob("*") if each.is_file()):
         then = path.stat().st_mtime - days * DAY_S
         os.utime(path, (then, then))
+    make_history_older(site, days)
 
 
 def entries(site: Path) -> dict[str, CatalogEntry]:
