@@ -93,8 +93,8 @@ def _lines(done: Pruned, removed: str) -> list[str]:
         )
     if done.kept_unpublished:
         lines.append(
-            f"{counted(done.kept_unpublished, 'version')} never published kept for now, as"
-            " a publisher may be at work"
+            f"{counted(done.kept_unpublished, 'version')} stored but never published kept until"
+            " the time is over"
         )
     if done.young_objects:
         lines.append(

@@ -84,7 +84,7 @@ def init(
     from dlcore.publish.first_signing import sign_for_the_first_time
     from dlcore.trust import DEFAULT_LIFETIMES
 
-    target = open_destination(site)
+    target = open_destination(site, doing="sign")
     lifetimes = msgspec.structs.replace(DEFAULT_LIFETIMES, **_seconds(days))
     root = sign_for_the_first_time(target, folder, passphrase, lifetimes)
     document = target.read_whole(CATALOG_KEY) or b""
@@ -114,7 +114,7 @@ def renew(
     Meant for a job that runs every day, with online.pem. Renew with all keys now and then, if
     nothing is published for long: that signs the targets again when half of their life is over.
     """
-    opened = _open(open_destination(site), sign_with, root, passphrase)
+    opened = _open(open_destination(site, doing="sign"), sign_with, root, passphrase)
     verified = opened.renew()
     ends = {role: document.expires for role, document in verified.signed.items()}
     first = min(_ROLES, key=lambda role: (ends[role], role != "timestamp"))
@@ -173,7 +173,7 @@ def rotate(
     Needs root keys of the old root and of the new one. Where keys of another role change, it also
     needs keys of that role, and signs the site again. Clients follow by themselves.
     """
-    target = open_destination(site)
+    target = open_destination(site, doing="sign")
     opened = _open(target, sign_with, root, passphrase)
     change = _change(add, remove, threshold, passphrase)._replace(lifetimes_s=_seconds(days))
     version = opened.rotate(change, read_plain(catalog) if catalog else None)

@@ -42,12 +42,16 @@ class FolderDestination:
     Args:
         root: The folder; it is created by the first write.
         policy: Limits and sizes.
+        doing: What is being done, as in "cannot publish".
     """
 
-    def __init__(self, root: Path, policy: PublishPolicy = DEFAULT_POLICY) -> None:
+    def __init__(
+        self, root: Path, policy: PublishPolicy = DEFAULT_POLICY, *, doing: str = "publish"
+    ) -> None:
         has_parent = os.pardir in root.parts  # else a folder before the `..` would be made
         self.root = rooted(root) if has_parent else long_path(root)
         self._policy = policy
+        self._doing = doing
 
     @property
     def name(self) -> str:
@@ -99,7 +103,7 @@ class FolderDestination:
                 leads to the site. Nothing was written.
         """
         folder, _, name = key.rpartition("/")
-        with disk_faults(self.root / key):
+        with disk_faults(self.root / key, self._doing):
             self._make_folders(folder)
             with open_folder(self.root, folder) as opened:
                 if opened is None:
@@ -142,7 +146,7 @@ class FolderDestination:
 
     def sync(self) -> None:
         """Sync the folders, so that the new names survive a power loss."""
-        with disk_faults(self.root):
+        with disk_faults(self.root, self._doing):
             self._make_folders()
             for folder in (*self.root.iterdir(), self.root):
                 if folder.is_dir():
@@ -151,7 +155,7 @@ class FolderDestination:
     def read_whole(self, key: str) -> bytes | None:
         """A document; None if there is none under the key. A pipe in its place is refused."""
         path, max_bytes = self.root / key, self._policy.max_document_bytes
-        with disk_faults(path):
+        with disk_faults(path, self._doing):
             try:
                 with BufferedReader(open_plain(path)) as file:
                     document = file.read(max_bytes + 1)
@@ -172,7 +176,7 @@ class FolderDestination:
         """Replace a document under the folder's lock; see `Destination`."""
         lock = self.root / LOCK_NAME
         timeout_s = self._policy.lock_timeout_s
-        with disk_faults(lock), contextlib.ExitStack() as held:
+        with disk_faults(lock, self._doing), contextlib.ExitStack() as held:
             self._make_folders()
             try:
                 held.enter_context(FileLock(lock, timeout_s))
@@ -180,7 +184,7 @@ class FolderDestination:
                 raise LockedError(
                     f"{lock}: another publisher has held this lock for {timeout_s:.0f} s",
                     path=lock,
-                    remedy="Wait until it has finished, then publish again.",
+                    remedy=f"Wait until it has finished, then {self._doing} again.",
                 ) from error
             self._remove_stale()
             document = change(self.read_whole(key))

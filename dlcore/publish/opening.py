@@ -53,8 +53,15 @@ def _folder_in(where: str) -> str:
     return where
 
 
-def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Destination:
+def open_destination(
+    where: str, policy: PublishPolicy = DEFAULT_POLICY, *, doing: str = "publish"
+) -> Destination:
     """Open a folder, or an object store by its URL.
+
+    Args:
+        where: The folder or URL.
+        policy: Limits and sizes.
+        doing: What is being done, as in "cannot publish".
 
     Raises:
         ConfigError: The URL cannot be used, or the extra ``publish`` is not installed; the user's
@@ -67,7 +74,7 @@ def open_destination(where: str, policy: PublishPolicy = DEFAULT_POLICY) -> Dest
             raise ConfigError(f"{where}: {reason}", remedy="Choose another name.")
         if long_path(Path(where)).is_file():
             raise ConfigError(f"{where} is a file, not a folder", remedy="Name a folder.")
-        return FolderDestination(Path(where), policy)
+        return FolderDestination(Path(where), policy, doing=doing)
     _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{redact(where)}'")
     return BucketDestination(where, policy)
 

@@ -9,6 +9,10 @@ young to be removed.
 
 The mark of a pruning that was killed runs out by itself, also if its clock was ahead. Several
 prunings may be under way: each has its own part of the mark.
+
+A full disk has no room for a mark, and only a pruning can make room. But it has room for the name
+of a file. So the mark is empty then, which says that a pruning is under way until another one
+writes the mark again.
 """
 
 from __future__ import annotations
@@ -17,11 +21,12 @@ import logging
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import msgspec
 
-from dlcore.errors import LockedError, ManifestError
+from dlcore.errors import DiskFullError, LockedError, ManifestError
 from dlcore.publish.destination import Change, Destination
 from dlcore.publish.policy import PublishPolicy
 
@@ -52,6 +57,13 @@ class Mark(msgspec.Struct, frozen=True):
     until: dict[str, datetime]
 
 
+WITHOUT_ROOM: Final = Mark(1, "without room", {})
+"""What an empty document says."""
+
+_ON_THE_FULL_DISK: Final = "on the full disk"
+"""Name of a pruning that had no room for its own."""
+
+
 def read_mark(target: Destination) -> Mark | None:
     """The mark of the last pruning; None if there was none.
 
@@ -66,6 +78,8 @@ def read_mark(target: Destination) -> Mark | None:
 def _decoded(document: bytes | None, source: str) -> Mark | None:
     if document is None:
         return None
+    if not document:
+        return WITHOUT_ROOM
     try:
         mark = msgspec.json.decode(document, type=Mark)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -165,6 +179,11 @@ class PruneWatch:
 
     def _read(self) -> Mark | None:
         mark = read_mark(self._target)
+        if mark == WITHOUT_ROOM:
+            raise LockedError(
+                f"{self._target.name} is being pruned, because its disk is full",
+                remedy="Publish again when that has ended. If it was killed, prune again first.",
+            )
         under_way = _under_way(mark, self._policy, self._now(), self._target.name)
         if under_way:
             tolerance = timedelta(seconds=self._policy.max_clock_difference_s)
@@ -192,6 +211,8 @@ class Marking:
         self._now = now
         self._name = secrets.token_hex(8)
         self._until: datetime | None = None
+        self._has_room = True
+        self._has_emptied = False  # the mark, for want of room
 
     def hold(self) -> None:
         """Write the mark, or write it again when half of its time is over.
@@ -202,6 +223,8 @@ class Marking:
         Raises:
             LockedError: It has run out meanwhile: the machine stood still. Publishers may have
                 found what was to be removed.
+            DiskFullError: There is no room for a mark, and another pruning is under way; or there
+                is not even room for the name of a file.
         """
         now, lease = self._now(), timedelta(seconds=self._policy.prune_mark_s)
         if self._until is not None and now > self._until:
@@ -210,9 +233,14 @@ class Marking:
                 " published",
                 remedy="Prune again; the site is valid.",
             )
-        if self._until is None or now > self._until - lease / 2:
+        if self._until is None or not self._has_room or now > self._until - lease / 2:
             until = now + lease
-            self._write(lambda running: {**running, self._name: until})
+            try:
+                self._write(lambda running: {**running, self._name: until})
+                self._has_room = True
+            except DiskFullError as error:
+                self._has_room = False
+                self._target.change(KEY, partial(self._without_room, error))
             self._until = until
 
     def end(self) -> None:
@@ -224,6 +252,20 @@ class Marking:
             name = self._target.name
             mark = _decoded(document, f"{name}/{KEY}")
             running = _under_way(mark, self._policy, self._now(), name)
+            if mark == WITHOUT_ROOM and not self._has_emptied:  # another pruning did
+                lease = timedelta(seconds=self._policy.prune_mark_s)
+                running[_ON_THE_FULL_DISK] = self._now() + lease
             return msgspec.json.encode(Mark(1, secrets.token_hex(8), change(running)))
 
         self._target.change(KEY, written)
+
+    def _without_room(self, error: DiskFullError, document: bytes | None) -> bytes | None:
+        """The mark on a full disk; it cannot say when other prunings end."""
+        name = self._target.name
+        mark = _decoded(document, f"{name}/{KEY}")
+        if _under_way(mark, self._policy, self._now(), name).keys() - {self._name}:
+            raise error
+        if mark == WITHOUT_ROOM:
+            return None
+        self._has_emptied = True
+        return b""

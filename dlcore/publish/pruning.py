@@ -122,11 +122,12 @@ def prune(
         TrustError: The signatures are not what was signed last.
         OwnershipError: There is a link in the place of a folder of the site, of an object or of a
             manifest; or root is asked to prune where another user could alter something.
-        StorageError: The disk failed. The site is valid; prune again.
+        StorageError: The disk failed. The site is valid; prune again. A full disk does not matter
+            as long as it has room for the name of a file.
         TransferError: The object store failed. The site is valid; prune again.
         LockedError: The machine stood still for minutes. The site is valid; prune again.
     """
-    target = open_destination(where)
+    target = open_destination(where, doing="prune")
 
     def catalog() -> bytes | None:
         return read_trusted(target, sign_with, trust_root, passphrase, keeps=not dry_run)

@@ -106,5 +106,5 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".catalog.lock"
+        if path.is_file() and path.name not in {".catalog.lock", "history.json"}
     }

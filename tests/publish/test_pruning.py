@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dlcore.errors import (
     ConfigError,
+    DiskFullError,
     IntegrityError,
     LockedError,
     ManifestError,
@@ -25,13 +25,12 @@ from dlcore.errors import (
 from dlcore.publish import list_site, prune, publish, verify_site
 from dlcore.publish.destination import Change, Destination
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.history import Standing
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.prune_mark import KEY, Mark, read_mark
 from dlcore.publish.pruning import Pruning
 from dlcore.publish.publishing import publish_to
-from dlcore.publish.replaced import Limits, PrunedVersion, Stored, old_versions
+from dlcore.publish.replaced import Limits
 from tests.publish.helpers import BLOCK, content, from_folder, published_tree, write_tree
 from tests.publish.test_interruption import MOMENTS_APART, Fragile, InterruptionError
 
@@ -321,6 +320,77 @@ def test_a_pruning_that_stood_still_removes_nothing_more(tmp_path: Path) -> None
     publish_to(target, source, options, lambda _: None)  # the mark was ended
 
 
+class Full(FolderDestination):
+    """A site on a full disk: there is room for a file without content, until a file is removed."""
+
+    has_room = False
+
+    def __init__(self, root: Path, happens: Callable[[], object] = lambda: None) -> None:
+        super().__init__(root, doing="prune")
+        self._happens = happens
+
+    def write(self, key, content, length_bytes, *, address=""):  # type: ignore[no-untyped-def]
+        def full() -> Iterable[memoryview]:
+            for data in content:
+                if data and not self.has_room:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                yield data
+
+        super().write(key, full(), length_bytes, address=address)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        if not self.has_room:
+            self._happens()
+        super().remove(keys)
+        self.has_room = True
+
+
+def test_a_full_disk_is_pruned(tmp_path: Path) -> None:
+    """Fault: the disk of a site is full, and has no room for the mark of a pruning. dlcore prunes
+    with an empty mark, and nobody publishes meanwhile.
+    """
+    site = published(tmp_path)
+
+    def refused() -> None:
+        with pytest.raises(LockedError, match="because its disk is full"):
+            publish_to(
+                FolderDestination(site),
+                tmp_path / "source 1",
+                PublishOptions("ABC00012", 5),
+                lambda _: None,
+            )
+
+    done = pruning(site, Full(site, refused)).run()
+    assert [each.version for each in done.versions] == [1, 2, 3]
+    assert pruning_is_over(site)
+    check(site)
+
+
+def test_a_pruning_of_a_full_disk_that_was_killed_is_made_good(tmp_path: Path) -> None:
+    """Fault: a pruning of a full disk is killed, so that its mark says no time. dlcore publishes
+    again after the next pruning, once the killed one would have ended.
+    """
+    site = published(tmp_path)
+    (site / KEY).write_bytes(b"")
+    source, options = tmp_path / "source 1", PublishOptions("ABC00012", 5, BLOCK)
+    pruning(site).run()
+    with pytest.raises(LockedError):
+        publish_to(FolderDestination(site), source, options, lambda _: None)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    publish_to(FolderDestination(site), source, options, lambda _: None, now=lambda: later)
+    check(site)
+
+
+def test_a_full_disk_is_not_pruned_while_another_pruning_is_under_way(tmp_path: Path) -> None:
+    site = published(tmp_path)
+    mark = msgspec.json.encode(Mark(1, "other", {"name": datetime.now(UTC)}))
+    (site / KEY).write_bytes(mark)
+    with pytest.raises(DiskFullError, match="cannot prune: No space") as refused:
+        pruning(site, Full(site)).run()
+    assert "then prune again" in refused.value.remedy
+    assert (site / KEY).read_bytes() == mark
+
+
 def test_a_damaged_manifest_of_an_earlier_version_goes_and_that_of_a_current_one_stops_all(
     tmp_path: Path,
 ) -> None:
@@ -383,123 +453,3 @@ def test_what_says_nothing_or_too_much_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
     with pytest.raises(ConfigError):
         prune("https://host.example/site", keep=1)
-
-
-# Which versions are old
-
-
-def stored(
-    version: int,
-    day: float,
-    *,
-    is_current: bool = False,
-    package: str = "A",
-    replaced: float | None = None,
-    standing: Standing = Standing.PUBLISHED,
-) -> Stored:
-    """A version that was stored, and replaced, so many days ago; the latter at once if not said."""
-    name = PrunedVersion(package, version, f"{version}-{day}")
-    at = NOW - timedelta(days=day if replaced is None else replaced)
-    known = (Standing.PUBLISHED, None) if is_current else (standing, at)
-    return Stored(name, frozenset(), NOW - timedelta(days=day), is_current, *known)
-
-
-def numbers(found: Iterable[Stored], keep: int | None, days: float | None = None) -> list[int]:
-    limits = Limits(keep, None if days is None else days * DAY_S)
-    return [each.version.version for each in old_versions(found, limits, NOW)]
-
-
-def test_a_version_is_as_old_as_its_successor() -> None:
-    found = [stored(1, 90, replaced=60), stored(2, 60, replaced=5), stored(3, 5, is_current=True)]
-    assert numbers(found, None, 30) == [1]  # version 2 was replaced five days ago
-    assert numbers(found, None, 1) == [1, 2]
-    assert numbers(found, 2, 1) == [1]
-    assert numbers(found, 1, 30) == [1]
-
-
-def test_the_current_version_is_kept_though_its_number_is_lower() -> None:
-    found = [stored(1, 5, is_current=True), stored(2, 60), stored(3, 50)]
-    assert numbers(found, 1) == [2, 3]
-    assert numbers(found, 2) == [2]
-
-
-def test_a_version_is_not_replaced_by_what_was_only_stored() -> None:
-    """Fault: a manifest is stored long before the catalog names it, or it never does. dlcore counts
-    the version before as replaced when the catalog named another one, and not before.
-    """
-    joined = [stored(3, 200, replaced=0), stored(4, 10, is_current=True)]
-    assert numbers(joined, None, 9) == []
-    killed = stored(4, 100, replaced=10, standing=Standing.UNPUBLISHED)
-    found = [stored(3, 300, replaced=0), killed, stored(5, 10, is_current=True)]
-    assert numbers(found, None, 90) == []
-    assert numbers(found, None, 9) == [4]
-
-
-def test_a_version_does_not_count_as_replaced_before_the_next_one_was_stored() -> None:
-    """Fault: the clock of a publisher is years behind when it notes what was replaced. dlcore
-    counts from when the next manifest was stored, by the clock of the site.
-    """
-    found = [stored(3, 200, replaced=4000), stored(4, 2, is_current=True)]
-    assert numbers(found, None, 9) == []
-
-
-def test_what_was_never_published_is_not_one_of_the_versions_that_are_kept() -> None:
-    left = [stored(each, 9, standing=Standing.UNPUBLISHED) for each in (4, 5)]
-    found = [stored(2, 30), stored(3, 20), *left, stored(6, 1, is_current=True)]
-    assert numbers(found, 2) == [2, 4, 5]
-    assert numbers(found, 3) == [4, 5]
-
-
-def test_what_nobody_knows_of_stays_until_so_many_newer_ones_are_known() -> None:
-    unknown = [stored(each, 90, standing=Standing.UNKNOWN) for each in (1, 2)]
-    found = [*unknown, stored(3, 1, is_current=True)]
-    assert numbers(found, 2) == []
-    assert numbers(found, 1) == [1, 2]
-    known = [*unknown, stored(3, 20), stored(4, 1, is_current=True)]
-    assert numbers(known, 2) == [1, 2]
-
-
-def test_a_package_that_is_withdrawn_is_as_old_as_its_withdrawal() -> None:
-    found = [stored(1, 90), stored(2, 5)]  # the manifest of the last one was stored again
-    assert numbers(found, 2) == [1, 2]
-    assert numbers(found, None, 10) == []
-    assert numbers(found, 2, 4) == [1, 2]
-
-
-VERSIONS = st.lists(
-    st.builds(
-        stored,
-        st.integers(1, 5),
-        st.floats(0, 100),
-        package=st.sampled_from("AB"),
-        is_current=st.booleans(),
-        replaced=st.floats(0, 100),
-        standing=st.sampled_from(Standing),
-    ),
-    max_size=12,
-)
-
-
-@given(VERSIONS, st.integers(1, 6), st.floats(0, 100))
-def test_law_of_old_versions(found: list[Stored], keep: int, days: float) -> None:
-    """No current one goes, nor any that the catalog named within the days; at least so many that
-    were published stay of what the catalog names, and stricter limits remove no less.
-    """
-    limits = Limits(keep, days * DAY_S)
-    old = old_versions(found, limits, NOW)
-    assert not any(each.is_current for each in old)
-    for package in "AB":
-        own = [each for each in found if each.version.package_id == package]
-        gone = [each for each in old if each.version.package_id == package]
-        is_named = any(each.is_current for each in own)
-        known, lost = (
-            [each for each in all_ if each.standing is Standing.PUBLISHED] for all_ in (own, gone)
-        )
-        assert len(known) - len(lost) >= (min(keep, len(known)) if is_named else 0)
-    assert not any(
-        each.unnamed_since > NOW - timedelta(days=days) for each in old if each.unnamed_since
-    )
-    fewer = old_versions(found, Limits(keep + 1, days * DAY_S), NOW)
-    more = old_versions(found, Limits(keep, None), NOW)
-    for subset, of in ((fewer, old), (old, more)):
-        assert {id(each) for each in subset} <= {id(each) for each in of}
