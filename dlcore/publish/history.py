@@ -149,15 +149,27 @@ def look(
     target.change(KEY, noted)
 
 
-def read_history(site: Site) -> History | None:
-    """The history of a site; None if it has none yet.
+def history_of(target: Destination) -> History | None:
+    """The history of a site that can be written to; None if it has none yet.
 
     Raises:
         ManifestError: It is malformed.
         StorageError: The disk failed.
-        TransferError: The site failed.
+        TransferError: The object store failed.
     """
-    return _decoded(read_document(site, KEY, DEFAULT_POLICY.max_document_bytes), site.name)
+    return _decoded(target.read_whole(KEY), target.name)
+
+
+def read_history(site: Site) -> History | None:
+    """As `history_of`, of a site that is only read."""
+    try:
+        return _decoded(_document(site), site.name)
+    except ManifestError:  # perhaps it was replaced by a longer one after its length was asked for
+        return _decoded(_document(site), site.name)
+
+
+def _document(site: Site) -> bytes | None:
+    return read_document(site, KEY, DEFAULT_POLICY.max_document_bytes)
 
 
 def named_in(catalog: bytes | None, site_name: str) -> set[str]:

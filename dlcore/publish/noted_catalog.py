@@ -10,7 +10,7 @@ import logging
 
 from dlcore.errors import DlcoreError
 from dlcore.publish.destination import Change, Destination
-from dlcore.publish.history import look, named_in, read_history
+from dlcore.publish.history import history_of, look, named_in
 from dlcore.publish.prune_mark import Now, now_utc
 from dlcore.publish.site_catalog import NO_LISTS, PatchLists, SiteCatalog
 
@@ -62,6 +62,6 @@ class NotedCatalog:
         """Whether it is known of all that the catalog stops to name that it was published."""
         name = self._target.name
         left = named_in(current, name) - named_in(document, name)
-        history = read_history(self._target)
+        history = history_of(self._target)
         published = history.published if history else {}
         return all(each in published and published[each] is None for each in left)

@@ -36,8 +36,8 @@ from dlcore.publish.history import (
     ReadCatalog,
     Standing,
     digest_in,
+    history_of,
     look,
-    read_history,
     seen,
 )
 from dlcore.publish.opening import open_destination
@@ -201,7 +201,7 @@ class Pruning:
         lists, foreign_lists = self._listed("patches", hold)
         manifests = {each.key: each for each in manifests_listed}
         current, there = self._current(), frozenset(map(digest_in, manifests))
-        known = read_history(self._target)
+        known = history_of(self._target)
         history = seen(known, {entry.manifest for entry in current.values()}, there, now)
         found, damaged = self._versions(current, manifests, history, hold)
         old = old_versions(found, self._limits, now)

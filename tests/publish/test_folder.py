@@ -73,7 +73,8 @@ def test_content_is_synced_before_its_name_and_each_stage_before_the_next(
         version=1,
         destination=str(out),
     )
-    named = [Path(path) for what, path in trace if what == "name"]
+    *named, last = (Path(path) for what, path in trace if what == "name")
+    assert last == out / "history.json"
     manifest = out / "manifests" / f"{published.manifest}.json"
     assert named[-2:] == [manifest, out / "catalog.json"]
     assert {path.parent for path in named[:-2]} == {out / "objects"}

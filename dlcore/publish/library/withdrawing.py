@@ -1,8 +1,9 @@
 """Withdraws from the catalog of a site what a content library no longer has.
 
 Their content stays until a pruning removes it, so that clients which began with the catalog before
-can fetch the rest. The manifest of what is withdrawn is stored again first, as it is: so it counts
-as replaced from then on, and not from when it was published (`pruning.old_versions`).
+can fetch the rest. The manifest of what is withdrawn is stored again first, as it is: so no pruning
+removes it within a day, and it counts as replaced from then on by the site's clock too
+(`replaced.old_versions`).
 
 Guarantees: nothing is withdrawn unless all of the library could be read, and the number of what is
 gone is the one that was confirmed. What another publisher has entered meanwhile stays. The catalog
