@@ -88,8 +88,8 @@ def _lines(done: Pruned, removed: str) -> list[str]:
     )
     if done.unknown_versions:
         lines.append(
-            f"{counted(done.unknown_versions, 'version')} of these were stored before the site"
-            " noted what is published: they count as replaced when that was first seen"
+            f"{counted(done.unknown_versions, 'version')} of the kept ones from before the site had"
+            " a history: nobody knows when they were replaced"
         )
     if done.kept_unpublished:
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -48,6 +49,40 @@ def test_what_is_left_alone_is_named(here: Here, tmp_path: Path) -> None:
     done = here("prune", site, "--keep", "1")
     assert "left alone: objects/README.txt, neither an object nor a manifest" in done.out
     assert done.status == 0
+
+
+def test_what_nobody_published_or_knows_of_is_named(here: Here, tmp_path: Path) -> None:
+    """Fault: a publisher was killed before the catalog named its version. dlcore says that what it
+    removes or keeps of it was never published.
+    """
+    site = tmp_path / "site"
+    for version in (1, 2):
+        publish(here, tmp_path, version)
+    publish(here, tmp_path / "elsewhere", 3)
+    (stored,) = (tmp_path / "elsewhere" / "site" / "manifests").iterdir()
+    shutil.copy(stored, site / "manifests")
+    kept = here("prune", site, "--keep", "2").out
+    assert "1 version stored but never published kept" in kept
+    age(site, days=3)
+    removed = here("prune", site, "--keep", "2").out
+    assert f"removed: {PACKAGE} version 3, which was never published" in removed
+    (site / "history.json").unlink()
+    told = here("prune", site, "--keep", "2").out
+    assert "1 version of the kept ones from before the site had a history" in told
+
+
+def test_an_error_says_what_was_being_done(here: Here, tmp_path: Path) -> None:
+    site, keys = tmp_path / "site", tmp_path / "keys"
+    publish(here, tmp_path, 1)
+    assert here("trust", "init", site, "--keys", keys).status == 0
+    (site / ".catalog.lock").unlink()
+    (site / ".catalog.lock").mkdir()
+    told = refused(here("trust", "renew", site, "--sign-with", keys, "--json"), 9, "storage")
+    assert "cannot sign: " in str(told["message"])
+    root = ("--root", keys / "root.json")
+    told = refused(here("prune", site, "--keep", "1", *root, "--json"), 9, "storage")
+    assert "cannot prune: " in str(told["message"])
+    assert "then prune again" in str(told["remedy"])
 
 
 def test_what_is_not_said_is_refused(here: Here, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from dlcore.publish import (
     Shard,
     join_shards,
     parse_shard,
+    prune,
     publish_library,
     verify_site,
 )
@@ -27,12 +30,13 @@ from dlcore.publish.library.lost_content import MAX_NAMED
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from tests.buckets import BUCKET, s3
-from tests.publish.helpers import KILL, KILLED_STATUS, files_below
+from tests.publish.helpers import KILL, KILLED_STATUS, files_below, make_history_older
 from tests.publish.library import file_of, write_content
 from tests.publish.whole import copied, package, published, write_whole
 
 PACKAGES = 16
 SHARDS = 4
+DAY_S = 86_400
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +105,28 @@ def test_shards_of_which_one_is_killed_give_the_same_site_as_one_publishing(
     assert (done.entered, done.unchanged, done.refused) == (PACKAGES + 2, 0, ())
     found = files_below(site)
     assert {path: data for path, data in found.items() if not path.endswith(".tmp")} == plain
+
+
+def test_what_was_current_until_shards_were_joined_counts_as_replaced_by_the_join(
+    site: Path, tmp_path: Path
+) -> None:
+    """Fault: shards are joined days after they have stored their manifests. dlcore counts what was
+    current until then as replaced by the join, and a pruning keeps it for its time.
+    """
+    library = tmp_path / "library"
+    for version in (3, 4):
+        write_content(library, f"{package(1)}.{version}", {"file": b"of version %d" % version})
+        if version == 3:
+            published(library, site)
+    publish_shards(library, site, of=2)
+    for manifest in (site / "manifests").iterdir():
+        os.utime(manifest, (time.time() - 10 * DAY_S,) * 2)
+    assert joined(site, 2).entered == 1
+    assert prune(str(site), older_than_s=9 * DAY_S).versions == ()
+    make_history_older(site, 8.9)
+    assert prune(str(site), older_than_s=9 * DAY_S).versions == ()
+    make_history_older(site, 0.2)
+    assert [each.version for each in prune(str(site), older_than_s=9 * DAY_S).versions] == [3]
 
 
 def test_a_shard_that_begins_again_is_not_joined_before_it_has_finished(
