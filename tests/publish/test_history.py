@@ -8,18 +8,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dlcore.errors import ManifestError, StorageError
 from dlcore.publish import list_site
 from dlcore.publish.destination import Change, Destination
+from dlcore.publish.destination import Stored as About
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.history import KEY, History, read_history
+from dlcore.publish.history import KEY, History, Standing, history_of, read_history, seen
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.pruning import Pruning
 from dlcore.publish.publishing import publish_to
 from dlcore.publish.replaced import Limits
 from dlcore.publish.site_catalog import UnsignedCatalog
-from tests.publish.helpers import BLOCK, content, write_tree
+from tests.publish.helpers import BLOCK, content, files_below, write_tree
 from tests.publish.test_interruption import MOMENTS_APART, Fragile, InterruptionError
 
 PACKAGE = "ABC00012"
@@ -169,7 +173,118 @@ def test_a_publisher_that_is_killed_at_any_moment_leaves_no_version_too_old(
     assert outcomes == {(1,), (2,), (2, 1)} or MOMENTS_APART > 1
 
 
+class Unwritable(FolderDestination):
+    """A site that does not take a history."""
+
+    def write(self, key, content, length_bytes, *, address=""):  # type: ignore[no-untyped-def]
+        if key == KEY:
+            raise StorageError("the disk failed")
+        super().write(key, content, length_bytes, address=address)
+
+
+def test_what_cannot_be_noted_after_the_change_does_not_undo_it(
+    tmp_path: Path, sources: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fault: the disk of a site fails after the catalog is changed, before that is noted. dlcore
+    says that it has published, and the next publisher notes it.
+    """
+    site = tmp_path / "site"
+    put(FolderDestination(site), sources, 1, NOW)
+    put(Unwritable(site), sources, 2, NOW)
+    assert "the next publisher notes what was replaced now: the disk failed" in caplog.text
+    assert list(noted(site).published.values()) == [None]
+    put(FolderDestination(site), sources, 2, NOW + DAY)
+    assert sorted(noted(site).published.values(), key=str) == [NOW + DAY, None]
+
+
+def test_nothing_is_replaced_if_that_cannot_be_noted(tmp_path: Path, sources: Path) -> None:
+    site = tmp_path / "site"
+    put(FolderDestination(site), sources, 1, NOW)
+    (site / KEY).unlink()
+    with pytest.raises(StorageError, match="the disk failed"):
+        put(Unwritable(site), sources, 2, NOW)
+    assert [each.version for each in list_site(str(site))] == [1]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"{}",
+        b'{"schema":2,"published":{},"unknown":{},"unpublished":{}}',
+        b'{"schema":1,"published":{"a":"2026-05-01T00:00:00"},"unknown":{},"unpublished":{}}',
+    ],
+)
+def test_a_history_that_cannot_be_read_stops_all(
+    tmp_path: Path, sources: Path, document: bytes
+) -> None:
+    """Fault: the history of a site is damaged, or of a later dlcore. dlcore changes and removes
+    nothing, and says what to do.
+    """
+    site = tmp_path / "site"
+    put(FolderDestination(site), sources, 1, NOW)
+    (site / KEY).write_bytes(document)
+    before = files_below(site)
+    with pytest.raises(ManifestError, match="not what this version of dlcore writes") as refused:
+        put(FolderDestination(site), sources, 2, NOW)
+    assert "earlier versions stay" in refused.value.remedy
+    with pytest.raises(ManifestError):
+        pruned(site, NOW + DAY, keep=1).run()
+    with pytest.raises(ManifestError):
+        versions(site)
+    assert (site / KEY).read_bytes() == document
+    assert before.items() <= files_below(site).items()
+    assert [each.version for each in list_site(str(site))] == [1]
+
+
+class Outgrown(FolderDestination):
+    """A site whose history was shorter when its length was asked for."""
+
+    is_first = True
+
+    def stored(self, key: str) -> About | None:
+        about = super().stored(key)
+        if about and key == KEY and self.is_first:
+            self.is_first = False
+            return About(about.length_bytes - 5)
+        return about
+
+
+def test_a_history_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path, sources: Path
+) -> None:
+    site = tmp_path / "site"
+    put(FolderDestination(site), sources, 1, NOW)
+    assert read_history(Outgrown(site, ANY_AGE)) == noted(site)
+
+
+CATALOGS = st.lists(st.tuples(st.sets(st.sampled_from("abcd")), st.booleans()), min_size=1)
+
+
+@given(CATALOGS)
+def test_law_of_looks(catalogs: list[tuple[set[str], bool]]) -> None:
+    """However the catalog changes and whatever looks after it are missing: what it names counts as
+    such, what it named is published, and that it names it no more is not noted too early.
+    """
+    history = seen(None, set(), set(), NOW)
+    named, last_named = set[str](), dict[str, datetime]()
+    for number, (following, is_killed) in enumerate(catalogs):
+        at = NOW + number * DAY
+        last_named |= dict.fromkeys(named, at)
+        history = seen(history, named, set("abcd"), at)  # before each change
+        named = following
+        if not is_killed:
+            history = seen(history, named, set("abcd"), at)
+            assert seen(history, named, set("abcd"), at + DAY) == history
+            assert {key for key, gone in history.published.items() if not gone} == named
+    for key in last_named.keys() - named:
+        assert history.standing(key) is Standing.PUBLISHED
+        assert (history.published[key] or at) >= last_named[key]
+    for key in set("abcd") - last_named.keys() - named:
+        assert history.standing(key) is Standing.UNPUBLISHED
+
+
 def noted(site: Path) -> History:
-    history = read_history(FolderDestination(site))
+    history = history_of(FolderDestination(site))
     assert history is not None
     return history
