@@ -31,7 +31,7 @@ _DAY_S = 86_400
     "older_than_days",
     type=NumberRange(min=0),
     metavar="DAYS",
-    help="Remove only what the catalog stopped to name longer ago than this.",
+    help="Remove only what was replaced by another version longer ago than this.",
 )
 @dry_run_option
 @sign_with_option
@@ -88,13 +88,13 @@ def _lines(done: Pruned, removed: str) -> list[str]:
     )
     if done.unknown_versions:
         lines.append(
-            f"{counted(done.unknown_versions, 'version')} of the kept ones from before the site had"
-            " a history: nobody knows when they were replaced"
+            f"{counted(done.unknown_versions, 'version')} kept from before the site had a history,"
+            " so nobody knows when another one came"
         )
     if done.kept_unpublished:
         lines.append(
-            f"{counted(done.kept_unpublished, 'version')} stored but never published kept until"
-            " the time is over"
+            f"{counted(done.kept_unpublished, 'version')} kept that nobody published, until its"
+            " time is over"
         )
     if done.young_objects:
         lines.append(

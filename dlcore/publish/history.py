@@ -6,7 +6,7 @@ stored, but when the catalog names the next one. So each change of the catalog i
 document.
 
 Guarantees: a manifest that counts as published was named by the catalog. A noted time is not
-earlier than the moment at which the catalog stopped to name the manifest, by the clock of whoever
+earlier than the moment at which the catalog stopped naming the manifest, by the clock of whoever
 noted it. If that was not noted at once, because a publisher was killed or of an earlier version,
 it is noted by the next one who looks, with a later time.
 """

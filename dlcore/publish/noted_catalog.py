@@ -1,6 +1,6 @@
 """A catalog whose changes are noted in the history of the site.
 
-Guarantees: the catalog never stops to name a manifest of which the history does not say that it was
+Guarantees: the catalog never stops naming a manifest of which the history does not say that it was
 published. If the rest cannot be noted after the change, whoever looks next does so.
 """
 
@@ -59,7 +59,7 @@ class NotedCatalog:
             log.warning("the next publisher notes what was replaced now: %s", error)
 
     def _is_noted(self, current: bytes | None, document: bytes) -> bool:
-        """Whether it is known of all that the catalog stops to name that it was published."""
+        """Whether all that the catalog would stop naming is noted as published."""
         name = self._target.name
         left = named_in(current, name) - named_in(document, name)
         history = history_of(self._target)

@@ -104,7 +104,7 @@ def prune(
         keep: How many versions of each package to keep, the current one included; 1 or more. None
             for all that ``older_than_s`` leaves. Of a package that the catalog does not name, none
             is kept for its number.
-        older_than_s: Only remove versions that the catalog stopped to name longer ago than this.
+        older_than_s: Only remove versions that the catalog stopped naming longer ago than this.
             Where nobody noted that, it counts from the first pruning or publishing that sees it.
         trust_root: Root document that says which catalog counts; for a signed site, this or keys.
         sign_with: Private keys, in place of the root; nothing is signed with them.

@@ -7,6 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree
 
@@ -62,15 +64,16 @@ def test_what_nobody_published_or_knows_of_is_named(here: Here, tmp_path: Path) 
     (stored,) = (tmp_path / "elsewhere" / "site" / "manifests").iterdir()
     shutil.copy(stored, site / "manifests")
     kept = here("prune", site, "--keep", "2").out
-    assert "1 version stored but never published kept" in kept
+    assert "1 version kept that nobody published" in kept
     age(site, days=3)
     removed = here("prune", site, "--keep", "2").out
     assert f"removed: {PACKAGE} version 3, which was never published" in removed
     (site / "history.json").unlink()
     told = here("prune", site, "--keep", "2").out
-    assert "1 version of the kept ones from before the site had a history" in told
+    assert "1 version kept from before the site had a history" in told
 
 
+@pytest.mark.posix_only(reason="Windows refuses to open a folder as if another program held it")
 def test_an_error_says_what_was_being_done(here: Here, tmp_path: Path) -> None:
     site, keys = tmp_path / "site", tmp_path / "keys"
     publish(here, tmp_path, 1)
