@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -103,6 +104,8 @@ def test_a_signed_site_is_pruned_as_its_signatures_say(here: Here, tmp_path: Pat
     older = (site / "catalog.json").read_bytes()
     assert here("trust", "init", site, "--keys", keys).status == 0
     publish(here, tmp_path, 2, "--sign-with", keys)
+    noted = json.loads((site / "history.json").read_bytes())["published"]
+    assert sorted(each is None for each in noted.values()) == [False, True]
     age(site, days=3)
     told = refused(here("prune", site, "--keep", "1", "--json"), 2, "config")
     assert "--root" in str(told["remedy"])

@@ -25,8 +25,10 @@ from dlcore.publish import (
     verify_site,
 )
 from dlcore.publish.folder import FolderDestination
+from dlcore.publish.history import history_of
 from dlcore.publish.library.into_part import IntoPart
 from dlcore.publish.library.lost_content import MAX_NAMED
+from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY
 from dlcore.publish.prune_mark import Marking, now_utc
 from tests.buckets import BUCKET, s3
@@ -346,3 +348,7 @@ def test_shards_are_joined_in_a_bucket(tmp_path: Path, monkeypatch: pytest.Monke
         again = publish_library([library], destination=where, memory=tmp_path)
         assert (again.unchanged, again.objects_written, again.documents_written) == (3, 0, 0)
         assert not verify_site(where).faults
+        assert prune(where, older_than_s=0.0).kept_versions == 3
+        history = history_of(open_destination(where))
+        assert history is not None
+        assert list(history.published.values()) == [None] * 3
