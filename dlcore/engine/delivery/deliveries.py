@@ -2,9 +2,9 @@
 
 A record says that the folder or file with this inode, at this path, was put there by dlcore, and
 which names a package of that version has. The generation of the inode is part of it: a file that is
-made after another was deleted may get the number of the first. With a record, a later delivery may
-replace what is damaged and drop what only the older version had. It is never evidence of content:
-that is always hashed.
+made after another was deleted may get the number of the first. With a record, a later delivery of
+the same package may replace what is damaged and drop what only the older version had. It is never
+evidence of content: that is always hashed.
 
 Guarantees: a record that is missing, damaged, of another path or of another inode is ignored, and
 so is one that another user could have written. A record that cannot be written stops no delivery; a
@@ -29,6 +29,7 @@ from dlcore.disk.private_folder import PrivateFolder, make_way
 from dlcore.errors import OwnershipError
 from dlcore.long_path import rooted
 from dlcore.model import Manifest
+from dlcore.package_ids import LOCAL_ID
 from dlcore.store.batch import Batch
 from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import folders_of
@@ -73,6 +74,15 @@ class Delivered(msgspec.Struct, frozen=True):
             OSError: The disk failed, or nothing is there.
         """
         return cls.of(manifest, path.stat().st_ino, generation_at(path))
+
+    def is_of(self, manifest: Manifest) -> bool:
+        """Whether this is a version of a package: of no other one may anything be replaced.
+
+        Content without a package id says nothing but its names, so all of them must be the same.
+        """
+        if self.package != manifest.package_id:
+            return False
+        return self.package != LOCAL_ID or self.files == {file.path for file in manifest.files}
 
     def owns(self, path: str, status: os.stat_result) -> bool:
         """Whether what is at a path in the folder has a name and a kind of this package."""

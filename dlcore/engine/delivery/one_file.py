@@ -62,7 +62,7 @@ class OneFile:
             if not bad:
                 check_not_of_another(self.path, status)
                 return Look(Standing.RIGHT)
-            if not is_file(status) or self._delivered() is None:
+            if not is_file(status) or self._delivered(manifest) is None:
                 raise ConfigError(
                     f"{self.path} is there already and is not what is to be fetched, and dlcore"
                     " did not put it there",
@@ -70,12 +70,13 @@ class OneFile:
                 )
             return Look(Standing.REPAIRABLE, tuple(bad))
 
-    def _delivered(self) -> Delivered | None:
-        """What dlcore put here, if that is what is here."""
+    def _delivered(self, manifest: Manifest) -> Delivered | None:
+        """What dlcore put here of the same package, if that is what is here."""
         status = self._disk.status(self.path)
         if status is None:
             return None
-        return self._deliveries.find(self.path, status.st_ino, generation_at(self.path))
+        found = self._deliveries.find(self.path, status.st_ino, generation_at(self.path))
+        return found if found and found.is_of(manifest) else None
 
     def deliver(self, content: Path, manifest: Manifest) -> None:
         """Rename the content's only file to the final name, over its own earlier one at most."""
@@ -84,7 +85,7 @@ class OneFile:
             rights = rights_of_new_file(self.path, self.state)
             self._set_time(file)  # before all is synced
             self._disk.hand_over(content, manifest, rights)
-            earlier = self._delivered()
+            earlier = self._delivered(manifest)
             delivered = Delivered.at(file, manifest)
             self._deliveries.begin(self.path, earlier, delivered)
             if earlier is None:

@@ -29,6 +29,7 @@ from dlcore.engine.delivery.target import (
 )
 from dlcore.errors import ConfigError, StorageError
 from dlcore.model import Manifest
+from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Bad, Reason, verify_tree
 
 _log = logging.getLogger(__name__)
@@ -105,12 +106,15 @@ class OwnFolder:
         )
 
     def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
-        delivered = self._delivered()
+        put = self._delivered()
+        delivered = put if put and put.is_of(manifest) else None
         if self._keeps_all:
             self._check_nothing_is_lost(bad)
         strange = [item.path for item in bad if self._is_strange(item, delivered)]
         if strange:
             raise foreign_files(self.path, manifest, strange)
+        if put and LOCAL_ID not in (put.package, manifest.package_id) and not delivered:
+            raise _of_another_package(self.path, put, manifest)
         if delivered is None and is_unrelated(manifest, bad) and self._has_bytes():
             others = dict.fromkeys(item.path for item in bad if item.reason != Reason.MISSING)
             raise ConfigError(
@@ -298,3 +302,11 @@ class OwnFolder:
             for path, status in self._disk.tree_entries(self._replaced)
             if not any(each.owns(path, status) for each in known)
         ]
+
+
+def _of_another_package(folder: Path, put: Delivered, manifest: Manifest) -> ConfigError:
+    return ConfigError(
+        f"{folder} holds package {put.package} version {put.version}, which dlcore put there, and"
+        f" not package {manifest.package_id}",
+        remedy="Move that away, or name a folder that does not exist or is empty.",
+    )
