@@ -227,7 +227,7 @@ def _published(done: Published, *, is_dry_run: bool) -> list[str]:
     if done.patches:
         made = f"patches for {counted(done.patches, 'file')}: {amount(done.patch_bytes)}"
         lines.insert(1, made)
-    return lines
+    return [*_without_patches(done, is_dry_run=is_dry_run), *lines]
 
 
 def _repaired(done: Repaired) -> list[str]:
@@ -236,4 +236,18 @@ def _repaired(done: Repaired) -> list[str]:
         f"{counted(done.objects, 'object')} checked, "
         f"{len(done.rewritten)} rewritten ({amount(done.written_bytes)})"
     )
-    return [*(f"rewrote {key}" for key in done.rewritten), verdict]
+    lines = [*(f"rewrote {key}" for key in done.rewritten), verdict]
+    return [*_without_patches(done, is_dry_run=False), *lines]
+
+
+def _without_patches(done: Published | Repaired, *, is_dry_run: bool) -> list[str]:
+    """What became of damaged patches."""
+    if not done.patches_removed:
+        return []
+    did = "would remove" if is_dry_run else "removed"
+    lines = [f"{did} {key}" for key in done.patches_removed]
+    lines.append(
+        "patches of this version were damaged, and clients fetch blocks instead: publish again with"
+        " --patch-from to make them anew"
+    )
+    return lines

@@ -24,6 +24,7 @@ from dlcore.model import (
     manifest_key,
 )
 from dlcore.publish.admission import refuse_older, with_entry
+from dlcore.publish.damaged_patches import damaged_patches, remove_patches
 from dlcore.publish.destination import Destination
 from dlcore.publish.noted_catalog import NotedCatalog
 from dlcore.publish.objects import ObjectOutcome, distinct_objects, foreseen_outcomes, write_objects
@@ -62,6 +63,9 @@ class Published(msgspec.Struct, frozen=True):
         objects_rewritten: Number of those that were stored before, with wrong content.
         patches: Number of files that old versions can be patched to.
         patch_bytes: Length of these patches.
+        patches_removed: Keys of what was removed because patches of this version were damaged: the
+            patch list, and objects. Clients fetch blocks, until it is published with
+            ``patch_from`` again.
     """
 
     package_id: str
@@ -75,6 +79,7 @@ class Published(msgspec.Struct, frozen=True):
     objects_rewritten: int = 0
     patches: int = 0
     patch_bytes: int = 0
+    patches_removed: tuple[str, ...] = ()
 
 
 def publish(
@@ -214,9 +219,10 @@ def publish_to(
     beside = None if dry_run else target.folder  # a dry run writes nothing there
     with MadePatches(source, manifest, digest, policy, folder=beside) as patches:
         _make(patches, old_versions, progress)
+        damaged = () if old_versions else damaged_patches(target, manifest, digest, policy)
         if dry_run:
             outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
-            return _summary(manifest, digest, outcomes, patches)
+            return _summary(manifest, digest, outcomes, patches, damaged)
 
         def write(advance: Advance) -> dict[str, ObjectOutcome]:
             outcomes = write_objects(target, source, manifest, wanted, advance, policy)
@@ -228,6 +234,7 @@ def publish_to(
             return outcomes
 
         outcomes = write(advance)
+        remove_patches(target, damaged)
         signed = partial(catalog.change, patch_lists=patches.documents if old_versions else {})
         while not watch.change_unless_pruned(signed, change):  # what was present may be gone
             again = write(lambda _: None)
@@ -235,7 +242,7 @@ def publish_to(
                 name: each for name, each in again.items() if each is not ObjectOutcome.PRESENT
             }
         log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
-        return _summary(manifest, digest, outcomes, patches)
+        return _summary(manifest, digest, outcomes, patches, damaged)
 
 
 def _make(
@@ -252,7 +259,11 @@ def _make(
 
 
 def _summary(
-    manifest: Manifest, digest: str, outcomes: dict[str, ObjectOutcome], patches: MadePatches
+    manifest: Manifest,
+    digest: str,
+    outcomes: dict[str, ObjectOutcome],
+    patches: MadePatches,
+    patches_removed: tuple[str, ...],
 ) -> Published:
     lengths = {item.name: item.length_bytes for item in manifest.objects}
     written = [name for name, outcome in outcomes.items() if outcome is not ObjectOutcome.PRESENT]
@@ -268,4 +279,5 @@ def _summary(
         objects_rewritten=sum(outcome is ObjectOutcome.REWRITTEN for outcome in outcomes.values()),
         patches=len({patch.file for patch in patches.listed.patches}),
         patch_bytes=patches.patch_bytes,
+        patches_removed=patches_removed,
     )

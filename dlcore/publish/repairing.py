@@ -3,7 +3,7 @@
 Guarantees: the catalog is never changed, and nothing that is right is written. What a signed site
 should hold is what was signed last, and not what its ``catalog.json`` says. An object is
 replaced by one rename, and only by content that matches the manifest. If repairing is interrupted,
-every object is as it was or right.
+every object is as it was or right. Damaged patches are removed, since clients can do without them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dlcore.model import (
     manifest_key,
     object_key,
 )
+from dlcore.publish.damaged_patches import damaged_patches, remove_patches
 from dlcore.publish.destination import Destination
 from dlcore.publish.layout import without_digests_of_files
 from dlcore.publish.objects import distinct_objects, read_objects, replace_objects
@@ -35,7 +36,7 @@ from dlcore.publish.progress import Progress, Stage, meter
 from dlcore.publish.reading import verified_spans
 from dlcore.publish.site import read_manifest
 from dlcore.publish.source import Source, SourceFile
-from dlcore.publish.trusted_catalog import read_trusted
+from dlcore.publish.trusted_catalog import read_trusted_lists
 from dlcore.spelling import IDS, hint
 
 log = logging.getLogger("dlcore.publish")
@@ -51,6 +52,7 @@ class Repaired(msgspec.Struct, frozen=True):
         objects: Number of objects that were checked.
         rewritten: Keys of what was written: objects, and the manifest if it was wrong.
         written_bytes: Length of the objects that were written.
+        patches_removed: As of `Published`.
     """
 
     package_id: str
@@ -59,6 +61,7 @@ class Repaired(msgspec.Struct, frozen=True):
     objects: int
     rewritten: tuple[str, ...]
     written_bytes: int
+    patches_removed: tuple[str, ...] = ()
 
 
 def repair(
@@ -91,8 +94,12 @@ def repair(
         programs=programs or {},
     )
     target = open_destination(destination)
-    catalog = read_trusted(target, sign_with, trust_root, passphrase)
-    return repair_at(target, folder, options, progress or (lambda _: None), catalog=catalog)
+    trusted = read_trusted_lists(target, sign_with, trust_root, passphrase)
+    return repair_at(
+        *(target, folder, options, progress or (lambda _: None)),
+        catalog=trusted.catalog,
+        patch_lists=trusted.patch_lists,
+    )
 
 
 def repair_at(
@@ -103,6 +110,7 @@ def repair_at(
     policy: PublishPolicy = DEFAULT_POLICY,
     *,
     catalog: bytes | None,
+    patch_lists: Mapping[str, str] | None = None,
 ) -> Repaired:
     """Check a package at a destination, and write what is wrong from its source.
 
@@ -113,6 +121,7 @@ def repair_at(
         progress: As for publishing.
         policy: Sizes and limits.
         catalog: The catalog document that says what is published; None if there is none.
+        patch_lists: As ``signed`` of `damaged_patches`.
 
     Raises:
         ConfigError: An option cannot be used, or the manifest is wrong and the folder gives
@@ -151,6 +160,10 @@ def repair_at(
         rewritten.append(_write_manifest(target, manifest, entry))
     for key in rewritten:
         log.warning("%s: rewrote %s", target.name, key)
+    removed = damaged_patches(
+        *(target, manifest, entry.manifest, policy), signed=patch_lists, reads_all=True
+    )
+    remove_patches(target, removed)
     _refuse_rest(target, folder, manifest, damaged.keys() - possible.keys())
     return Repaired(
         package_id=options.package_id,
@@ -159,6 +172,7 @@ def repair_at(
         objects=len(objects),
         rewritten=tuple(rewritten),
         written_bytes=sum(lengths.values()),
+        patches_removed=removed,
     )
 
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from dlcore.extras import require
 from dlcore.publish.destination import Destination
 from dlcore.publish.noted_catalog import NotedCatalog
 from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog
+
+
+class Trusted(NamedTuple):
+    """What is published, as far as it can be trusted.
+
+    Attributes:
+        catalog: The catalog document; None if there is none.
+        patch_lists: The SHA-256 of each patch list that was signed, by that of its manifest; None
+            if the site is not signed.
+    """
+
+    catalog: bytes | None
+    patch_lists: Mapping[str, str] | None
 
 
 def catalog_of(
@@ -64,10 +78,32 @@ def read_trusted(
         NotFoundError: A key or the root does not exist.
         TrustError: The signatures are not what was signed last.
     """
-    if keys or root is None:
-        return catalog_of(target, keys, root, passphrase, keeps=keeps).read()
+    return read_trusted_lists(target, keys, root, passphrase, keeps=keeps).catalog
+
+
+def read_trusted_lists(
+    target: Destination,
+    keys: Sequence[Path],
+    root: Path | None,
+    passphrase: bytes | None,
+    *,
+    keeps: bool = True,
+) -> Trusted:
+    """As `read_trusted`, and the patch lists that were signed with the catalog."""
+    if not keys and root is None:
+        return Trusted(UnsignedCatalog(target).read(), None)
     require("trust")
     from dlcore.publish.signatures import verify_signatures
+    from dlcore.publish.signed_site import SignedSite
+    from dlcore.trust import encode_evidence, patch_digests_in
     from dlcore.trust.pinned_root import read_root
 
-    return verify_signatures(target, read_root(root), allow_expired=True).catalog
+    if keys:
+        site = catalog_of(target, keys, root, passphrase, keeps=keeps)
+        assert isinstance(site, SignedSite)
+        site.read()  # so that keys which do not suffice are refused
+        verified = site.verify()
+    else:
+        assert root is not None
+        verified = verify_signatures(target, read_root(root), allow_expired=True)
+    return Trusted(verified.catalog, patch_digests_in(encode_evidence(verified.evidence)))

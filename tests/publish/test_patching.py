@@ -12,7 +12,7 @@ import pytest
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError, StorageError
 from dlcore.model import patch_list_key
 from dlcore.patches import PatchList, apply, decode_patch_list
-from dlcore.publish import Progress, Published, Stage, Wrong, prune, publish, verify_site
+from dlcore.publish import Progress, Published, Stage, Wrong, prune, publish, repair, verify_site
 from tests.no_temporary_folder import take_away_temporary_files
 from tests.publish.helpers import BLOCK, content, write_tree
 
@@ -120,6 +120,33 @@ def test_a_patch_list_that_no_client_can_use_is_a_fault(tmp_path: Path, document
     (tmp_path / "site" / key).write_bytes(document)
     report = verify_site(str(tmp_path / "site"))
     assert [(fault.key, fault.wrong) for fault in report.faults] == [(key, Wrong.MALFORMED)]
+
+
+@pytest.mark.parametrize("is_repair", [True, False], ids=["repair", "publish"])
+@pytest.mark.parametrize("what", ["object", "list"])
+def test_damaged_patches_are_removed_where_nothing_can_make_them_anew(
+    tmp_path: Path, what: str, is_repair: bool
+) -> None:
+    """Fault: a patch or a patch list is damaged. dlcore removes it, and clients fetch blocks."""
+    published(tmp_path, 1)
+    made = published(tmp_path, 2, "1")
+    key, name = patch_list_key(made.manifest), listed(tmp_path, made).objects[0].name
+    expected = (key,) if what == "list" else (key, f"objects/{name}")
+    path = tmp_path / "site" / expected[-1]
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    site = str(tmp_path / "site")
+    foreseen = published(tmp_path, 2, dry_run=True).patches_removed
+    assert [fault.key for fault in verify_site(site).faults] == [expected[-1]]
+    if is_repair:
+        folder = tmp_path / "v2"
+        done = repair(folder, package_id=ID, destination=site, block_bytes=BLOCK).patches_removed
+    else:
+        done = published(tmp_path, 2).patches_removed
+    assert (foreseen, done) == (expected, expected)
+    assert verify_site(site).faults == ()
+    published(tmp_path, 2, "1")
+    assert listed(tmp_path, made).objects[0].name == name
+    assert verify_site(site).faults == ()
 
 
 def test_verify_knows_what_is_needed_for_patches_of_the_current_version(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.manifest import decode_catalog
 from dlcore.model import CATALOG_KEY, patch_list_key
 from dlcore.patches import decode_patch_list, encode_patch_list
-from dlcore.publish import verify_site
+from dlcore.publish import repair, verify_site
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.publishing import publish_to
@@ -102,6 +102,17 @@ def test_a_patch_list_that_was_altered_is_not_used(
     (fault,) = verify_site(str(site.folder), trust_root=site.root).faults
     assert fault.key == patch_list_key(manifest)
     assert verify_site(str(site.folder)).faults == ()  # without a root nothing tells
+    repaired = repair(
+        site.folder.parent / "v2",
+        package_id=PACKAGE,
+        destination=str(site.folder),
+        block_bytes=BLOCK,
+        trust_root=site.root,
+    )
+    assert repaired.patches_removed == (patch_list_key(manifest),)
+    assert verify_site(str(site.folder), trust_root=site.root).faults == ()
+    site.publish_version(2, "1")
+    assert site.signed() == {manifest: site.written(manifest)}
 
 
 def test_patches_can_be_added_to_a_version_that_is_published(site: Patched) -> None:
