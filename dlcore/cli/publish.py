@@ -236,7 +236,7 @@ def _repaired(done: Repaired) -> list[str]:
         f"{counted(done.objects, 'object')} checked, "
         f"{len(done.rewritten)} rewritten ({amount(done.written_bytes)})"
     )
-    lines = [*(f"rewrote {key}" for key in done.rewritten), verdict]
+    lines = [*(f"rewrote {key}" for key in (*done.restored, *done.rewritten)), verdict]
     return [*_without_patches(done, is_dry_run=False), *lines]
 
 

@@ -18,12 +18,12 @@ from dlcore.model import TIMESTAMP_KEY
 from dlcore.plain_files import read_plain
 from dlcore.publish.destination import Destination
 from dlcore.publish.signed_documents import sign_first
-from dlcore.publish.signed_site import now_utc
+from dlcore.publish.signed_site import SignedSite, now_utc
 from dlcore.trust.keys import write_new, write_new_key
 from dlcore.trust.policy import Lifetimes
 from dlcore.trust.roots import first_root
 from dlcore.trust.signing import Signing
-from dlcore.trust.signing_keys import ONLINE_KEYS, ROOT_KEY, ROOT_NAME
+from dlcore.trust.signing_keys import ONLINE_KEYS, ROOT_KEY, ROOT_NAME, SigningKeys
 
 log = logging.getLogger("dlcore.publish")
 
@@ -63,6 +63,8 @@ def sign_for_the_first_time(
             _remove(path)
     if not is_signed:
         _sign(target, files, passphrase, lifetimes)
+    root = SigningKeys((folder / ROOT_NAME).read_bytes(), ())
+    SignedSite(target, root).verify()  # so that this machine remembers what it has signed
     _remove(unfinished)
     return folder / ROOT_NAME
 

@@ -1,7 +1,7 @@
 """Rewrites what is wrong with a published package, from the folder that it was published from.
 
-Guarantees: the catalog is never changed, and nothing that is right is written. What a signed site
-should hold is what was signed last, and not what its ``catalog.json`` says. An object is
+Guarantees: what is published is never changed, and nothing that is right is written. What a signed
+site should hold is what was signed last, and not what its ``catalog.json`` says. An object is
 replaced by one rename, and only by content that matches the manifest. If repairing is interrupted,
 every object is as it was or right. Damaged patches are removed, since clients can do without them.
 """
@@ -36,7 +36,7 @@ from dlcore.publish.progress import Progress, Stage, meter
 from dlcore.publish.reading import verified_spans
 from dlcore.publish.site import read_manifest
 from dlcore.publish.source import Source, SourceFile
-from dlcore.publish.trusted_catalog import read_trusted_lists
+from dlcore.publish.trusted_catalog import read_restored
 from dlcore.spelling import IDS, hint
 
 log = logging.getLogger("dlcore.publish")
@@ -53,6 +53,7 @@ class Repaired(msgspec.Struct, frozen=True):
         rewritten: Keys of what was written: objects, and the manifest if it was wrong.
         written_bytes: Length of the objects that were written.
         patches_removed: As of `Published`.
+        restored: Keys of signed documents that were lost or damaged, and were written again.
     """
 
     package_id: str
@@ -62,6 +63,7 @@ class Repaired(msgspec.Struct, frozen=True):
     rewritten: tuple[str, ...]
     written_bytes: int
     patches_removed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
 
 def repair(
@@ -83,7 +85,12 @@ def repair(
 
     The arguments and errors are those of `publish` and `repair_at`. ``block_bytes``, ``pack`` and
     ``programs`` matter only if the manifest itself is wrong: then they are what it was published
-    with. Nothing is signed: of a signed site, ``trust_root`` is enough.
+    with. Nothing is signed: of a signed site, ``trust_root`` is enough. Signed documents that were
+    lost are written again as they were signed (`Repaired.restored`).
+
+    Raises:
+        TrustError: A signed document was lost that nothing here remembers; or the site's signatures
+            are not what was signed last.
     """
     options = PublishOptions(
         package_id.upper(),
@@ -94,12 +101,13 @@ def repair(
         programs=programs or {},
     )
     target = open_destination(destination)
-    trusted = read_trusted_lists(target, sign_with, trust_root, passphrase)
-    return repair_at(
+    trusted = read_restored(target, sign_with, trust_root, passphrase)
+    done = repair_at(
         *(target, folder, options, progress or (lambda _: None)),
         catalog=trusted.catalog,
         patch_lists=trusted.patch_lists,
     )
+    return msgspec.structs.replace(done, restored=trusted.restored)
 
 
 def repair_at(

@@ -3,7 +3,8 @@
 Guarantees: what is signed next is based on what was signed last, and never on a document that
 someone else may have written: the destination is not trusted. A reader sees either the old or the
 new site, since only the timestamp is ever replaced, and it is written last. An interrupted
-publisher leaves documents that nothing names. ``catalog.json``, for clients without a pinned root,
+publisher leaves documents that nothing names. Documents that were lost are written again only as
+they were signed. ``catalog.json``, for clients without a pinned root,
 is a copy of the signed catalog, and is written after it.
 """
 
@@ -13,10 +14,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dlcore.errors import ConfigError
+from dlcore.errors import ConfigError, TrustError
 from dlcore.manifest import decode_catalog
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.destination import Change, Destination
+from dlcore.publish.lost_documents import (
+    read_signed,
+    restore_documents,
+    restore_roots,
+    with_remedy,
+)
 from dlcore.publish.signed_documents import write_signed, write_snapshot
 from dlcore.publish.site_catalog import NO_LISTS, PatchLists
 from dlcore.trust import Memory, Role, Verification, metadata_key
@@ -74,7 +81,7 @@ class SignedSite:
         """Replace the catalog and sign it, then put a copy in the place of the unsigned one."""
 
         def sign(_: bytes | None) -> bytes | None:
-            verified = self.verify()
+            verified = self._restored()
             assert verified.catalog is not None
             changed = change(verified.catalog)
             catalog = verified.catalog if changed is None else changed
@@ -99,7 +106,7 @@ class SignedSite:
         """
 
         def sign(_: bytes | None) -> bytes:
-            verified = self.verify()
+            verified = self._restored()
             signing = self._signing(verified.root)
             assert verified.catalog is not None
             if signing.is_due("targets", verified.targets.expires):
@@ -137,9 +144,10 @@ class SignedSite:
 
         def sign(current: bytes | None) -> bytes | None:
             if catalog is not None:
-                known = version_of(current or b"")
+                known = max(version_of(current or b""), self._remembered_version())
                 versions, signed = Versions(known, known, known), catalog
                 listed: PatchTargets = {}
+                restore_roots(self._target, self._known_roots())
             else:
                 verified = self._verified_below(old)
                 if all(is_signed(new, role, d) for role, d in _documents(verified).items()):
@@ -158,6 +166,26 @@ class SignedSite:
         self._copy_catalog()
         return new.version
 
+    def restore(self) -> tuple[str, ...]:
+        """Write signed documents again that were lost or damaged, if their bytes are known.
+
+        They are known if the publisher's memory has them; those of the catalog also if there is a
+        copy with the digest that was signed. Needs no key, because nothing is signed. The unsigned
+        copy of the catalog becomes right, too.
+
+        Returns:
+            The keys that were written.
+        """
+        written: list[str] = []
+
+        def look(_: bytes | None) -> None:
+            written.extend(restore_documents(self._target, self._keys.root, self.verify()))
+
+        self._target.change(TIMESTAMP_KEY, look)
+        if self._copy_catalog():
+            written.append(CATALOG_KEY)
+        return tuple(written)
+
     def verify(self) -> Verification:
         """Verify the site with the publisher's root; expiry does not count.
 
@@ -165,15 +193,35 @@ class SignedSite:
             TrustError: The site is not what was signed last.
         """
         verification = self._begin_verification()
-        while wanted := verification.wanted:
-            document = self._target.read_whole(wanted.key)
-            if document is None:
-                verification.missing()
-            else:
-                verification.accept(document)
+        try:
+            while wanted := verification.wanted:
+                document = self._read(wanted.key, is_catalog=verification.wants_catalog)
+                if document is None:
+                    verification.missing()
+                else:
+                    verification.accept(document)
+        except TrustError as error:
+            raise with_remedy(error, self._target.name) from error
         if self._keeps:
             self._memory.keep(verification.evidence)
         return verification
+
+    def _read(self, key: str, *, is_catalog: bool) -> bytes | None:
+        return read_signed(self._target, key) if is_catalog else self._target.read_whole(key)
+
+    def _restored(self) -> Verification:
+        """The verified site, after what was lost is there again: readers need it at once."""
+        verified = self.verify()
+        restore_documents(self._target, self._keys.root, verified)
+        return verified
+
+    def _known_roots(self) -> tuple[bytes, ...]:
+        return self._keys.root, *self._begin_verification().evidence.roots
+
+    def _remembered_version(self) -> int:
+        """Version of the newest timestamp that was verified here; 0 if there is none."""
+        remembered = self._memory.read()
+        return version_of(remembered.timestamp) if remembered else 0
 
     def _begin_verification(self) -> Verification:
         return Verification(self._keys.root, self._memory.read(), None, source=self._target.name)
@@ -188,7 +236,7 @@ class SignedSite:
         return verification.root
 
     def _verified_below(self, root: Root) -> Verification:
-        verified = self.verify()
+        verified = self._restored()
         if verified.root.version != root.version:
             raise ConfigError(
                 f"{self._target.name}: another publisher has replaced the root",
@@ -211,12 +259,18 @@ class SignedSite:
                 remedy="Look at it (dlcore trust show), then rotate again if it is still needed.",
             )
 
-    def _copy_catalog(self) -> None:
+    def _copy_catalog(self) -> bool:
+        """Returns whether the copy was another one."""
+        differs = False
+
         def copy(current: bytes | None) -> bytes | None:
+            nonlocal differs
             signed = self.verify().catalog  # read after ``current``, so it is not older
-            return None if signed == current else signed
+            differs = signed != current
+            return signed if differs else None
 
         self._target.change(CATALOG_KEY, copy)
+        return differs
 
 
 def _versions(verified: Verification) -> Versions:

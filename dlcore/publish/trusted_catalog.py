@@ -19,10 +19,12 @@ class Trusted(NamedTuple):
         catalog: The catalog document; None if there is none.
         patch_lists: The SHA-256 of each patch list that was signed, by that of its manifest; None
             if the site is not signed.
+        restored: Keys of the signed documents that were written again.
     """
 
     catalog: bytes | None
-    patch_lists: Mapping[str, str] | None
+    patch_lists: Mapping[str, str] | None = None
+    restored: tuple[str, ...] = ()
 
 
 def catalog_of(
@@ -78,32 +80,34 @@ def read_trusted(
         NotFoundError: A key or the root does not exist.
         TrustError: The signatures are not what was signed last.
     """
-    return read_trusted_lists(target, keys, root, passphrase, keeps=keeps).catalog
-
-
-def read_trusted_lists(
-    target: Destination,
-    keys: Sequence[Path],
-    root: Path | None,
-    passphrase: bytes | None,
-    *,
-    keeps: bool = True,
-) -> Trusted:
-    """As `read_trusted`, and the patch lists that were signed with the catalog."""
-    if not keys and root is None:
-        return Trusted(UnsignedCatalog(target).read(), None)
+    if keys or root is None:
+        return catalog_of(target, keys, root, passphrase, keeps=keeps).read()
     require("trust")
     from dlcore.publish.signatures import verify_signatures
+    from dlcore.trust.pinned_root import read_root
+
+    return verify_signatures(target, read_root(root), allow_expired=True).catalog
+
+
+def read_restored(
+    target: Destination, keys: Sequence[Path], root: Path | None, passphrase: bytes | None
+) -> Trusted:
+    """As `read_trusted`, after signed documents that were lost are there again (`SignedSite`)."""
+    if not keys and root is None:
+        return Trusted(UnsignedCatalog(target).read())
+    require("trust")
     from dlcore.publish.signed_site import SignedSite
     from dlcore.trust import encode_evidence, patch_digests_in
     from dlcore.trust.pinned_root import read_root
+    from dlcore.trust.signing_keys import SigningKeys
 
     if keys:
-        site = catalog_of(target, keys, root, passphrase, keeps=keeps)
+        site = catalog_of(target, keys, root, passphrase)
         assert isinstance(site, SignedSite)
         site.read()  # so that keys which do not suffice are refused
-        verified = site.verify()
     else:
         assert root is not None
-        verified = verify_signatures(target, read_root(root), allow_expired=True)
-    return Trusted(verified.catalog, patch_digests_in(encode_evidence(verified.evidence)))
+        site = SignedSite(target, SigningKeys(read_root(root), ()), keeps=False)
+    restored, verified = site.restore(), site.verify()
+    signed = patch_digests_in(encode_evidence(verified.evidence))
+    return Trusted(verified.catalog, signed, restored)

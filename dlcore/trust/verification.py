@@ -185,7 +185,8 @@ class Verification:
             raise TrustError(
                 f"{self._place()} is missing, but the signed metadata names it",
                 fault=TrustFault.MISMATCH,
-                remedy="If the site is a copy, copy it whole; else publish again.",
+                remedy="If the site is a copy, copy it whole; else its publisher writes it again:"
+                " dlcore publish --repair --sign-with KEYS.",
             )
 
     def _place(self) -> str:
