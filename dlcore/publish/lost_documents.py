@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from dlcore.errors import ManifestError, TrustError, TrustFault
 from dlcore.manifest import digest_of
-from dlcore.model import CATALOG_KEY
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish.destination import Destination
 from dlcore.trust import Verification, metadata_key, signed_catalog_key
 from dlcore.trust.verification import version_of
@@ -67,18 +67,29 @@ def read_signed(target: Destination, key: str) -> bytes | None:
     return copy if copy and key == signed_catalog_key(digest_of(copy)) else document
 
 
-def with_remedy(error: TrustError, site: str) -> TrustError:
-    """The error with what a publisher can do, if a document may be lost that is not remembered."""
+def with_remedy(error: TrustError, site: str, key: str, *, is_remembered: bool) -> TrustError:
+    """The error with what a publisher can do, if a document may have been lost.
+
+    Args:
+        error: Why a document of the site is refused.
+        site: Its name.
+        key: The document.
+        is_remembered: Whether this machine has verified the site before.
+    """
     anew = _ANEW.format(site=site)
+    altered = "If nothing was lost, someone may have altered the site."
+    is_lost = error.fault in _MAY_BE_LOST or (error.fault is TrustFault.UNSIGNED and is_remembered)
     if error.fault is TrustFault.ROLLBACK:
         remedy = (
             "This machine has signed or verified a newer site. If this one was restored from a"
             f" backup, restore a newer one; or {anew} Else someone may have altered it."
         )
-    elif error.fault in _MAY_BE_LOST:
+    elif is_lost and key == TIMESTAMP_KEY:
+        remedy = f"If it was lost or damaged, {anew} {altered}"
+    elif is_lost:
         remedy = (
             "Repair or publish from the machine that published last: it remembers the document. If"
-            f" there is none, {anew} If nothing was lost, someone may have altered the site."
+            f" there is none, {anew} {altered}"
         )
     else:
         return error

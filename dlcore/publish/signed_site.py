@@ -201,7 +201,10 @@ class SignedSite:
                 else:
                     verification.accept(document)
         except TrustError as error:
-            raise with_remedy(error, self._target.name) from error
+            is_remembered = self._remembered_version() > 0
+            raise with_remedy(
+                error, self._target.name, wanted.key if wanted else "", is_remembered=is_remembered
+            ) from error
         if self._keeps:
             self._memory.keep(verification.evidence)
         return verification

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import TrustError, TrustFault
-from dlcore.model import CATALOG_KEY
+from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.publish import repair
 from dlcore.publish.first_signing import sign_for_the_first_time
 from dlcore.publish.folder import FolderDestination
@@ -114,6 +114,19 @@ def test_nothing_is_restored_that_is_not_proven(site: Site, name: str) -> None:
         assert "trust rotate" in caught.value.remedy
         assert "--catalog" in caught.value.remedy
     assert site.copy() == before
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_lost_timestamp_is_never_invented(site: Site, loss: str) -> None:
+    """Fault: the timestamp is lost or cut. dlcore names the way out, which takes the root key."""
+    catalog = site.read(CATALOG_KEY)
+    LOSSES[loss](site.folder / TIMESTAMP_KEY)
+    with pytest.raises(TrustError) as caught:
+        site.opened().restore()
+    assert "trust rotate" in caught.value.remedy
+    assert "remembers" not in caught.value.remedy
+    site.opened(*site.keys, key("root")).rotate(RootChange(), catalog)
+    assert site.verified().timestamp.version == 3
 
 
 def test_an_older_site_gets_nothing_back(site: Site) -> None:
