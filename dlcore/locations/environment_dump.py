@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 from xml.etree.ElementTree import Element
 
 from dlcore.hook.environment import TaskSequenceEnvironment
@@ -28,6 +28,7 @@ from dlcore.printable import printable
 TOKEN_OF_DISTRIBUTION_POINTS: Final = "_SMSTSDPAuthToken"  # noqa: S105  # the name of a variable
 
 _PREFIXES: Final = ("_SMSTSHTTPS", "_SMSTSHTTP")  # https first: it is the better way
+V = TypeVar("V")
 _LINE = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*)", re.ASCII)
 
 
@@ -41,14 +42,17 @@ def variables_of_json(text: str) -> VariablesInMemory:
     """The variables in a JSON object, or in a list of objects with ``Name`` and ``Value``.
 
     Raises:
-        ValueError: It is neither. The text repeats nothing of the document.
+        ValueError: It is neither, or has a name twice. The text repeats nothing of the document.
     """
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_object)
+    except _TwiceError:
+        raise
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
     pairs = _pairs(found if isinstance(found, list) else [found])
-    return VariablesInMemory({name: value for name, value in pairs if isinstance(value, str)})
+    texts = [(name, value) for name, value in pairs if isinstance(value, str)]
+    return VariablesInMemory(_object(texts))
 
 
 def variables_of_xml(root: Element) -> VariablesInMemory:
@@ -81,6 +85,17 @@ def read_variables(variables: TaskSequenceEnvironment, source: str) -> SiteDocum
     return SiteDocument(
         source, tuple(locations), tuple(packages.values()), tuple(secrets), tuple(notes)
     )
+
+
+class _TwiceError(ValueError):
+    """Nobody knows which of two values counts."""
+
+
+def _object(pairs: list[tuple[str, V]]) -> dict[str, V]:
+    """The pairs by name; task sequence variables are the same in upper and lower case."""
+    if len({name.upper() for name, _ in pairs}) < len(pairs):
+        raise _TwiceError("it has the same name twice, and nobody knows which value counts")
+    return dict(pairs)
 
 
 def _pairs(found: list[object]) -> Iterator[tuple[str, object]]:

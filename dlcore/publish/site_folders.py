@@ -21,9 +21,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dlcore.disk import system
-from dlcore.disk.links import is_file
+from dlcore.disk.links import is_file, is_folder
 from dlcore.disk.ownership import check_no_link, check_private, check_unalterable, followed
 from dlcore.disk.private_folder import FOLDER_FLAGS, HAS_HANDLES
+from dlcore.errors import StorageError
 
 if sys.platform != "win32":
     from dlcore.disk.modes import ADMINISTRATOR
@@ -83,8 +84,10 @@ class SiteFolder:
         """Write a temporary file beside the final one, sync it, and rename it.
 
         Raises:
+            StorageError: There is a folder in the place of the file. Nothing was written.
             OSError: The disk failed. A temporary file may be left.
         """
+        self._refuse_folder(name)
         temporary = f".{name}.{secrets.token_hex(4)}{TEMPORARY}"
         try:
             # `tempfile` would make files that only their owner may read; servers must read these.
@@ -109,6 +112,16 @@ class SiteFolder:
         """Make a folder in it; nothing happens if the name is taken, also by a link."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(self._place(name), dir_fd=self._fd)
+
+    def _refuse_folder(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if is_folder(self._status(name)):
+                path = self._path / name
+                raise StorageError(
+                    f"{path} is a folder, and a file of the site belongs there",
+                    path=path,
+                    remedy="Look what is in it, move it away, and run again.",
+                )
 
     def _status(self, name: str) -> os.stat_result:
         return os.stat(self._place(name), dir_fd=self._fd, follow_symlinks=False)

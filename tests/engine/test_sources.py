@@ -35,6 +35,16 @@ async def test_only_an_endpoint_that_asks_for_the_token_gets_it(
     assert [settings.token_file for settings in seen] == [token_file]
 
 
+@pytest.mark.parametrize("name", ["s3", "az", "gs", "http"])
+def test_a_folder_may_be_called_as_a_scheme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    settings = sources.settings_of(name, 0, Access())
+    assert (settings.kind, settings.url) == (EndpointKind.FILE, name)
+
+
 def test_a_folder_may_be_named_by_a_url(tmp_path: Path) -> None:
     settings = sources.settings_of(tmp_path.as_uri(), 0, Access())
     assert (settings.kind, settings.url) == (EndpointKind.FILE, str(tmp_path))

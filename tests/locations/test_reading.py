@@ -166,6 +166,8 @@ def test_a_site_code_that_looks_like_a_secret_is_none() -> None:
         b"[" * 100_000,
         b"<other/>",
         b"<MediaVarList>",
+        b'{"a": "1", "A": "2"}',
+        b'[{"Name": "a", "Value": "1"}, {"Name": "a", "Value": "2"}]',
         b"\xff",
         b'<!DOCTYPE a [<!ENTITY x "y">]><ContentLocationReply/>',
     ],

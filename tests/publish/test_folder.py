@@ -100,6 +100,14 @@ def test_a_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert not list((tmp_path / "objects").iterdir())
 
 
+def test_a_folder_in_the_place_of_an_object_is_named(tmp_path: Path) -> None:
+    """Fault: a folder has the name of an object of a site. dlcore says so, and leaves it there."""
+    (tmp_path / "objects" / "x" / "mine").mkdir(parents=True)
+    with pytest.raises(StorageError, match="is a folder, and a file of the site belongs there"):
+        FolderDestination(tmp_path).write("objects/x", iter([memoryview(b"x")]), 1)
+    assert [path.name for path in (tmp_path / "objects").iterdir()] == ["x"]
+
+
 def test_a_destination_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(StorageError) as caught:

@@ -38,7 +38,8 @@ class Wanted(NamedTuple):
     @property
     def is_url(self) -> bool:
         """Whether it is a file at a URL."""
-        return self.what.partition("://")[0].lower() in _SCHEMES or is_file_url(self.what)
+        scheme, separator, _ = self.what.partition("://")
+        return (bool(separator) and scheme.lower() in _SCHEMES) or is_file_url(self.what)
 
     @property
     def is_package(self) -> bool:

@@ -214,7 +214,8 @@ def may_lead_here(url: str) -> bool:
 
 def is_bucket_url(url: str) -> bool:
     """Whether a URL is that of an object store."""
-    return url.partition("://")[0].lower() in BUCKET_SCHEMES
+    scheme, separator, _ = url.partition("://")
+    return bool(separator) and scheme.lower() in BUCKET_SCHEMES  # a folder may be called "s3"
 
 
 def key_of(url: str) -> str:
