@@ -104,7 +104,8 @@ def _programs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> 
     "is_repair",
     is_flag=True,
     help="Read the whole published version, and write from FOLDER what is wrong there. "
-    "The catalog stays as it is; that of a signed site is verified with --root or the keys.",
+    "What is published stays as it is. A signed site is verified with --root or the keys, and "
+    "signed documents that were lost are written again.",
 )
 @click.option(
     "--replace", is_flag=True, help="Replace other content of the same or a later version."

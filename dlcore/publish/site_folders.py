@@ -120,7 +120,7 @@ class SiteFolder:
                 raise StorageError(
                     f"{path} is a folder, and a file of the site belongs there",
                     path=path,
-                    remedy="Look what is in it, move it away, and run again.",
+                    remedy="Look at what is in it, move it away, and run again.",
                 )
 
     def _status(self, name: str) -> os.stat_result:
