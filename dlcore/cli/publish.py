@@ -237,8 +237,9 @@ def _repaired(done: Repaired) -> list[str]:
         f"{counted(done.objects, 'object')} checked, "
         f"{len(done.rewritten)} rewritten ({amount(done.written_bytes)})"
     )
-    lines = [*(f"rewrote {key}" for key in (*done.restored, *done.rewritten)), verdict]
-    return [*_without_patches(done, is_dry_run=False), *lines]
+    restored = [f"restored {key}, as it was signed" for key in done.restored]
+    rewrote = [f"rewrote {key}" for key in done.rewritten]
+    return [*restored, *_without_patches(done, is_dry_run=False), *rewrote, verdict]
 
 
 def _without_patches(done: Published | Repaired, *, is_dry_run: bool) -> list[str]:

@@ -358,6 +358,10 @@ def test_a_signed_site_is_repaired_with_its_keys_or_its_root(signed: Signed, opt
     assert signed.publish(2, "--sign-with", signed.keys).status == 0
     (signed.site / "catalog.json").write_bytes(old)
     assert "--root" in str(refused(signed.publish(2, "--repair"), 2, "config")["remedy"])
+    (lost,) = (signed.site / "metadata").glob("2.snapshot.json")
+    lost.unlink()
     value = signed.keys if option == "--sign-with" else signed.root
     done = signed.publish(2, "--repair", option, value)
     assert (done.status, done.document["version"]) == (0, 2)
+    assert set(done.document["restored"]) == {"metadata/2.snapshot.json", "catalog.json"}
+    assert signed.here("verify", signed.site, "--trust-root", signed.root).status == 0
