@@ -22,6 +22,7 @@ from dlcore.model import (
     CatalogEntry,
     Manifest,
     manifest_key,
+    patch_list_key,
 )
 from dlcore.publish.admission import refuse_older, with_entry
 from dlcore.publish.damaged_patches import damaged_patches, remove_patches
@@ -219,7 +220,7 @@ def publish_to(
     beside = None if dry_run else target.folder  # a dry run writes nothing there
     with MadePatches(source, manifest, digest, policy, folder=beside) as patches:
         _make(patches, old_versions, progress)
-        damaged = () if old_versions else damaged_patches(target, manifest, digest, policy)
+        damaged = () if old_versions else _damaged(target, manifest, digest, catalog, policy)
         if dry_run:
             outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
             return _summary(manifest, digest, outcomes, patches, damaged)
@@ -243,6 +244,19 @@ def publish_to(
             }
         log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
         return _summary(manifest, digest, outcomes, patches, damaged)
+
+
+def _damaged(
+    target: Destination,
+    manifest: Manifest,
+    digest: str,
+    catalog: SiteCatalog,
+    policy: PublishPolicy,
+) -> tuple[str, ...]:
+    if target.stored(patch_list_key(digest)) is None:
+        return ()
+    signed = catalog.signed_patch_lists()
+    return damaged_patches(target, manifest, digest, policy, signed=signed)
 
 
 def _make(

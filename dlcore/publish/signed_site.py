@@ -26,7 +26,14 @@ from dlcore.publish.lost_documents import (
 )
 from dlcore.publish.signed_documents import write_signed, write_snapshot
 from dlcore.publish.site_catalog import NO_LISTS, PatchLists
-from dlcore.trust import Memory, Role, Verification, metadata_key
+from dlcore.trust import (
+    Memory,
+    Role,
+    Verification,
+    encode_evidence,
+    metadata_key,
+    patch_digests_in,
+)
 from dlcore.trust.patch_lists import PatchTargets, next_patch_targets, patch_targets
 from dlcore.trust.roots import Root as Root
 from dlcore.trust.roots import RootChange, next_root
@@ -76,6 +83,10 @@ class SignedSite:
         self._signing(verified.root).check("targets", "snapshot", "timestamp")
         assert verified.catalog is not None
         return verified.catalog
+
+    def signed_patch_lists(self) -> dict[str, str]:
+        """The SHA-256 of each patch list that was signed, by that of its manifest, hex."""
+        return patch_digests_in(encode_evidence(self.verify().evidence))
 
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace the catalog and sign it, then put a copy in the place of the unsigned one."""

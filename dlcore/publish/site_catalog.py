@@ -24,6 +24,13 @@ class SiteCatalog(Protocol):
         """The document; None if there is none yet."""
         ...
 
+    def signed_patch_lists(self) -> Mapping[str, str] | None:
+        """The SHA-256 of each patch list that is signed, by that of its manifest, hex.
+
+        None if the catalog is not signed.
+        """
+        ...
+
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace it atomically, as `Destination.change`.
 
@@ -58,6 +65,9 @@ class UnsignedCatalog:
                 " --root.",
             )
         return self._target.read_whole(CATALOG_KEY)
+
+    def signed_patch_lists(self) -> None:
+        """Nothing is signed."""
 
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace it atomically; see `SiteCatalog.change`."""

@@ -97,7 +97,6 @@ def read_restored(
         return Trusted(UnsignedCatalog(target).read())
     require("trust")
     from dlcore.publish.signed_site import SignedSite
-    from dlcore.trust import encode_evidence, patch_digests_in
     from dlcore.trust.pinned_root import read_root
     from dlcore.trust.signing_keys import SigningKeys
 
@@ -108,6 +107,5 @@ def read_restored(
     else:
         assert root is not None
         site = SignedSite(target, SigningKeys(read_root(root), ()), keeps=False)
-    restored, verified = site.restore(), site.verify()
-    signed = patch_digests_in(encode_evidence(verified.evidence))
-    return Trusted(verified.catalog, signed, restored)
+    restored = site.restore()
+    return Trusted(site.verify().catalog, site.signed_patch_lists(), restored)

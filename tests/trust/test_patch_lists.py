@@ -102,15 +102,25 @@ def test_a_patch_list_that_was_altered_is_not_used(
     (fault,) = verify_site(str(site.folder), trust_root=site.root).faults
     assert fault.key == patch_list_key(manifest)
     assert verify_site(str(site.folder)).faults == ()  # without a root nothing tells
-    repaired = repair(
-        site.folder.parent / "v2",
-        package_id=PACKAGE,
-        destination=str(site.folder),
-        block_bytes=BLOCK,
-        trust_root=site.root,
-    )
-    assert repaired.patches_removed == (patch_list_key(manifest),)
+
+
+@pytest.mark.parametrize("is_repair", [True, False], ids=["repair", "publish"])
+def test_a_patch_list_that_was_altered_is_removed(site: Patched, is_repair: bool) -> None:
+    """Fault: a signed patch list was altered. A repair or the next publication removes it."""
+    manifest = site.publish_version(2, "1")
+    key = patch_list_key(manifest)
+    site.write(key, site.read(key) + b"\n")
+    if is_repair:
+        source, where = site.folder.parent / "v2", str(site.folder)
+        done = repair(
+            source, package_id=PACKAGE, destination=where, block_bytes=BLOCK, trust_root=site.root
+        )
+        assert done.patches_removed == (key,)
+    else:
+        site.publish_version(2)
+    assert not (site.folder / key).exists()
     assert verify_site(str(site.folder), trust_root=site.root).faults == ()
+    assert site.fetch().bytes_fetched > 30 * BLOCK
     site.publish_version(2, "1")
     assert site.signed() == {manifest: site.written(manifest)}
 
