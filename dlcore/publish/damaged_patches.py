@@ -17,7 +17,7 @@ from dlcore.model import Manifest, object_key, patch_list_key
 from dlcore.patches import MAX_PATCH_LIST_BYTES
 from dlcore.publish.destination import Destination
 from dlcore.publish.documents import read_document
-from dlcore.publish.objects import Outcome, distinct_objects, foreseen_outcomes, read_objects
+from dlcore.publish.objects import ObjectOutcome, distinct_objects, foreseen_outcomes, read_objects
 from dlcore.publish.patch_lists import UnusableList, read_patch_list
 from dlcore.publish.policy import PublishPolicy
 
@@ -64,7 +64,7 @@ def damaged_patches(
         damaged = list(read_objects(target, content, objects, lambda _: None, policy))
     else:
         found = foreseen_outcomes(target, content, objects, lambda _: None, policy)
-        damaged = [name for name, outcome in found.items() if outcome is not Outcome.PRESENT]
+        damaged = [name for name, outcome in found.items() if outcome is not ObjectOutcome.PRESENT]
     return (key, *map(object_key, sorted(damaged))) if damaged else ()
 
 

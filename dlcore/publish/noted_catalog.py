@@ -7,6 +7,7 @@ published. If the rest cannot be noted after the change, whoever looks next does
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from dlcore.errors import DlcoreError
 from dlcore.publish.destination import Change, Destination
@@ -34,6 +35,10 @@ class NotedCatalog:
     def read(self) -> bytes | None:
         """The document; raises as that of the catalog."""
         return self._catalog.read()
+
+    def signed_patch_lists(self) -> Mapping[str, str] | None:
+        """As that of the catalog; raises as `read`."""
+        return self._catalog.signed_patch_lists()
 
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace it atomically; see `SiteCatalog.change`.
