@@ -262,7 +262,7 @@ def test_a_run_tries_a_download_again_as_the_step_says(
     """Fault: a Download Package Content step fails. dlcore runs it again as its options say."""
     calls = 0
 
-    async def fails(*arguments: object) -> Outcome:
+    async def fails(**arguments: object) -> Outcome:
         nonlocal calls
         calls += 1
         return Outcome(1, message="no luck")
@@ -279,7 +279,7 @@ def test_a_run_does_not_repeat_a_download_that_cannot_work(
     """Fault: a Download Package Content step cannot be used as it is. dlcore fails it, once."""
     calls = 0
 
-    async def fails(*arguments: object) -> Outcome:
+    async def fails(**arguments: object) -> Outcome:
         nonlocal calls
         calls += 1
         raise ConfigError("cannot be used", remedy="Correct it.")
