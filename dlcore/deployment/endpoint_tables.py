@@ -103,7 +103,10 @@ def is_protected(endpoint: EndpointSettings) -> bool:
     """Whether what travels cannot be read or altered on the way: TLS, or never off this machine."""
     if endpoint.is_folder or endpoint.kind is EndpointKind.BUCKET:  # a bucket refuses all else
         return True
-    parts = urlsplit(endpoint.url)
+    try:
+        parts = urlsplit(endpoint.url)
+    except ValueError:  # such an endpoint is refused; until then nothing may be said for it
+        return False
     return parts.scheme == "https" or _is_loopback(parts.hostname or "")
 
 
@@ -152,10 +155,12 @@ def _check_web(
     endpoint: EndpointSettings, written: tables.Table, where: str, problems: Problems
 ) -> None:
     """Check what only endpoints with a URL have; not what depends on a value that was refused."""
-    if endpoint.url:
-        with problems:
+    is_url_right = False
+    with problems:
+        if endpoint.url:
             _check_url(endpoint, where)
-    if all(getattr(endpoint, key, "") for key in _CREDENTIALS if key in written):
+        is_url_right = True
+    if is_url_right and all(getattr(endpoint, key, "") for key in _CREDENTIALS if key in written):
         with problems:
             _check_credentials(endpoint, where)
     with problems:

@@ -99,7 +99,13 @@ def open_site(where: str, policy: PublishPolicy = DEFAULT_POLICY, *, ca_file: st
 
 
 def _check_url(where: str, purpose: str, schemes: frozenset[str], refusal: str) -> None:
-    parts = urlsplit(where)
+    try:
+        parts = urlsplit(where)
+    except ValueError:
+        raise ConfigError(
+            f"the URL {purpose} cannot be read: [ and ] are only for the address of a host",
+            remedy="Correct the URL; the address of a host by IPv6 is written as [2001:db8::1].",
+        ) from None
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError(
             f"the {parts.scheme} URL {purpose} contains a query or credentials",

@@ -230,6 +230,10 @@ def test_a_catalog_may_come_from_an_endpoint_that_can_be_trusted_for_it(text: st
         (CATALOG + BLOB_TABLE + 'url = "https://b:99999"\n', ['"b".url: not an http']),
         (CATALOG + BLOB_TABLE + 'url = "https://b/a b"\n', ['"b".url: not an http', "%XX"]),
         (CATALOG + BLOB_TABLE + 'url = "ftp://b"\n', ['"b".url: not an http']),
+        (
+            CATALOG + CMG_GOOD.replace("//cmg1", "//[cmg1"),
+            ['endpoint "cmg1".url: not an http or https URL'],
+        ),
         (CATALOG + BUCKET_TABLE + 'url = "https://s3/b"\n', ['"k".url: not the URL of a bucket']),
         (CATALOG + BUCKET_TABLE + 'url = "s3://"\n', ["not the URL of a bucket", "s3://bucket"]),
         (CATALOG + BUCKET_TABLE + 'url = "s3://k:s@b"\n', ["may hold a secret"]),

@@ -287,7 +287,10 @@ def test_an_object_that_becomes_shorter_meanwhile_is_named(site: Path) -> None:
     assert [(fault.key, fault.wrong) for fault in report.faults] == [(victim, Wrong.SHORTER)]
 
 
-@pytest.mark.parametrize("where", ["ftp://host/site", "https://", "https://user:pw@host/site"])
+@pytest.mark.parametrize(
+    "where",
+    ["ftp://host/site", "https://", "https://user:pw@host/site", "https://[pw", "s3://pw]/site"],
+)
 def test_a_url_that_cannot_be_read_is_refused_without_its_secrets(where: str) -> None:
     with pytest.raises(ConfigError) as caught:
         verify_site(where)
