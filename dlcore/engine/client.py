@@ -294,10 +294,11 @@ class Client:
             self._content.downloads.set_terms(endpoint, terms)
 
     def limit_hosts(self, max_connections: int) -> None:
-        """Bound the connections to each host, for all its endpoints together; 256 if never called.
+        """Bound the ranges that are read at once from each host; 256 if never called.
 
         Args:
-            max_connections: 1 or more; a lower bound is reached as requests end.
+            max_connections: 1 or more, for all endpoints at a host together. A lower bound is
+                reached as requests end.
         """
         self._opened.pool.limit(max_connections)
 

@@ -1,9 +1,10 @@
 """Content by package id: begins downloads in deadline order and hands out finished folders.
 
 Guarantees: a package is begun (its manifest read, its objects located, its room on disk taken)
-when the order first names it, in that order, and never before; a package that cannot be begun
-fails only its own callers. A package that a caller waits for comes before all others, so no wait
-depends on the order. A folder is handed out only if its content was proven right before.
+when the order first names it, in that order, or when a caller waits for it, and never before. A
+package that cannot be begun fails only its own callers. A package that a caller waits for comes
+before all others, so no wait depends on the order. A folder is handed out only if its content was
+proven right before.
 """
 
 from __future__ import annotations

@@ -194,8 +194,8 @@ class Session:
         do not come out. A step that failed and may be retried comes out again. A failure is
         followed by the next step if the step continues on error, or by the step behind the
         innermost group that does. The run's state is on disk after each step, so another process
-        goes on where this one was. Ask `content` or `job` before you run a step: only they wait for
-        its packages, prove them, and write down that the step has begun.
+        goes on where this one was. Ask `content` or `job` before you run a step that needs
+        packages: only they wait for them, prove them, and write down that the step has started.
 
         The iteration ends, with `outcome` set, behind the last step, or when a step asked for a
         restart of the machine. If an earlier process died when the run had ended, and before its
@@ -222,7 +222,7 @@ class Session:
         self.variables.update(await in_thread(setup_result, work_folder(self._state)))
         self._run.leave_restart()
         await self._keeper.begin(self.variables)
-        await self._step_content.begin()
+        await self._step_content.download_first_if_asked()
         for step in self.steps[self._run.position :]:
             if await self._skips(step):
                 continue

@@ -72,8 +72,8 @@ class StepContent:
         self._on_demand = run.download == Download.WHEN_NEEDED
         variables["_SMSTSDownloadOnDemand"] = str(self._on_demand).lower()
 
-    async def begin(self) -> None:
-        """Download all content of the sequence first, if the deployment asks for it.
+    async def download_first_if_asked(self) -> None:
+        """Download all content before the first step, if the deployment asks for it.
 
         Raises:
             DlcoreError: As `hand_out`; nothing can run then.
@@ -84,7 +84,7 @@ class StepContent:
         self._content.set_retry(retry_rule(self._variables, self._content.retry_time_s))
         self._content.order(wanted.needed, wanted.maybe_needed)
         for package in wanted.needed:
-            await self._obtain((package,), self._arrive_first)
+            await self._once_network_is_there((package,), self._all_arrive)
 
     def order(self, position: int) -> None:
         """Order the downloads for the steps from ``position`` on, as far as it can be told now.
@@ -156,7 +156,9 @@ class StepContent:
             StorageError: The local disk failed, or is full; what was verified is kept.
             AgentError: The agent that has the content cannot be reached.
         """
-        folders = await self._obtain(package_ids, lambda ids: self._proven(ids, waited))
+        folders = await self._once_network_is_there(
+            package_ids, lambda ids: self._proven(ids, waited)
+        )
         for package_id, path in folders.items():
             self._variables[f"_SMSTS{package_id}"] = str(path)
         return folders
@@ -187,7 +189,7 @@ class StepContent:
                 arrived[package_id] = error
         return arrived
 
-    async def _obtain(
+    async def _once_network_is_there(
         self, package_ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[T]]
     ) -> T:
         try:
@@ -200,7 +202,7 @@ class StepContent:
             await self._arrive(package_id, waited)
         return await self._content.paths(package_ids, to_write=True)
 
-    async def _arrive_first(self, package_ids: Sequence[str]) -> None:
+    async def _all_arrive(self, package_ids: Sequence[str]) -> None:
         for package_id in package_ids:
             await self._arrive(package_id, _wait_of_no_step)
 

@@ -1,7 +1,8 @@
 """What a step gets when its turn has come: its content, and with that its job.
 
-Guarantees: `folders` and `job` return after the step's content was proven and its start is on disk.
-So whoever runs a step without asking for either has none of that.
+Guarantees: if it is the step's turn, `folders` and `job` return after its content was proven and
+its start is on disk. So whoever runs a step with packages without asking for either has none of
+that. A step without packages has started when it is given out.
 """
 
 from __future__ import annotations

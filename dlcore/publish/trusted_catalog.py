@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcore.extras import require
 from dlcore.publish.destination import Destination
 from dlcore.publish.noted_catalog import NotedCatalog
 from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog
+
+if TYPE_CHECKING:
+    from dlcore.publish.signed_site import SignedSite
 
 
 class Trusted(NamedTuple):
@@ -50,12 +53,7 @@ def catalog_of(
     """
     if not keys:
         return NotedCatalog(target, UnsignedCatalog(target))
-    require("trust")
-    from dlcore.publish.signed_site import SignedSite
-    from dlcore.trust.signing_keys import load_signing_keys
-
-    signed = SignedSite(target, load_signing_keys(keys, passphrase, root=root), keeps=keeps)
-    return NotedCatalog(target, signed)
+    return NotedCatalog(target, _signed_site(target, keys, root, passphrase, keeps=keeps))
 
 
 def read_trusted(
@@ -101,11 +99,25 @@ def read_restored(
     from dlcore.trust.signing_keys import SigningKeys
 
     if keys:
-        site = catalog_of(target, keys, root, passphrase)
-        assert isinstance(site, SignedSite)
+        site = _signed_site(target, keys, root, passphrase)
         site.read()  # so that keys which do not suffice are refused
     else:
         assert root is not None
         site = SignedSite(target, SigningKeys(read_root(root), ()), keeps=False)
     restored = site.restore()
     return Trusted(site.verify().catalog, site.signed_patch_lists(), restored)
+
+
+def _signed_site(
+    target: Destination,
+    keys: Sequence[Path],
+    root: Path | None,
+    passphrase: bytes | None,
+    *,
+    keeps: bool = True,
+) -> SignedSite:
+    require("trust")
+    from dlcore.publish.signed_site import SignedSite
+    from dlcore.trust.signing_keys import load_signing_keys
+
+    return SignedSite(target, load_signing_keys(keys, passphrase, root=root), keeps=keeps)

@@ -162,12 +162,13 @@ class BlockMap:
         """Whether two requests fetch a block now."""
         return len(self._owners.get(number, ())) > 1
 
-    def served_bad(self, number: BlockInPackage) -> Collection[str] | None:
-        """Endpoints whose bytes for a block did not match its digest; None if none was rejected.
+    def was_rejected(self, number: BlockInPackage) -> bool:
+        """Whether bytes for a block did not match its digest."""
+        return number in self._served_bad
 
-        It is empty if the rejected bytes came from several endpoints together.
-        """
-        return self._served_bad.get(number)
+    def culprits(self, number: BlockInPackage) -> Collection[str]:
+        """Endpoints that alone sent a block wrong."""
+        return self._served_bad.get(number, ())
 
     @property
     def whole_objects(self) -> WholeObjects:

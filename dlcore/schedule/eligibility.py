@@ -6,7 +6,7 @@ An endpoint serves an object that it holds, unless
 * the object did not match as a whole, and another endpoint serves it alone now;
 * it sends whole objects only, and sends this one already;
 * another endpoint that goes before it holds the object: this one is in quarantine and the other is
-  not, or it has a higher rank;
+  not, or this one's rank is higher;
 * it costs more than another endpoint in use that holds the object. Then it gets work only while a
   step waits for the package, and the cheaper ones together would need longer than
   `Policy.max_cheap_wait_s` for the rest of it at the measured rate. What all cheaper ones sent
@@ -91,7 +91,7 @@ class Eligibility:
         self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage
     ) -> bool:
         """Whether an endpoint sent a block wrong, and leaves it to one that has not yet."""
-        culprits = block_map.served_bad(number) or ()
+        culprits = block_map.culprits(number)
         index, _ = block_map.manifest.locate_block(number)
         return self._is_replaceable_culprit(endpoint, block_map.package, index, culprits)
 
@@ -99,7 +99,7 @@ class Eligibility:
         self, endpoint: Endpoint, block_map: BlockMap, number: BlockInPackage
     ) -> bool:
         """Whether an endpoint serves a block at any cost: all cheaper ones sent it wrong."""
-        culprits = block_map.served_bad(number) or ()
+        culprits = block_map.culprits(number)
         index, _ = block_map.manifest.locate_block(number)
         return (
             endpoint.name not in culprits

@@ -116,7 +116,7 @@ class Endpoint:
 
     @property
     def precedence(self) -> tuple[bool, int]:
-        """What another endpoint holds that has a lower one is not asked of this one."""
+        """It is not asked for anything that an endpoint with a lower precedence holds."""
         return self.is_quarantined, self._rank or 0
 
     @property
@@ -330,8 +330,8 @@ class Endpoint:
             fault, now_s, retry_after_s=retry_after_s, jitter=jitter, is_new=is_new
         )
 
-    def served_bad_block(self, package: str, index: ObjectIndex, now_s: float) -> None:
-        """A block of which it sent all bytes did not match its digest.
+    def blame(self, package: str, index: ObjectIndex, now_s: float) -> None:
+        """It sent a block, a portion of one, or an object wrong.
 
         In quarantine it is not asked for that object any more: there, it is the object that is
         wrong.

@@ -96,8 +96,8 @@ class Scheduler(Protocol):
     def retry(self, package: str) -> Events:
         """Try again to fetch a package that was exhausted.
 
-        Dropped endpoints are asked again, except quarantined ones, and every endpoint is to tell
-        again what it holds of the package.
+        Dropped endpoints are asked again, except those that were dropped for bad blocks; a
+        quarantine stays. Every endpoint is to tell again what it holds of the package.
         """
         ...
 

@@ -144,7 +144,7 @@ class Picker:
             blocks.last - blocks.first == 1
             and length_bytes < end - start
             and not block_map.whole_objects.needs_one_server(blocks.object)
-            and block_map.served_bad(number) is None
+            and not block_map.was_rejected(number)
         )
 
     def _is_full(self, block_bytes: int) -> bool:

@@ -33,8 +33,8 @@ class Means(enum.Enum):
     DIVIDE = enum.auto()  # other requests fetch the rest of its part
     RACE = enum.auto()  # another request fetches its last block too
     REPLACE = enum.auto()  # it ends, and another request fetches its last block
-    CANCEL = enum.auto()  # it ends, and its block is fetched again
-    SPLIT = enum.auto()  # it ends, and other requests fetch the rest of its block
+    CANCEL = enum.auto()  # it ends, because it hardly brings anything; who goes on is open
+    SPLIT = enum.auto()  # it ends, so that several connections fetch the rest of its block
 
 
 class Helper(NamedTuple):

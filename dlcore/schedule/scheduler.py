@@ -43,7 +43,7 @@ What the inputs do to a block (`block_map`, `split_block`), an endpoint (`circui
 | quarantined | the same, hardly anything was right | dropped for good | EndpointChanged: dropped |
 | any | tick, no byte for long | silent, one trial at a time | EndpointChanged: fell silent |
 | silent | received | as before | EndpointChanged: resumed |
-| dropped | retry | closed | EndpointChanged: resumed |
+| dropped, not for bad blocks | retry | closed | EndpointChanged: resumed |
 | any | allow, no rank | not asked | |
 | not asked | allow, a rank | as before | |
 | any | lacks_ranges, failed | sends whole objects only | EndpointChanged: the same |
@@ -200,7 +200,7 @@ class DeadlineScheduler(Scheduler):
         return self._take_events()
 
     def retry(self, package: str) -> Events:
-        """Ask all endpoints again, except quarantined ones."""
+        """Ask all endpoints again, except those that were dropped for bad blocks."""
         for endpoint in self._endpoints.values():
             endpoint.reset()
         self._completion.retry(package)
@@ -433,7 +433,7 @@ class DeadlineScheduler(Scheduler):
     def _blame(self, culprit: str | None, package: str, index: ObjectIndex, now_s: float) -> None:
         if culprit:
             endpoint = self._endpoints[culprit]
-            endpoint.served_bad_block(package, index, now_s)
+            endpoint.blame(package, index, now_s)
             self._completion.review_without(endpoint)
             self._equal_blocks.review_all()
 

@@ -73,7 +73,7 @@ class EndpointLog:
     def changed(self, event: EndpointChanged) -> None:
         """The scheduler decided something about an endpoint."""
         if event.change is EndpointChange.DROPPED and event.fault is Fault.CORRUPT:
-            self._note_quarantine(event.endpoint, event.reason)
+            self._note_dropped_for_good(event.endpoint, event.reason)
         elif event.change in LOST and event.fault:
             self._bus.emit(EndpointDropped(event.endpoint, event.fault.value))
         if event.resume_at_s is not None:
@@ -88,10 +88,10 @@ class EndpointLog:
         package.note_failure(endpoint, error)
         self._failures[endpoint] = error
 
-    def _note_quarantine(self, endpoint: str, reason: str) -> None:
+    def _note_dropped_for_good(self, endpoint: str, reason: str) -> None:
         """Packages that are not asked of it any more fail for this, not for another's block."""
         self._failures[endpoint] = TransferError(
-            f"it is in quarantine because it served {reason}",
+            f"it was dropped because it served {reason}",
             fault=Fault.CORRUPT,
             endpoint=endpoint,
         )

@@ -1,4 +1,4 @@
-"""Tells the scheduler what became of requests and blocks, and has carried out what follows.
+"""Tells the scheduler what became of requests and blocks; `Decisions` carries out what follows.
 
 Guarantees: a block counts once, however often it arrived; an endpoint is blamed for nothing but
 its own bytes. If several sent a block that does not match, who is to blame is found out when the

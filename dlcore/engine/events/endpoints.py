@@ -11,7 +11,7 @@ class EndpointDropped(Event, frozen=True):
     """An endpoint is not asked any more, until a download retry.
 
     If ``fault`` is ``corrupt``, it is quarantined for the rest of the run: it is asked only for
-    what no other endpoint has.
+    what no other endpoint has. If it is then dropped for good, `EndpointNote` tells that.
 
     Attributes:
         endpoint: Its name.

@@ -34,8 +34,8 @@ from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _POINTS = {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
-# They need no secret; if they are given one, it is sent over TLS only.
-_OPEN_TO_ALL = {*_POINTS, EndpointKind.HTTP}
+# They may be given a login, and need none. All others have a secret of their own, and need TLS.
+_TAKES_LOGINS = {*_POINTS, EndpointKind.HTTP}
 
 
 def open_endpoint(
@@ -152,7 +152,7 @@ def try_credentials(settings: EndpointSettings) -> str:
         what, file, env = "sas", settings.sas_file, settings.sas_env
     elif settings.kind in _POINTS and (settings.token_file or settings.token_env):
         what, file, env = "token", settings.token_file, settings.token_env
-    elif settings.kind in _OPEN_TO_ALL:
+    elif settings.kind in _TAKES_LOGINS:
         what, file, env = "password", settings.web.password_file, settings.web.password_env
     else:
         return ""
@@ -239,7 +239,7 @@ def _refuse_login(settings: EndpointSettings) -> None:
         "authentication": web.authentication is not Authentication.BASIC,
     }
     unused = [name for name, value in named.items() if value]
-    if unused and settings.kind not in _OPEN_TO_ALL:
+    if unused and settings.kind not in _TAKES_LOGINS:
         raise ConfigError(
             f"endpoint {settings.name}: {' and '.join(unused)} cannot be used with an endpoint of"
             f" kind {settings.kind}",
@@ -271,7 +271,7 @@ def _base_url(settings: EndpointSettings) -> str:
             remedy="Give the base URL; put a shared access signature into a file, named by sas_file"
             " (on the command line --sas-file), or into an environment variable.",
         )
-    if settings.kind not in _OPEN_TO_ALL and not is_protected(url):
+    if settings.kind not in _TAKES_LOGINS and not is_protected(url):
         raise ConfigError(
             f"endpoint {settings.name}: a {settings.kind} is reached by https only",
             remedy=f"Change {redact(settings.url)} to https.",

@@ -33,7 +33,7 @@ from dlcore.transfer.policy import TransferPolicy
 
 
 class Keyring:
-    """What opens web servers.
+    """Knows what each web server is sent, and makes the clients that send it.
 
     Args:
         web: The settings.

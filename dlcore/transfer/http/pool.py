@@ -1,10 +1,11 @@
 """The connection pool that all endpoints of a process share, with its limit for each host.
 
-Guarantees: at most ``max_connections_per_host`` ranges are read at once from one host (scheme, name
-and port), for all endpoints together; fewer if the process may not open many files. An idle
-connection serves the next request to its host. A host name is looked up once for all connections,
-and again at once if its addresses fail. TLS certificates are always verified. Cookies are not kept,
-bodies are not decoded, headers are limited.
+Guarantees: at most as many ranges as the host limit are read at once from one host (scheme, name
+and port), for all endpoints together. The limit begins at ``max_connections_per_host``, may be
+changed, and is lower if the process may not open many files. An idle connection serves the next
+request to its host. A host name is looked up once for all connections, and again at once if its
+addresses fail. TLS certificates are always verified. Cookies are not kept, bodies are not decoded,
+headers are limited.
 
 Connections are opened by the first request, and closed when the last client has left. For one event
 loop.
