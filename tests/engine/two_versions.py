@@ -103,6 +103,11 @@ class Site(NamedTuple):
         )
 
 
+def used_bytes(fetched: Fetched) -> int:
+    """What a fetch needed. Races on a busy machine may fetch more."""
+    return fetched.bytes_fetched - fetched.bytes_wasted
+
+
 class Sites(NamedTuple):
     """A site before and after the newer version is published. Nobody writes here."""
 
