@@ -176,7 +176,9 @@ def rotate(
     target = open_destination(site, doing="sign")
     opened = _open(target, sign_with, root, passphrase)
     change = _change(add, remove, threshold, passphrase)._replace(lifetimes_s=_seconds(days))
-    version = opened.rotate(change, read_plain(catalog) if catalog else None)
+    from dlcore.publish.rotation import rotate as rotate_root
+
+    version = rotate_root(target, opened, change, read_plain(catalog) if catalog else None)
     if as_json:
         show_json({"site": site, "root_version": version})
     else:

@@ -118,7 +118,7 @@ def seen(
 def look(
     target: Destination,
     read_catalog: ReadCatalog,
-    now: datetime,
+    now: Callable[[], datetime],
     *,
     found: Collection[str] | None = None,
     gone: Collection[str] = (),
@@ -128,7 +128,8 @@ def look(
     Args:
         target: The site.
         read_catalog: Reads the catalog document that counts.
-        now: When that is.
+        now: This machine's clock. It is asked after the catalog was read, so the time that is noted
+            is not earlier than what is seen.
         found: As of `seen`; None to list them if the history begins.
         gone: What is at the site no more, so that nothing needs to be known of it.
 
@@ -143,7 +144,7 @@ def look(
         known = _decoded(document, target.name)
         there = manifests_at(target) if known is None and found is None else found or ()
         named = named_in(read_catalog(), target.name)
-        new = seen(known, named, there, now).without(set(gone) - named)
+        new = seen(known, named, there, now()).without(set(gone) - named)
         return None if new == known else msgspec.json.encode(new)
 
     target.change(KEY, noted)

@@ -56,10 +56,10 @@ class NotedCatalog:
 
         self._catalog.change(guarded, patch_lists)
         while not is_noted:
-            look(self._target, self.read, self._now())
+            look(self._target, self.read, self._now)
             self._catalog.change(guarded, patch_lists)
         try:
-            look(self._target, self.read, self._now())
+            look(self._target, self.read, self._now)
         except DlcoreError as error:  # the catalog is changed, and that is what was asked for
             log.warning("the next publisher notes what was replaced now: %s", error)
 

@@ -177,6 +177,14 @@ class PruneWatch:
         change_catalog(guarded)
         return not was_pruned
 
+    def check_not_under_way(self) -> None:
+        """Refuse to go on while a pruning is under way, or was killed a short time ago.
+
+        Raises:
+            LockedError: One is, or was.
+        """
+        self._mark = self._read()
+
     def _read(self) -> Mark | None:
         mark = read_mark(self._target)
         if mark == WITHOUT_ROOM:

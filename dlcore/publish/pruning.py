@@ -38,6 +38,7 @@ from dlcore.publish.history import (
     digest_in,
     history_of,
     look,
+    named_in,
     seen,
 )
 from dlcore.publish.opening import open_destination
@@ -192,7 +193,7 @@ class Pruning:
     def _note(self, decided: _Decided) -> None:
         """Note what was found. After removals, because the disk may have been full before."""
         gone = {digest_in(key) for key in decided.manifests} | decided.missing
-        look(self._target, self._catalog, self._now(), found=decided.found - gone, gone=gone)
+        look(self._target, self._catalog, self._now, found=decided.found - gone, gone=gone)
 
     def _decided(self, hold: Hold) -> _Decided:
         now = self._now()
@@ -205,7 +206,12 @@ class Pruning:
         history = seen(known, {entry.manifest for entry in current.values()}, there, now)
         found, damaged = self._versions(current, manifests, history, hold)
         old = old_versions(found, self._limits, now)
-        old = [each for each in old if not self._is_young(each.stored_at, now)]
+        in_copy = self._named_in_copy()
+        old = [
+            each
+            for each in old
+            if not self._is_young(each.stored_at, now) and each.version.manifest not in in_copy
+        ]
         gone = {each.version for each in old}
         kept = [each for each in found if each.version not in gone]
         needed = frozenset(key for each in kept for key in each.objects)
@@ -250,6 +256,17 @@ class Pruning:
                 remedy="Name the folder or URL that was given to dlcore publish --to.",
             )
         return decode_catalog(document, source=f"{self._target.name}/{CATALOG_KEY}").packages
+
+    def _named_in_copy(self) -> set[str]:
+        """The manifests in the catalog that clients without a pinned root read.
+
+        On a signed site it is a copy. It is behind if a publisher was killed before it wrote it.
+        """
+        try:
+            return named_in(self._target.read_whole(CATALOG_KEY), self._target.name)
+        except ManifestError as error:
+            log.warning("what is no catalog names nothing that is to stay: %s", error.message)
+            return set()
 
     def _listed(self, folder: str, hold: Hold) -> tuple[list[Listed], list[str]]:
         """What can be content by its name, and the keys of everything else."""

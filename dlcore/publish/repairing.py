@@ -149,6 +149,7 @@ def repair_at(
         manifest = found
     else:
         manifest = _rebuilt(source, folder, entry, options, progress, policy)
+    _check_entry(target, entry, manifest)
     matched = _matched(source, manifest)
     objects = distinct_objects(manifest)
     total_bytes = sum(manifest.objects[index].length_bytes for index in objects.values())
@@ -200,6 +201,18 @@ def _entry(target: Destination, catalog: bytes | None, options: PublishOptions) 
             remedy="Repair the version that is published, or publish the other one.",
         )
     return entry
+
+
+def _check_entry(target: Destination, entry: CatalogEntry, manifest: Manifest) -> None:
+    """Refuse a catalog that contradicts the manifest that it names: a repair leaves it as it is."""
+    stated = (entry.version, entry.content_bytes, entry.manifest_bytes)
+    if stated != (manifest.version, manifest.content_bytes, len(encode(manifest))):
+        raise IntegrityError(
+            f"{target.name}/{CATALOG_KEY} states another version or length of"
+            f" {manifest.package_id} than the manifest that it names",
+            path=CATALOG_KEY,
+            remedy="Publish the folder once more, with --replace: that enters the package again.",
+        )
 
 
 def _write_manifest(target: Destination, manifest: Manifest, entry: CatalogEntry) -> str:

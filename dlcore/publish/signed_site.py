@@ -132,7 +132,12 @@ class SignedSite:
         self._target.change(TIMESTAMP_KEY, sign)
         return self.verify()
 
-    def rotate(self, change: RootChange, catalog: bytes | None = None) -> int:
+    def rotate(
+        self,
+        change: RootChange,
+        catalog: bytes | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> int:
         """Replace the root, and sign whatever the keys of the new one have not signed yet.
 
         While the keys at hand suffice for both roots, readers see a consistent site all the time.
@@ -141,6 +146,7 @@ class SignedSite:
             change: What the new root changes; its validity begins again in any case.
             catalog: What to sign in place of the site's catalog, if its metadata cannot be trusted
                 any more because a key was stolen; None to keep the site's.
+            check: Raises if the catalog must not be replaced now; part of the change.
 
         Returns:
             Version of the new root.
@@ -155,6 +161,7 @@ class SignedSite:
 
         def sign(current: bytes | None) -> bytes | None:
             if catalog is not None:
+                check()
                 known = max(version_of(current or b""), self._remembered_version())
                 versions, signed = Versions(known, known, known), catalog
                 listed: PatchTargets = {}

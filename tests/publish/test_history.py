@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.errors import ManifestError, StorageError
+from dlcore.model import CATALOG_KEY
 from dlcore.publish import list_site
 from dlcore.publish.destination import Change, Destination
 from dlcore.publish.destination import Stored as About
 from dlcore.publish.folder import FolderDestination
-from dlcore.publish.history import KEY, History, Standing, history_of, read_history, seen
+from dlcore.publish.history import KEY, History, Standing, history_of, look, read_history, seen
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.pruning import Pruning
@@ -256,6 +257,27 @@ def test_a_history_that_is_replaced_while_it_is_read_is_read_again(
     site = tmp_path / "site"
     put(FolderDestination(site), sources, 1, NOW)
     assert read_history(Outgrown(site, ANY_AGE)) == noted(site)
+
+
+def test_a_time_is_noted_after_the_catalog_was_read(tmp_path: Path, sources: Path) -> None:
+    """Fault: a publisher stands still before it notes what it sees. dlcore notes the time at which
+    it looked, not that at which it began.
+    """
+    target = FolderDestination(tmp_path)
+    put(target, sources, 1, NOW)
+    put(target, sources, 2, NOW)
+    asked: list[str] = []
+
+    def catalog() -> bytes | None:
+        asked.append("catalog")
+        return target.read_whole(CATALOG_KEY)
+
+    def now() -> datetime:
+        asked.append("clock")
+        return NOW
+
+    look(target, catalog, now)
+    assert asked == ["catalog", "clock"]
 
 
 CATALOGS = st.lists(st.tuples(st.sets(st.sampled_from("abcd")), st.booleans()), min_size=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from dlcore.publish.layout import without_digests_of_files
 from dlcore.publish.preparing import PublishOptions
 from dlcore.publish.publishing import publish_to
 from dlcore.publish.repairing import repair_at
+from dlcore.publish.site import verify_site
 from tests.publish.helpers import (
     BLOCK,
     KILL,
@@ -187,6 +189,32 @@ def test_a_damaged_catalog_is_never_replaced(source: Path, site: Path) -> None:
     with pytest.raises(ManifestError, match=CATALOG_KEY):
         repaired(source, site)
     assert files_below(site) == before
+
+
+@pytest.mark.parametrize("member", ["content_bytes", "manifest_bytes"])
+def test_a_catalog_that_contradicts_its_manifest_is_named(
+    source: Path, site: Path, member: str
+) -> None:
+    """Fault: the catalog states another length than the manifest that it names. `publish --repair`
+    says so and writes nothing; publishing again mends it.
+    """
+    catalog = json.loads((site / CATALOG_KEY).read_bytes())
+    catalog["packages"]["ABC00012"][member] += 1
+    (site / CATALOG_KEY).write_text(json.dumps(catalog))
+    before = files_below(site)
+    with pytest.raises(IntegrityError, match=CATALOG_KEY) as caught:
+        repaired(source, site)
+    assert "--replace" in caught.value.remedy
+    assert files_below(site) == before
+    publish(
+        source,
+        package_id="ABC00012",
+        version=3,
+        destination=str(site),
+        block_bytes=BLOCK,
+        replace=True,
+    )
+    assert not verify_site(str(site)).faults
 
 
 KILLED = """
