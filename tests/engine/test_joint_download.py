@@ -109,7 +109,7 @@ def test_a_server_that_only_lies_is_soon_left_alone_and_that_is_told(tmp_path: P
     for name, error in ended.items():
         assert isinstance(error, IntegrityError)
         if name not in asked:
-            assert "a: it is in quarantine because it served 32 objects wrong" in error.message
+            assert "a: it was dropped because it served 32 objects wrong" in error.message
             assert "by itself" in error.remedy
 
 
