@@ -63,7 +63,7 @@ def sign_for_the_first_time(
             _remove(path)
     if not is_signed:
         _sign(target, files, passphrase, lifetimes)
-    root = SigningKeys((folder / ROOT_NAME).read_bytes(), ())
+    root = SigningKeys(read_plain(folder / ROOT_NAME), ())
     SignedSite(target, root).verify()  # so that this machine remembers what it has signed
     _remove(unfinished)
     return folder / ROOT_NAME

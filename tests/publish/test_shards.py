@@ -338,7 +338,7 @@ def test_a_killed_joining_is_finished_by_the_next_one(whole: Path, site: Path) -
 def test_shards_are_joined_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("obstore")
     library = write_whole(tmp_path / "library", 1)
-    where = f"s3://{BUCKET}/site"
+    where = f"s3://{BUCKET}/shards"  # the servers of one process share their buckets
     with s3({}) as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
