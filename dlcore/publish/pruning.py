@@ -265,7 +265,9 @@ class Pruning:
         try:
             return named_in(self._target.read_whole(CATALOG_KEY), self._target.name)
         except ManifestError as error:
-            log.warning("what is no catalog names nothing that is to stay: %s", error.message)
+            log.warning(
+                "the copy of the catalog is damaged, so it keeps nothing: %s", error.message
+            )
             return set()
 
     def _listed(self, folder: str, hold: Hold) -> tuple[list[Listed], list[str]]:
