@@ -98,7 +98,9 @@ def test_what_is_not_said_is_refused(here: Here, tmp_path: Path) -> None:
 
 
 def test_a_signed_site_is_pruned_as_its_signatures_say(here: Here, tmp_path: Path) -> None:
-    """Fault: an older catalog is put at a signed site. dlcore prunes by the signed one."""
+    """Fault: an older catalog is put at a signed site. dlcore prunes by the signed one, and keeps
+    what the older one names, since clients without a root read that.
+    """
     site, keys = tmp_path / "site", tmp_path / "keys"
     publish(here, tmp_path, 1)
     older = (site / "catalog.json").read_bytes()
@@ -111,6 +113,9 @@ def test_a_signed_site_is_pruned_as_its_signatures_say(here: Here, tmp_path: Pat
     assert "--root" in str(told["remedy"])
     (site / "catalog.json").write_bytes(older)
     root = ("--root", keys / "root.json")
+    assert here("prune", site, "--keep", "1", *root, "--json").document["versions"] == []
+    publish(here, tmp_path, 2, "--sign-with", keys)
+    age(site, days=3)
     done = here("prune", site, "--keep", "1", *root, "--json").document
     assert [each["version"] for each in done["versions"]] == [1]
     fetched = here(
