@@ -4,8 +4,8 @@ Guarantees: what is signed next is based on what was signed last, and never on a
 someone else may have written: the destination is not trusted. A reader sees either the old or the
 new site, since only the timestamp is ever replaced, and it is written last. An interrupted
 publisher leaves documents that nothing names. Documents that were lost are written again only as
-they were signed. ``catalog.json``, for clients without a pinned root,
-is a copy of the signed catalog, and is written after it.
+they were signed. ``catalog.json``, for clients without a pinned root, is a copy of the signed
+catalog, and is written after it.
 """
 
 from __future__ import annotations
