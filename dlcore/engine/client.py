@@ -16,33 +16,28 @@ from types import TracebackType
 from typing import Self
 
 from dlcore.deployment import BandwidthSchedule, Deployment, load_deployment
-from dlcore.engine.begin_run import begin_again, new_run
 from dlcore.engine.boundaries import Boundaries
-from dlcore.engine.built_in_variables import merged
 from dlcore.engine.condition_judge import Judge
 from dlcore.engine.content import Content
-from dlcore.engine.documents.catalogs import Catalogs, check_known
-from dlcore.engine.documents.republished import Republished
+from dlcore.engine.documents.catalogs import Catalogs
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
 from dlcore.engine.held_run import HeldRun
-from dlcore.engine.identity import identify
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
-from dlcore.engine.listeners.run_records import recorded
-from dlcore.engine.locking import hold, hold_run
+from dlcore.engine.locking import hold
 from dlcore.engine.open_endpoints import OpenEndpoints
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.resume import Resume, take_up
-from dlcore.engine.run_content import OpenRunContent, RunContent
+from dlcore.engine.resume import Resume
+from dlcore.engine.run_content import OpenRunContent
+from dlcore.engine.runs import Runs
 from dlcore.engine.session import Session
-from dlcore.engine.state import CatalogPin, RunState
 from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency
-from dlcore.machine import Machine, answer_or_none, this_machine
+from dlcore.machine import Machine, this_machine
 from dlcore.schedule import Terms
 from dlcore.steps.post_action import PostAction
 from dlcore.store import CacheLimit, Reserve, Store
@@ -51,11 +46,9 @@ from dlcore.tasksequence import (
     Variables,
     default_evaluator,
     from_facts,
-    packages_in_order,
 )
 from dlcore.tasksequence import load as load_sequence
 from dlcore.transfer import Observe, TransferPolicy
-from dlcore.waiting import cancel_and_wait, in_thread
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +105,6 @@ class Client:
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
         self._content: Content | None = None
-        self._session: Session | None = None
         self._traffic = Traffic(
             BandwidthSchedule(deployment.bandwidth),
             deployment.background,
@@ -123,8 +115,7 @@ class Client:
         )
         self._holding = asyncio.Lock()
         self._held = False
-        self._run: HeldRun | None = None
-        self._open_run_content = run_content
+        self._runs = Runs(self, run_content)
         self.store = Store.look(state)
         self.endpoints = self._opened.all
         self.boundaries = Boundaries(
@@ -216,16 +207,14 @@ class Client:
                 was killed still works; the message says which.
             StorageError: It cannot be used.
         """
-        if self._open_run_content is None:
+        if not self._runs.is_content_elsewhere:
             await self.hold()
         async with self._holding:
-            if self._run is None:
-                times = self._wait_s, self.policy.lock_retry_s
-                self._run = await hold_run(self.state, *times, has_content=self._held)
-                self._stack.callback(self._run.release)
-                record = recorded(self.state, self.bus, self.policy.record)
-                await self._stack.enter_async_context(record)
-            return self._run
+            held = self._runs.held
+            if held is None:
+                held = await self._runs.hold(self._wait_s, has_content=self._held)
+                self._stack.push_async_callback(self._runs.aclose)
+            return held
 
     def events(self) -> AsyncIterator[Event]:
         """Everything that happens from now on, until the client is closed."""
@@ -341,7 +330,7 @@ class Client:
             RunStateError: As `session`.
             StorageError: The disk failed.
         """
-        return await self._take_up(sequence, resume, simulated=simulated) is not None
+        return await self._runs.under_way(sequence, resume, simulated=simulated) is not None
 
     async def session(
         self,
@@ -376,48 +365,7 @@ class Client:
         if isinstance(sequence, Path):
             sequence = load_sequence(sequence)
         held = await self.hold_run()
-        run = await self._take_up(sequence, resume, simulated=simulated)
-        is_new = run is None
-        if run is None:
-            pin = await self.catalogs.pin()
-            run = await new_run(
-                sequence, pin, self.deployment, self.state, self.machine, simulated=simulated
-            )
-        else:
-            await self.catalogs.use_pinned(run.pin, may_change=self._content is None)
-            await begin_again(run, sequence, self.deployment, self.machine)
-        content = await self._run_content(run.pin)
-        packages = packages_in_order(sequence)
-        content.need(packages)
-        if resume is Resume.CONTINUE:
-            check_known(packages, content.package_index.catalog)
-            run.set_variables(merged(sequence.variables, run.known_variables()))
-        republished = Republished(
-            content.package_index.catalog, packages, self.catalogs.current, self.bus.emit
-        )
-        if not is_new:
-            looking = asyncio.ensure_future(republished.look())
-            self._stack.push_async_callback(cancel_and_wait, [looking])
-        session = Session(
-            sequence,
-            run,
-            content,
-            self.judge(),
-            self.bus,
-            state=self.state,
-            held=held,
-            renewals=lambda: self.renewals,
-            republished=republished,
-            link_bytes_per_s=self.deployment.transfer.link_bytes_per_s,
-            policy=self.policy,
-            machine=self.machine,
-            boot_id=await in_thread(lambda: answer_or_none(self.machine.boot_id) or ""),
-            post_action=post_action,
-        )
-        self._stack.push_async_callback(session.aclose)
-        self._session = session
-        _log.info("task sequence of %d steps, at step %d", len(sequence.steps), run.position)
-        return session
+        return await self._runs.session(sequence, held, resume, post_action, simulated=simulated)
 
     async def content(self) -> Content:
         """Hands out packages; downloads begin with its first order.
@@ -446,15 +394,6 @@ class Client:
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
             self._content = Content(package_index, downloads, self.store, self._retry_time_s)
         return self._content
-
-    async def _run_content(self, pin: CatalogPin) -> RunContent:
-        """What hands out the content of a run."""
-        if self._open_run_content is None:
-            return await self.content()
-        content = self._open_run_content(
-            await self.package_index(), pin, lambda e: self.bus.emit(e)
-        )
-        return await self._stack.enter_async_context(content)
 
     @property
     def opened_content(self) -> Content | None:
@@ -486,14 +425,3 @@ class Client:
         """Decides conditions: by the deployment's facts, else as this machine can."""
         settings = self.deployment.conditions
         return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
-
-    async def _take_up(
-        self, sequence: TaskSequence, resume: Resume, *, simulated: bool
-    ) -> RunState | None:
-        if self._session and self._session.outcome is not None:
-            await self._session.aclose()
-        state, download = self.state, self.deployment.options.download
-        identity = identify(sequence)
-        return await in_thread(
-            lambda: take_up(state, identity, download, resume, simulated=simulated)
-        )
