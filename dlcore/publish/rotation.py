@@ -67,7 +67,7 @@ def rotate(
 
     # The old catalog may be anything. What it names counts as published until now.
     look(target, lambda: target.read_whole(CATALOG_KEY), now)
-    version = site.rotate(change, catalog, check)
+    version = site.rotate_with(change, catalog, check)
     try:
         look(target, lambda: catalog, now)
     except DlcoreError as error:  # the site is signed, and that is what was asked for

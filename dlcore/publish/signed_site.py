@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from dlcore.errors import ConfigError, TrustError
 from dlcore.manifest import decode_catalog
@@ -45,6 +46,14 @@ from dlcore.trust.verification import version_of
 def now_utc() -> datetime:
     """This machine's clock."""
     return datetime.now(UTC)
+
+
+class _ToSign(NamedTuple):
+    """What the next metadata says; the versions are those of the metadata before it."""
+
+    catalog: bytes
+    versions: Versions
+    patch_lists: PatchTargets
 
 
 class SignedSite:
@@ -132,25 +141,54 @@ class SignedSite:
         self._target.change(TIMESTAMP_KEY, sign)
         return self.verify()
 
-    def rotate(
-        self,
-        change: RootChange,
-        catalog: bytes | None = None,
-        check: Callable[[], None] = lambda: None,
-    ) -> int:
+    def rotate(self, change: RootChange) -> int:
         """Replace the root, and sign whatever the keys of the new one have not signed yet.
 
         While the keys at hand suffice for both roots, readers see a consistent site all the time.
 
         Args:
             change: What the new root changes; its validity begins again in any case.
-            catalog: What to sign in place of the site's catalog, if its metadata cannot be trusted
-                any more because a key was stolen; None to keep the site's.
+
+        Returns:
+            Version of the new root.
+        """
+
+        def kept(old: Root, new: Root, _: bytes | None) -> _ToSign | None:
+            verified = self._verified_below(old)
+            if all(is_signed(new, role, d) for role, d in _documents(verified).items()):
+                return None
+            assert verified.catalog is not None
+            listed = patch_targets(verified.targets)
+            return _ToSign(verified.catalog, _versions(verified), listed)
+
+        return self._replace_root(change, kept)
+
+    def rotate_with(
+        self, change: RootChange, catalog: bytes, check: Callable[[], None] = lambda: None
+    ) -> int:
+        """As `rotate`, if the site's metadata cannot be trusted because a key was stolen.
+
+        Args:
+            change: What the new root changes.
+            catalog: What to sign in place of the site's catalog.
             check: Raises if the catalog must not be replaced now; part of the change.
 
         Returns:
             Version of the new root.
         """
+
+        def given(_: Root, __: Root, current: bytes | None) -> _ToSign:
+            check()
+            known = max(version_of(current or b""), self._remembered_version())
+            restore_roots(self._target, self._known_roots())
+            return _ToSign(catalog, Versions(known, known, known), {})
+
+        return self._replace_root(change, given)
+
+    def _replace_root(
+        self, change: RootChange, choose: Callable[[Root, Root, bytes | None], _ToSign | None]
+    ) -> int:
+        """Replace the root, with what `choose` says of the old root, the new one, the timestamp."""
         old = self._newest_root()
         new = next_root(old, change)
         document = self._signing(old, new).root(new)
@@ -160,23 +198,15 @@ class SignedSite:
             signing = self._signing(new)
 
         def sign(current: bytes | None) -> bytes | None:
-            if catalog is not None:
-                check()
-                known = max(version_of(current or b""), self._remembered_version())
-                versions, signed = Versions(known, known, known), catalog
-                listed: PatchTargets = {}
-                restore_roots(self._target, self._known_roots())
-            else:
-                verified = self._verified_below(old)
-                if all(is_signed(new, role, d) for role, d in _documents(verified).items()):
-                    return None
-                assert verified.catalog is not None
-                versions, signed = _versions(verified), verified.catalog
-                listed = patch_targets(verified.targets)
+            chosen = choose(old, new, current)
+            if chosen is None:
+                return None
             signing.check("targets", "snapshot", "timestamp")
             if not both:
                 self._create_root(new, document)
-            return write_signed(self._target, signing, signed, versions, listed)
+            return write_signed(
+                self._target, signing, chosen.catalog, chosen.versions, chosen.patch_lists
+            )
 
         self._target.change(TIMESTAMP_KEY, sign)
         self._create_root(new, document)

@@ -125,7 +125,7 @@ def test_a_lost_timestamp_is_never_invented(site: Site, loss: str) -> None:
         site.opened().restore()
     assert "trust rotate" in caught.value.remedy
     assert "remembers" not in caught.value.remedy
-    site.opened(*site.keys, key("root")).rotate(RootChange(), catalog)
+    site.opened(*site.keys, key("root")).rotate_with(RootChange(), catalog)
     assert site.verified().timestamp.version == 3
 
 
@@ -151,7 +151,7 @@ def test_a_catalog_that_the_publisher_vouches_for_follows_what_clients_have_seen
     site.opened(*site.keys, key("root")).rotate(RootChange())
     seen = site.verified().evidence
     site.restore(old)
-    site.opened(*site.keys, key("root")).rotate(RootChange(), catalog)
+    site.opened(*site.keys, key("root")).rotate_with(RootChange(), catalog)
     verification = Verification(site.root.read_bytes(), seen, site.now, source="site")
     while wanted := verification.wanted:
         path = site.folder / wanted.key

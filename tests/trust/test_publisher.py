@@ -337,7 +337,7 @@ def test_a_site_recovers_from_a_stolen_online_key_with_a_catalog_of_its_own(tmp_
     )
     with pytest.raises(TrustError):
         opened.rotate(change)
-    assert opened.rotate(change, catalog) == 2
+    assert opened.rotate_with(change, catalog) == 2
     assert client_sees(site) == {PACKAGE: 1}
     site.publish(2)
     assert client_sees(site) == {PACKAGE: 2}

@@ -83,7 +83,7 @@ def test_a_rotation_that_was_killed_before_it_was_noted_is_noted_by_the_next(sit
     one notes that, so a pruning by age keeps the version between them.
     """
     _, second, third = (published(site, each, NOW - 300 * DAY + each * DAY) for each in (1, 2, 3))
-    site.opened(*site.keys, key("root")).rotate(RootChange(), second)
+    site.opened(*site.keys, key("root")).rotate_with(RootChange(), second)
     rotated(site, third, NOW)
     assert pruned(site, Limits(None, (90 * DAY).total_seconds()), NOW + timedelta(hours=1)) == [1]
 
