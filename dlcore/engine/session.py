@@ -355,16 +355,16 @@ class Session:
 
     async def _begin(self, step: Step) -> Turn:
         packages = self.packages(step)
-        turn = self._turns.begin(step, packages)
+        turn = self._turns.begin_turn(step, packages)
         # If there is nothing to wait for, the caller need not ask for the step's content.
         if not (packages or self._step_content.unresolved(step)):
-            await self._turns.start(step)
+            await self._turns.start_step(step)
         with contextlib.suppress(ConfigError):  # `content` raises it
             self._step_content.order(step.index)
         return turn
 
     async def _end(self, step: Step, result: StepResult, outcome: Outcome) -> None:
-        self.outcome = await self._turns.end(step, result, outcome)
+        self.outcome = await self._turns.end_turn(step, result, outcome)
         if self.outcome is not None:
             self._tell_end(self.outcome)
 

@@ -61,7 +61,7 @@ class StepJobs:
         """Wait for a step's packages: `dlcore.Session.content`."""
         packages = self._order_content(step)
         folders = await self._content.hand_out(packages, self._waited(step))
-        await self._turns.start(step)
+        await self._turns.start_step(step)
         return folders
 
     async def job(self, step: Step) -> Job:
@@ -90,7 +90,7 @@ class StepJobs:
         try:
             packages = self._order_content(step)
             arrived = await self._content.packages_or_errors(packages, self._waited(step))
-            await self._turns.start(step)
+            await self._turns.start_step(step)
             outcome = await run_own_step(
                 step=step,
                 variables=self._variables,

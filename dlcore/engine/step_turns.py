@@ -110,7 +110,7 @@ class StepTurns:
             await self._keeper.save(self._variables)
         return reason is not None
 
-    def begin(self, step: Step, packages: tuple[str, ...]) -> Turn:
+    def begin_turn(self, step: Step, packages: tuple[str, ...]) -> Turn:
         """The turn of a step comes.
 
         Args:
@@ -139,7 +139,7 @@ class StepTurns:
             if not is_there:
                 self._tell(StepWaiting(step.index, step.name, packages))
 
-    async def start(self, step: Step) -> None:
+    async def start_step(self, step: Step) -> None:
         """The step is about to have effects, if it is its turn: that is on disk first.
 
         Raises:
@@ -180,7 +180,7 @@ class StepTurns:
         outcome = _masked(outcome, self._variables)
         return turn.end_attempt(outcome, _now_s(), is_final=is_final), outcome
 
-    async def end(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:
+    async def end_turn(self, step: Step, result: StepResult, outcome: Outcome) -> RunOutcome | None:
         """The turn of a step ends, and that is on disk on return.
 
         Args:
