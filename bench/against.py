@@ -29,10 +29,16 @@ RESULTS = Path("build/bench/against")
 
 
 class Comparison:
-    """Runs commands of both trees by turns, and gathers the ratios of each row."""
+    """Runs commands of both trees by turns, and gathers the ratios of each row.
+
+    Attributes:
+        older: The older tree's dlcore. It publishes what both read: documents of this one may say
+            more than it knows.
+    """
 
     def __init__(self, older: Path) -> None:
-        self._programs = {"older": str(older / ".venv/bin/dlcore"), "this": DLCORE}
+        self.older = str(older / ".venv/bin/dlcore")
+        self._programs = {"older": self.older, "this": DLCORE}
         self.outcomes: list[Outcome] = []
 
     def row(
@@ -81,7 +87,7 @@ def _short(comparison: Comparison, folder: Path, rounds: int) -> None:
     sequence = long_sequence.write(folder)
     comparison.row("plan, 5,000 steps", ["plan", sequence, "--json"], rounds)
     one = random_object(folder, 1)
-    (manifest,) = ((published := many_files(folder)) / "manifests").iterdir()
+    (manifest,) = ((published := many_files(folder, comparison.older)) / "manifests").iterdir()
     out = folder / "out"
     with running(one.root) as url:
         fetch = ["fetch", one.manifest, "--from", url, "-o", out, "-q"]
@@ -112,6 +118,8 @@ def _tree(comparison: Comparison, folder: Path, mib: int, rounds: int) -> None:
     make_tree(tree, mib)
     publish = ["publish", tree, "--package-id", "BNC00002", "--to", published, "-q"]
     comparison.row("publish", publish, rounds, partial(_clear, published, mib))
+    shutil.rmtree(published)
+    measure([comparison.older, *map(str, publish)])
     (manifest,) = (published / "manifests").iterdir()
     comparison.row("verify", ["verify", tree, "--manifest", manifest], rounds)
 

@@ -103,8 +103,8 @@ def _fetch(manifest: Path, url: str, outputs: Path) -> list[str]:
     return [DLCORE, "fetch", str(manifest), "--from", url, "-o", str(outputs / "now"), "-q"]
 
 
-def many_files(folder: Path) -> Path:
-    """A package of small files, published: found by the next run."""
+def many_files(folder: Path, program: str = DLCORE) -> Path:
+    """A package of small files, published by `program`: found by the next run."""
     published = folder / f"small-{SMALL_FILES}"
     if not published.exists():
         tree = folder / "small-tree"
@@ -112,7 +112,15 @@ def many_files(folder: Path) -> Path:
             path = tree / f"drivers/{number % 16:02}/driver-{number:05}.inf"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(os.urandom(SMALL_FILE_BYTES))
-        command = [DLCORE, "publish", str(tree), "--package-id", "BNC00004", "--to", str(published)]
+        command = [
+            program,
+            "publish",
+            str(tree),
+            "--package-id",
+            "BNC00004",
+            "--to",
+            str(published),
+        ]
         subprocess.run([*command, "-q"], stdout=subprocess.DEVNULL, check=True)
         shutil.rmtree(tree)
     return published
