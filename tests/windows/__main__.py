@@ -1,11 +1,12 @@
 """Runs the tests by the Python for Windows that ``set_up.sh`` made, and prints a table by room.
 
 ``python -m tests.windows [ROOM ...]``: the names of folders and files in ``tests``; without any,
-all of them. Options that begin with a dash are passed on to pytest.
+all of them. Other options than ``--help`` are passed on to pytest.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import queue
@@ -176,8 +177,12 @@ def _part(stem: str) -> Part:
 
 def main() -> int:
     """Test what the command line names. Returns 0 if everything ran and passed."""
-    options = [each for each in sys.argv[1:] if each.startswith("-")]
-    tested = units([each for each in sys.argv[1:] if not each.startswith("-")] or rooms())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.windows", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("names", metavar="ROOM", nargs="*")
+    arguments, options = parser.parse_known_args()
+    tested = units(arguments.names or rooms())
     REPORTS.mkdir(parents=True, exist_ok=True)
     for old in REPORTS.iterdir():
         old.unlink()
