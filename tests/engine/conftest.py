@@ -1,4 +1,4 @@
-"""Published packages, made once, and a state directory to run them on."""
+"""Published packages, made once; what runs them, and where single ones are delivered to."""
 
 from __future__ import annotations
 
@@ -21,3 +21,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(published: Path, tmp_path: Path) -> Machine:
     return Machine(published, tmp_path / "state")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a package is delivered to."""
+    return tmp_path / "to"
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    """Where it is noted what was delivered."""
+    return tmp_path / "records"

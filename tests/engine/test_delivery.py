@@ -29,17 +29,6 @@ from tests.engine.deliveries import (
 from tests.others import is_private, let_nobody_else, let_others_change, let_others_read
 from tests.store.helpers import BLOCK_BYTES, Package, finish, make_package, read_back
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "to"
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> Path:
-    return tmp_path / "records"
-
-
 # What is replaced
 
 

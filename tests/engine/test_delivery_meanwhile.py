@@ -16,16 +16,6 @@ from tests.engine.deliveries import V1, V2, Memory, bring, neighbours, put, writ
 from tests.store.helpers import BLOCK_BYTES, Package, read_back
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "to"
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> Path:
-    return tmp_path / "records"
-
-
 class Meanwhile(Memory):
     """A source during which something else happens."""
 

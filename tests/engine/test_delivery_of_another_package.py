@@ -17,16 +17,6 @@ from tests.engine.deliveries import V1, V2, Memory, bring, put, write
 from tests.store.helpers import BLOCK_BYTES, Package, make_package, read_back
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "to"
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> Path:
-    return tmp_path / "records"
-
-
 def of_id(package: Package, package_id: str) -> Package:
     """The same content as another package."""
     manifest = msgspec.structs.replace(package.manifest, package_id=package_id)
