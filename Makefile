@@ -85,7 +85,7 @@ reference: $(VENV)/ready  ## Writes the generated documents from the code
 	$(RUN) -m tests.man_pages
 
 fuzz: $(VENV)/ready  ## Every parser of foreign bytes for FUZZ_MINUTES (1), by turns; with coverage if atheris is installed
-	$(RUN) -m tests.fuzz.campaign --minutes $${FUZZ_MINUTES:-1}
+	$(RUN) -m tests.fuzz.campaign --minutes $${FUZZ_MINUTES:-1} --jobs $${FUZZ_JOBS:-1}
 
 torture: $(VENV)/ready  ## Kills, losses of power, failing calls, flipped bits for TORTURE_MINUTES (1)
 	$(RUN) -m tests.torture --minutes $${TORTURE_MINUTES:-1}

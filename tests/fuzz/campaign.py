@@ -3,8 +3,8 @@
 Each turn is a process of its own (``python -m tests.fuzz TARGET``) and takes five minutes at most.
 A target is done when it has had M minutes of CPU time in all. The figures are kept in
 ``build/fuzz/figures.json``, and the inputs that reached new code in ``build/fuzz/<target>``. So a
-campaign that was ended goes on where it was. Remove the folder to begin anew. CPU time of child
-processes is known on POSIX only, so it runs there.
+campaign that was ended goes on where it was. Remove the folder to begin anew. The CPU time of a
+child process is known on POSIX only, so it runs there.
 
 Prints a table of all targets, and ends with status 1 if any of them has a finding.
 """
@@ -16,7 +16,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,15 +53,66 @@ def main(given: Sequence[str] | None = None) -> int:
     """Read the command line and fuzz; returns an exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.campaign", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0, help="CPU time of each target")
-    wanted_s = parser.parse_args(given).minutes * 60
-    figures = _load()
-    while target := next_target(figures, wanted_s):
-        before = figures[target]
-        figures[target] = _turn(target, before, min(TURN_S, wanted_s - before.cpu_s))
-        _save(figures)
-        sys.stderr.write(f"{target}: {figures[target]}\n")
-    sys.stdout.write(f"{table(figures)}\n")
-    return 1 if any(had.finding for had in figures.values()) else 0
+    parser.add_argument("--jobs", type=int, default=1, help="targets that are fuzzed at once")
+    arguments = parser.parse_args(given)
+    campaign = Campaign(_load(), arguments.minutes * 60, _turn, _save)
+    workers = [threading.Thread(target=campaign.work) for _ in range(arguments.jobs)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    sys.stdout.write(f"{table(campaign.figures)}\n")
+    return 1 if any(had.finding for had in campaign.figures.values()) else 0
+
+
+class Campaign:
+    """Gives each target its time. Several threads may work on it, each on another target.
+
+    Args:
+        figures: What each target has had so far.
+        wanted_s: CPU time that each is to have in seconds.
+        turn: Fuzzes a target for a number of seconds, and returns its new figures.
+        save: Keeps the figures after each turn.
+
+    Attributes:
+        figures: What each target has had, this campaign included.
+    """
+
+    def __init__(
+        self,
+        figures: Mapping[str, Figures],
+        wanted_s: float,
+        turn: Callable[[str, Figures, float], Figures],
+        save: Callable[[Mapping[str, Figures]], None],
+    ) -> None:
+        self.figures = dict(figures)
+        self._wanted_s = wanted_s
+        self._turn = turn
+        self._save = save
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+
+    def work(self) -> None:
+        """Fuzz one target after the other, until no target that nobody fuzzes wants more."""
+        while target := self._begin():
+            before = self.figures[target]
+            duration_s = min(TURN_S, self._wanted_s - before.cpu_s)
+            self._end(target, self._turn(target, before, duration_s))
+
+    def _begin(self) -> str | None:
+        with self._lock:
+            free = {name: had for name, had in self.figures.items() if name not in self._running}
+            target = next_target(free, self._wanted_s)
+            if target:
+                self._running.add(target)
+            return target
+
+    def _end(self, target: str, had: Figures) -> None:
+        with self._lock:
+            self.figures[target] = had
+            self._running.remove(target)
+            self._save(self.figures)
+        sys.stderr.write(f"{target}: {had}\n")
 
 
 def next_target(figures: Mapping[str, Figures], wanted_s: float) -> str | None:
@@ -108,17 +160,15 @@ def _turn(target: str, before: Figures, duration_s: float) -> Figures:
     """Fuzz one target in a process of its own; what it prints goes on to standard error."""
     command = [sys.executable, "-m", "tests.fuzz", target, "--minutes", str(duration_s / 60)]
     command += ["--seed", str(before.turns + 1)]
-    began_s = _cpu_of_children_s()
-    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    said = process.stdout.decode("utf-8", "replace")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    with process.stdout as output:
+        said = output.read().decode("utf-8", "replace")
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.stderr.write(said)
-    return counted(before, said, _cpu_of_children_s() - began_s, process.returncode)
-
-
-def _cpu_of_children_s() -> float:
-    used = os.times()
-    return used.children_user + used.children_system
+    return counted(before, said, used.ru_utime + used.ru_stime, process.returncode)
 
 
 def _load() -> dict[str, Figures]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.fuzz.campaign import Figures, counted, next_target, table
+import threading
+from dataclasses import replace
+
+from tests.fuzz.campaign import Campaign, Figures, counted, next_target, table
 
 SAID = """\
 #131072 pulse  cov: 409 ft: 833 corp: 74/100Kb lim: 3545 exec/s: 15398 rss: 105Mb
@@ -46,3 +49,23 @@ def test_a_process_that_fails_is_a_finding() -> None:
 def test_a_table_has_a_row_for_each_target() -> None:
     row = table({"catalog": Figures(cpu_s=90, inputs=1_234_567, edges=300)}).splitlines()[-1]
     assert row == "| `catalog` | 1.5 | 1,234,567 | 300 |  |"
+
+
+def test_workers_share_the_targets_and_each_has_its_time() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def turn(target: str, before: Figures, duration_s: float) -> Figures:
+        both.wait()  # so that each of the two is fuzzed while the other one is
+        return replace(before, cpu_s=before.cpu_s + duration_s, turns=before.turns + 1)
+
+    kept: list[dict[str, Figures]] = []
+    campaign = Campaign(
+        {"a": Figures(), "b": Figures()}, 60.0, turn, lambda figures: kept.append({**figures})
+    )
+    workers = [threading.Thread(target=campaign.work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert campaign.figures == dict.fromkeys("ab", Figures(cpu_s=60.0, turns=1))
+    assert kept[-1] == campaign.figures
