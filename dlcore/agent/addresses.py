@@ -88,17 +88,6 @@ def default_state(scope: Scope) -> Path:
     )
 
 
-def usual_addresses() -> tuple[AgentAddress, ...]:
-    """Where a client looks for an agent if no state directory is named, the machine's own first.
-
-    An ordinary user is not served by the machine's agent, and does not look there.
-    """
-    scopes = [Scope.USER]
-    if is_administrator() and sys.platform in {"linux", "win32"}:
-        scopes.insert(0, Scope.SYSTEM)
-    return tuple(address_of(default_state(scope)) for scope in scopes)
-
-
 def is_administrator() -> bool:
     """Whether this process may administer the machine: root, or elevated on Windows."""
     if sys.platform == "win32":

@@ -17,7 +17,6 @@ from dlcore.agent.addresses import (
     Scope,
     address_of,
     default_state,
-    usual_addresses,
 )
 from dlcore.agent.system import installing
 from dlcore.agent.system.install_checks import (
@@ -84,22 +83,6 @@ def test_the_machines_agent_has_a_place_of_its_own(config: Path) -> None:
     else:
         assert state == SYSTEM_STATE
     assert state != default_state(Scope.USER)
-
-
-@pytest.mark.posix_only(reason="Windows has no agent of a single user")
-def test_a_client_looks_for_the_agents_that_would_answer_it() -> None:
-    with folder_of(None) as home:
-
-        def ordinary() -> None:
-            os.environ["HOME"] = str(home)
-            assert usual_addresses() == (address_of(default_state(Scope.USER)),)
-
-        if os.geteuid() == 0:
-            run_as(ORDINARY, ordinary)
-            places = [address_of(default_state(each)) for each in (Scope.SYSTEM, Scope.USER)]
-            assert usual_addresses() == tuple(places)
-        else:
-            ordinary()
 
 
 @pytest.mark.posix_only(reason="only administrators have a Windows service")
