@@ -58,7 +58,7 @@ _TELLS_NOTHING: Final = frozenset({400, 408, 429})
 """Besides 500 and more: a server answers so before it has looked at a login."""
 
 
-class _Presented(msgspec.Struct, frozen=True):
+class _Accepted(msgspec.Struct, frozen=True):
     """Who was accepted, and by which scheme."""
 
     scheme: Scheme
@@ -100,7 +100,7 @@ class ConnectionLogin:
         self._threads = AbandonableThreads(policy.max_login_threads)
         self._pins = ConnectionPins()
         self._alone = asyncio.Lock()
-        self._accepted: _Presented | None = None
+        self._accepted: _Accepted | None = None
         self._refused: AccountPassword | None = None
         self._unanswered = 0
         self._repeated = 0  # logins in succession at connections that had one already
@@ -225,7 +225,7 @@ class ConnectionLogin:
                 continue
             if response.status != self.side.status:
                 if _tells_of_login(response.status):
-                    self._accepted = _Presented(scheme, account)
+                    self._accepted = _Accepted(scheme, account)
                 return response
             response.close()
             refusal = login_faults.not_accepted(handshake, scheme, account)
