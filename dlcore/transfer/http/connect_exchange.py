@@ -25,6 +25,14 @@ MAX_HEAD_BYTES: Final = 64 << 10
 MAX_BODY_BYTES: Final = 64 << 10
 """Of the page that comes along with a refusal; a longer one costs the connection."""
 
+MAX_ANSWER_BYTES: Final = 512 << 10
+"""Of an answer with all that frames its page: lengths of chunks, and trailers. A page in the
+shortest chunks takes less.
+
+A socket that always has bytes to give does not let the event loop have its turn: without a bound,
+a proxy that never ends would stop every clock of this process.
+"""
+
 OPENED: Final = range(200, 300)
 """Statuses with which a proxy says that the tunnel is open."""
 
@@ -191,8 +199,11 @@ class _Wire:
         self.socket = connected
         self.is_closed = False
         self._received = b""
+        self._left_bytes = 0
 
     async def send(self, data: bytes) -> None:
+        """Send a request; its answer may be as long as answers may."""
+        self._left_bytes = MAX_ANSWER_BYTES
         await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     async def until(self, mark: bytes) -> bytes:
@@ -209,6 +220,11 @@ class _Wire:
         return found
 
     async def exactly(self, count: int) -> bytes:
+        """So many bytes.
+
+        Raises:
+            ValueError: The answer is too long.
+        """
         while len(self._received) < count:
             await self._receive()
         found, self._received = self._received[:count], self._received[count:]
@@ -219,9 +235,12 @@ class _Wire:
         self.socket.close()
 
     async def _receive(self) -> None:
+        if self._left_bytes <= 0:
+            raise ValueError("the answer does not end")
         data = await asyncio.get_running_loop().sock_recv(self.socket, _RECEIVED_BYTES)
         if not data:
             raise ConnectionResetError(None, "it was closed")
+        self._left_bytes -= len(data)
         self._received += data
 
 
