@@ -7,7 +7,7 @@ from obstore.exceptions import GenericError
 
 from dlcore.buckets import CannotSignError, StoredBucket
 from dlcore.buckets.faults import store_faults
-from dlcore.buckets.opening import is_on_this_machine, skips_signatures
+from dlcore.buckets.opening import is_on_this_machine, shared_signature, skips_signatures
 from dlcore.errors import ConfigError, Fault, TransferError
 
 S3 = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "CANARY", "AWS_REGION": "eu-west-1"}
@@ -67,3 +67,33 @@ async def test_a_key_signs_a_url_without_asking_anyone(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     with pytest.raises(CannotSignError):
         await StoredBucket("s3://bucket").sign("a", 300)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "environment", "query"),
+    [
+        ("az", {"AZURE_STORAGE_SAS_TOKEN": "?sv=1&sig=a%2Bb%3D"}, "sv=1&sig=a%2Bb%3D"),
+        ("az", {"azure_storage_sas_key": " sv=1&sig=a+b=\n"}, "sv=1&sig=a%2Bb%3D"),
+        ("az", {"AZURE_STORAGE_SAS_KEY": "", "AZURE_STORAGE_SAS_TOKEN": "sig=b"}, "sig=b"),
+        ("az", {}, ""),
+        ("s3", {"AZURE_STORAGE_SAS_TOKEN": "sig=b"}, ""),
+    ],
+)
+def test_a_signature_of_azure_is_read_as_its_library_does(
+    scheme: str, environment: dict[str, str], query: str
+) -> None:
+    assert shared_signature(scheme, environment) == query
+
+
+async def test_a_signature_in_the_environment_is_that_of_every_url(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("obstore")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "sv=2024-11-04&sp=r&sig=a%2Fb%3D")
+    url = await StoredBucket("az://bucket/pre fix").sign("a b", 300)
+    at = "https://account.blob.core.windows.net/bucket/pre%20fix/a%20b"
+    assert url == f"{at}?sv=2024-11-04&sp=r&sig=a%2Fb%3D"
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:10000/account")
+    url = await StoredBucket("az://bucket").sign("a", 300)
+    assert url == "http://127.0.0.1:10000/account/bucket/a?sv=2024-11-04&sp=r&sig=a%2Fb%3D"

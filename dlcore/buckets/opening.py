@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from dlcore.buckets.faults import opening_faults
 from dlcore.errors import ConfigError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PREFIXES: Final = {"s3": "AWS_", "az": "AZURE_", "gs": "GOOGLE_"}
 _EMULATOR: Final = ("AZURE_STORAGE_USE_EMULATOR", "AZURE_USE_EMULATOR")
+_SHARED: Final = ("AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN")
+_NO_KEY: Final = "AAAA"  # in Base64, as account keys are
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _MAX_RANGE_S: Final = 3600  # of one request; a silent store is given up long before, elsewhere
 
@@ -87,6 +89,40 @@ def skips_signatures(scheme: str, environment: Mapping[str, str]) -> bool:
     """Whether the environment says that nothing is to be signed for a store. Pure."""
     variables = {name.upper(): value for name, value in environment.items()}
     return variables.get(f"{_PREFIXES[scheme]}SKIP_SIGNATURE", "").lower() in _TRUE
+
+
+def shared_signature(scheme: str, environment: Mapping[str, str]) -> str:
+    """The query that admits to a store, as its provider gave it to the environment. Pure.
+
+    Args:
+        scheme: Of the store's URL.
+        environment: The variables; the library reads them whatever their case.
+
+    Returns:
+        The shared access signature of Azure, each part encoded; empty if there is none.
+    """
+    if scheme != "az":
+        return ""
+    variables = {name.upper(): value for name, value in environment.items()}
+    found = next((variables[name] for name in _SHARED if variables.get(name)), "")
+    parts = (part.partition("=") for part in found.strip().removeprefix("?").split("&") if part)
+    return "&".join(
+        f"{quote(unquote(name), safe='')}={quote(unquote(value), safe='')}"
+        for name, _, value in parts
+    )
+
+
+def signing_bucket(url: str) -> ObjectStore:
+    """A store of Azure that signs with a key that is none: its URLs tell only where objects are.
+
+    Raises:
+        ConfigError: As `open_bucket`.
+    """
+    from obstore.store import AzureStore
+
+    client: ClientConfig = {"allow_http": True}  # nothing is asked of it
+    with opening_faults(url):
+        return AzureStore.from_url(url, client_options=client, account_key=_NO_KEY)
 
 
 def _is_loopback(url: str) -> bool:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from dlcore.buckets.faults import store_faults
-from dlcore.buckets.opening import open_bucket, skips_signatures
+from dlcore.buckets.opening import open_bucket, shared_signature, signing_bucket, skips_signatures
 from dlcore.errors import DlcoreError
 
 if TYPE_CHECKING:
     from obstore import SignCapableStore
-
+    from obstore.store import ObjectStore
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MIN_PIECE_BYTES = 256 << 10  # so that a rate cap and the figures see bytes as they arrive
@@ -103,17 +103,32 @@ class StoredBucket:
         self._store = open_bucket(url, only_reads=True)
 
     async def sign(self, key: str, life_s: float) -> str:
-        """A URL that the environment's credentials sign; see `Bucket.sign`."""
-        import obstore
+        """A URL that the environment's credentials sign; see `Bucket.sign`.
 
-        if skips_signatures(self._url.partition("://")[0], os.environ):
+        A signature that the environment has itself, as of Azure, is used as it is, however long it
+        lives. The library would take it along to wherever the store redirects to.
+        """
+        scheme = self._url.partition("://")[0]
+        if skips_signatures(scheme, os.environ):
             raise CannotSignError("the environment says to sign nothing")
-        store = cast("SignCapableStore", self._store)
         try:
-            with store_faults(self._name):
-                return await obstore.sign_async(store, "GET", key, timedelta(seconds=life_s))
+            return await self._signed(self._store, key, life_s)
+        except DlcoreError as error:
+            shared = shared_signature(scheme, os.environ)
+            if not shared:
+                raise CannotSignError(error.message) from None
+        try:
+            url = await self._signed(signing_bucket(self._url), key, life_s)
         except DlcoreError as error:
             raise CannotSignError(error.message) from None
+        return f"{url.partition('?')[0]}?{shared}"
+
+    async def _signed(self, store: ObjectStore, key: str, life_s: float) -> str:
+        import obstore
+
+        capable = cast("SignCapableStore", store)
+        with store_faults(self._name):
+            return await obstore.sign_async(capable, "GET", key, timedelta(seconds=life_s))
 
     @asynccontextmanager
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[ObjectBytes]:

@@ -48,7 +48,7 @@ SOURCES = {
     "s3": EndpointKind.BUCKET,
     "gs": EndpointKind.BUCKET,
     "az": EndpointKind.BUCKET,
-    "az-library": EndpointKind.BUCKET,
+    "az-sas": EndpointKind.BUCKET,
 }
 """Servers by name, and the kind of endpoint that the conformance suite tests with each."""
 
@@ -207,7 +207,7 @@ def _environment(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
         return found
     server: Azurite = request.getfixturevalue("azurite")
     environment = server.environment()
-    if name == "az-library":  # with such a token no URLs can be signed
+    if name == "az-sas":  # with such a token the library signs nothing
         del environment["AZURE_STORAGE_ACCOUNT_KEY"]
         environment["AZURE_STORAGE_SAS_TOKEN"] = server.container_sas(_CONTAINER)
     return environment

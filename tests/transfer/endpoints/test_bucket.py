@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from dlcore.buckets import CannotSignError, ObjectBytes, ObjectFacts
+from dlcore.buckets import CannotSignError, ObjectBytes, ObjectFacts, StoredBucket
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
 from dlcore.transfer.endpoints.bucket import SIGNATURE_S, BucketEndpoint
 from dlcore.transfer.endpoints.bucket_reader import BucketReader
@@ -231,3 +231,30 @@ async def test_what_the_library_reads_beyond_the_range_is_dropped() -> None:
         await reader.read_range("key", (0, 100), 130, SinkWriter(sink))
     assert caught.value.fault is Fault.RANGE
     assert (sink.filled_bytes, sink.dropped_bytes) == (60, 70)
+
+
+async def test_a_signature_in_the_environment_does_not_go_where_a_store_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault: a store that is read with a shared access signature redirects to another server. The
+    signature does not go there, not even in a `Referer`.
+    """
+    async with hostile(Script.response("200 OK", b"{}", Content_Length="2")) as other:
+        to_other = Script.response(
+            "307 Temporary Redirect", Content_Length="0", Location=f"{other.url}/catalog.json"
+        )
+        async with hostile(to_other) as server:
+            monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+            monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", f"{server.url}/account")
+            monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "sv=1&sp=r&sig=signature-canary")
+            bucket = StoredBucket("az://container")
+            endpoint = BucketEndpoint("bucket", bucket, HttpClient("bucket"))
+            try:
+                with pytest.raises(TransferError) as caught:
+                    await endpoint.read_document("catalog.json", 100)
+            finally:
+                await endpoint.aclose()
+            assert b"signature-canary" in server.requests[0]
+        assert other.requests == []
+    assert caught.value.fault is Fault.REFUSED
+    assert "canary" not in f"{caught.value}{caught.value.remedy}"
