@@ -15,7 +15,11 @@ MAX_TOKEN_BYTES: Final = 64 << 10
 """A longer token is refused. Source: Microsoft's largest Kerberos token, ``MaxTokenSize``."""
 
 _KNOWN: Final = ("Negotiate", "NTLM", "Basic", "Digest", "Bearer")
-_ITEM = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
+_ITEM = re.compile(r'(?:"(?:[^"\\]|\\.?)*(?:"|$)|[^",])+', re.DOTALL)
+"""What stands between commas. A quotation that is not closed goes on to the end: if it were read
+again from its second character on, a few kibibytes would take a second.
+"""
+
 _SCHEME = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]+(.*))?", re.DOTALL)
 
 

@@ -35,6 +35,19 @@ def test_schemes_are_told_from_what_belongs_to_them(
     assert offered_schemes(fields) == expected
 
 
+@pytest.mark.parametrize("piece", ['\\"', '"a', '"\\', "a\\", '", "'])
+def test_a_quotation_without_an_end_is_read_once(piece: str) -> None:
+    """Fault: a server's challenge opens quotations and closes none. dlcore takes the rest for one,
+    and does not read it again from each of its characters, which took a minute for one answer.
+    """
+    rest = piece * (1_000_000 // len(piece))
+    assert "basic" in offered_schemes([f'Basic realm="{rest}'])
+
+
+def test_nothing_in_a_quotation_without_an_end_is_a_scheme() -> None:
+    assert list(offered_schemes(['Basic realm="x\\", NTLM'])) == ["basic"]
+
+
 def test_only_known_names_are_repeated() -> None:
     """Fault: a server puts a credential where the name of a scheme belongs. dlcore hides it."""
     headers = CIMultiDict([("WWW-Authenticate", "canary"), ("WWW-Authenticate", "nTlM")])
