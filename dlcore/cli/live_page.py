@@ -2,7 +2,7 @@
 
 Guarantees: it listens at the loopback address only. Its address has a secret of 128 bits, and any
 other gets 404, so neither other users nor other pages in the browser can read it. It can only be
-read.
+read. Whoever opens many connections does not take the run's files and connections away.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -26,6 +27,11 @@ from dlcore.timeline.page import page_of
 from dlcore.waiting import in_thread
 
 REFRESH_S: Final = 5  # often enough to watch, and slow enough to read
+MAX_CONNECTIONS: Final = 16
+"""A browser opens six to one server. Any user of this computer may connect, and each connection
+takes one of the files that this process may open.
+"""
+
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "frame-ancestors 'none'",
@@ -95,22 +101,56 @@ async def shown_live(bus: EventBus, tell: Callable[[str], None]) -> AsyncIterato
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await _start(runner)
-        port = runner.addresses[0][1]
-        bus.subscribe(page.hear)
-        tell(f"the run in a browser: http://127.0.0.1:{port}/{secret}")
+        server = await _listen(runner)
         try:
-            yield
+            bus.subscribe(page.hear)
+            port = server.sockets[0].getsockname()[1]
+            tell(f"the run in a browser: http://127.0.0.1:{port}/{secret}")
+            try:
+                yield
+            finally:
+                bus.unsubscribe(page.hear)
+            await page.wait_for_reader()
         finally:
-            bus.unsubscribe(page.hear)
-        await page.wait_for_reader()
+            server.close()
     finally:
         await runner.cleanup()
 
 
-async def _start(runner: web.AppRunner) -> None:
+class _Door(asyncio.Protocol):
+    """Lets a connection in; if there are too many, the oldest one is cut off.
+
+    Args:
+        factory: Makes what answers.
+        inside: The connections of all doors, the oldest first.
+    """
+
+    def __init__(
+        self, factory: Callable[[], asyncio.BaseProtocol], inside: deque[asyncio.Transport]
+    ) -> None:
+        self._factory = factory
+        self._inside = inside
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        still_open = [one for one in self._inside if not one.is_closing()]
+        self._inside.clear()
+        self._inside.extend([*still_open, transport])
+        if len(self._inside) > MAX_CONNECTIONS:
+            self._inside.popleft().abort()
+        protocol = self._factory()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+async def _listen(runner: web.AppRunner) -> asyncio.Server:
+    factory = runner.server
+    assert factory is not None, "the runner was not set up"
+    inside: deque[asyncio.Transport] = deque()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return await asyncio.get_running_loop().create_server(
+            lambda: _Door(factory, inside), "127.0.0.1", 0, backlog=MAX_CONNECTIONS
+        )
     except OSError as error:
         raise ConfigError(
             f"--live: cannot listen at 127.0.0.1: {error.strerror}",

@@ -1,7 +1,8 @@
 """``--metrics-port``: figures of a run for Prometheus, off unless it is asked for.
 
 It listens at the loopback address only. Names of endpoints are the only labels: they come from the
-settings, and there are few of them.
+settings, and there are few of them. Whoever opens many connections does not take the run's files
+and connections away.
 
 Source: Prometheus, "Metric and label naming" (units, ``_total``).
 """
@@ -9,17 +10,26 @@ Source: Prometheus, "Metric and label naming" (units, ``_total``).
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from socketserver import ThreadingMixIn
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dlcore.engine import events
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import ConfigError
+
+MAX_CONNECTIONS: Final = 16
+"""Prometheus uses one. Any user of this computer may connect, and each connection takes a thread,
+and one of the files that this process may open.
+"""
 
 
 class RunMetrics(Collector):
@@ -102,6 +112,39 @@ class RunMetrics(Collector):
             yield ended
 
 
+class _Handler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None: ...
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Has a thread for each connection; if there are too many, the oldest one is cut off."""
+
+    daemon_threads = True
+    request_queue_size = MAX_CONNECTIONS
+
+    def __init__(self, *args: Any) -> None:
+        self._lock = threading.Lock()
+        self._inside: dict[int, socket.socket] = {}  # by identity, the oldest first
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._inside[id(request)] = request
+            if len(self._inside) > MAX_CONNECTIONS:
+                oldest = self._inside.pop(next(iter(self._inside)))
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread closes it
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._inside.pop(id(request), None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the reader has gone."""
+
+
 @contextlib.contextmanager
 def served_metrics(bus: EventBus, port: int, tell: Callable[[str], None]) -> Iterator[None]:
     """Serve the figures while the body runs.
@@ -117,12 +160,14 @@ def served_metrics(bus: EventBus, port: int, tell: Callable[[str], None]) -> Ite
     metrics, registry = RunMetrics(), CollectorRegistry()
     registry.register(metrics)
     try:
-        server, thread = start_http_server(port, "127.0.0.1", registry)
+        server = make_server("127.0.0.1", port, make_wsgi_app(registry), _Server, _Handler)
     except OSError as error:
         raise ConfigError(
             f"--metrics-port: cannot listen at 127.0.0.1:{port}: {error.strerror}",
             remedy="Choose another port; 0 takes a free one.",
         ) from error
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
     bus.subscribe(metrics.hear)
     try:
         tell(f"metrics: http://127.0.0.1:{server.server_port}/metrics")

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from dlcore.cli.live_page import shown_live
+from dlcore.cli.live_page import MAX_CONNECTIONS, shown_live
 from dlcore.engine import events
 from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site
@@ -65,6 +65,25 @@ async def test_nobody_else_can_read_it(reader: Reader) -> None:
             assert (status, "Drivers" in text) == (404, False), path
         async with aiohttp.ClientSession() as session, session.post(reader.address) as response:
             assert response.status == 405
+
+
+async def test_who_opens_many_connections_takes_few_of_the_run(reader: Reader) -> None:
+    """Fault: another user of the computer opens connections to the page and is silent. The oldest
+    ones are cut off, so the run can still open files, and its reader reads.
+    """
+    async with shown_live(EventBus(), reader.hear):
+        port = int(reader.address.split(":")[2].partition("/")[0])
+        opened = []
+        for _ in range(3 * MAX_CONNECTIONS):
+            opened.append(await asyncio.open_connection("127.0.0.1", port))
+            opened[-1][1].write(b"GET /")
+        async with asyncio.timeout(30):
+            for end, _ in opened[: 2 * MAX_CONNECTIONS]:
+                with contextlib.suppress(ConnectionError):  # or an end in order
+                    assert await end.read() == b""
+        assert (await reader.read())[0] == 200
+        for _, writer in opened:
+            writer.close()
 
 
 async def test_each_run_has_another_address(reader: Reader) -> None:

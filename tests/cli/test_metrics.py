@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import urllib.request
 
 import pytest
 
-from dlcore.cli.metrics import RunMetrics, served_metrics
+from dlcore.cli.metrics import MAX_CONNECTIONS, RunMetrics, served_metrics
 from dlcore.engine import events
 from dlcore.engine.events import EndpointProgress, Event, Progress
 from dlcore.engine.listeners.bus import EventBus
@@ -71,3 +72,22 @@ def test_a_port_that_is_taken_is_told() -> None:
 def test_a_run_that_has_not_begun_has_figures_too() -> None:
     names = {metric.name for metric in RunMetrics().collect()}
     assert {"dlcore_received_bytes", "dlcore_steps", "dlcore_verified_bytes"} <= names
+
+
+def test_who_opens_many_connections_takes_few_of_the_run() -> None:
+    """Fault: another user of the computer opens connections to the metrics and is silent. The
+    oldest ones are cut off, so the run can still open files, and Prometheus reads.
+    """
+    told = list[str]()
+    with served_metrics(EventBus(), 0, told.append), contextlib.ExitStack() as stack:
+        address = told[0].removeprefix("metrics: ")
+        port = int(address.rpartition(":")[2].partition("/")[0])
+        opened: list[socket.socket] = []
+        for _ in range(3 * MAX_CONNECTIONS):
+            each = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            each.sendall(b"GET /")
+            opened.append(each)
+        assert [each.recv(1) for each in opened[: 2 * MAX_CONNECTIONS]] == [b""] * (
+            2 * MAX_CONNECTIONS
+        )
+        assert "dlcore_verified_bytes 0.0" in read(address)
