@@ -97,6 +97,37 @@ async def test_of_many_files_each_server_is_shown_its_own(tmp_path: Path) -> Non
         assert set(other.shown("X-Key")) == {None}
 
 
+async def test_a_server_leads_nobody_to_another_ones_server_with_its_login(tmp_path: Path) -> None:
+    """Fault: of two files, the server of one names a mirror at the server of the other. What it
+    names is asked for without the login that the user has there; what the user names, with it.
+    """
+    headers = secret_file(tmp_path, "headers", "X-Key: canary\n")
+    access = Access(web=WebAccess(headers=(f"@{headers}",)))
+    other_sha256 = hashlib.sha256(BODY[::-1]).hexdigest()
+    async with guarded(X_Key=CANARY) as own, guarded() as stranger:
+        stranger.body = bytes(len(BODY))  # so that its mirrors are asked
+        stranger.links = (
+            f"<{own.url}/delete>; rel=duplicate, <{own.url}/1.bin>; rel=duplicate; pri=9"
+        )
+        items = [
+            FetchItem(f"{own.url}/1.bin", SHA256),
+            FetchItem(f"{stranger.url}/2.bin", other_sha256),
+        ]
+        results = await fetch_many(
+            items,
+            to=tmp_path / "to",
+            access=access,
+            deliveries=tmp_path / "d",
+            retry=Retry(count=0),
+        )
+        assert results[0].error is None
+        assert results[1].error is not None
+        asked = [(path, fields.get("X-Key")) for _, path, fields in own.requests]
+        assert ("/delete", None) in asked
+        assert ("/delete", CANARY) not in asked
+        assert set(stranger.shown("X-Key")) == {None}
+
+
 class TestNamedServers:
     def test_the_first_url_is_the_server_that_the_settings_are_for(self) -> None:
         access = Access(web=WebAccess(headers=("X-Key: a",), client_cert=""))

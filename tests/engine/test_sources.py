@@ -103,6 +103,23 @@ async def test_the_urls_at_one_server_are_one_endpoint() -> None:
     assert names == ["a.example", "a.example #2", "b.example #3", "a.example #4", "a.example #5"]
 
 
+async def test_what_each_server_names_is_an_endpoint_of_its_own() -> None:
+    urls = {
+        "one": ["https://a.example/1"],
+        "two": ["https://b.example/2", "https://a.example/by-b/2"],
+        "three": ["https://b.example/3", "https://a.example/by-b/3"],
+        "four": ["https://c.example/4", "https://a.example/by-c/4"],
+    }
+    led_to = {url: own[0] for own in urls.values() for url in own[1:]}
+    async with AsyncExitStack() as stack:
+        mirrors = sources.open_mirrors(urls, Access(), stack, led_to=led_to)
+    assert [mirror.urls for mirror in mirrors if "https://a" in str(mirror.urls)] == [
+        {"one": "https://a.example/1"},
+        {"two": "https://a.example/by-b/2", "three": "https://a.example/by-b/3"},
+        {"four": "https://a.example/by-c/4"},
+    ]
+
+
 async def test_folders_are_called_by_their_names(tmp_path: Path) -> None:
     """Fault: two folders are named, and all that is told of either is called the same. Each
     has its own name.

@@ -172,7 +172,7 @@ class Placing:
             for name, own in (urls_of_one or {}).items():
                 urls.setdefault(name, []).extend(own)
         without_ranges = {url for one in placed for url in one.found.without_ranges}
-        led_to = {url: by for one in placed for url, by in one.found.led_to.items()}
+        led_to = _led_to([one.found for one in placed])
         mirrors = open_mirrors(
             urls,
             self._call.access,
@@ -192,6 +192,19 @@ class Placing:
         else:
             sources = [mirror.source for mirror in mirrors if _is_for(mirror, one.found.urls)]
         return sources_of(sources, one.selection) if one.selection else sources
+
+
+def _led_to(found: Sequence[FoundContent]) -> dict[str, str]:
+    """The URLs that only servers named; none that the user named for another item."""
+    by_user = {
+        url
+        for one in found
+        for own in (one.urls or {}).values()
+        for url in own
+        if url not in one.led_to
+    }
+    named = (each for one in found for each in one.led_to.items())
+    return {url: by for url, by in named if url not in by_user}
 
 
 def _is_for(mirror: Mirror, urls: dict[str, list[str]]) -> bool:

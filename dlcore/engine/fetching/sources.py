@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +26,6 @@ from dlcore.transfer import (
     Endpoint,
     Keyring,
     is_bucket_url,
-    may_lead_here,
     open_endpoint,
     open_urls,
     redact_named,
@@ -88,6 +87,20 @@ def open_sources(
     return sources
 
 
+class _Group(NamedTuple):
+    """The URLs that become one endpoint.
+
+    Attributes:
+        server: Where they are.
+        leader: The server that named them; that of the empty URL if the user did.
+        number: Tells apart endpoints that have the same object.
+    """
+
+    server: str
+    leader: str
+    number: int
+
+
 class Mirror(NamedTuple):
     """A server that has objects at URLs.
 
@@ -112,7 +125,8 @@ def open_mirrors(
 ) -> list[Mirror]:
     """Open explicit URLs of objects: the URLs at one server are one endpoint.
 
-    If a server has an object at several URLs, it is as many endpoints.
+    If a server has an object at several URLs, it is as many endpoints. Those of its URLs that
+    another server named are endpoints of their own, which are shown nothing.
 
     Args:
         urls: Of each object, by its name, the best first.
@@ -126,11 +140,11 @@ def open_mirrors(
     Raises:
         ConfigError: One cannot be used.
     """
-    by_server: dict[tuple[str, int], dict[str, str]] = {}
+    by_server: dict[_Group, dict[str, str]] = {}
     for rank in range(max(map(len, urls.values()), default=0)):
         for item, own in urls.items():
             if rank < len(own):
-                _add_url(by_server, item, own[rank])
+                _add_url(by_server, item, own[rank], led_to.get(own[rank], ""))
     mirrors: list[Mirror] = []
     pool = pool or ConnectionPool(access.transfer_policy)
     for number, named in enumerate(by_server.values()):
@@ -144,27 +158,27 @@ def open_mirrors(
             pool=pool,
             keyring=keyring,
             sends_ranges=sends_ranges,
-            led_by=_leader(named.values(), led_to),
+            led_by=led_to.get(url, ""),
         )
         stack.push_async_callback(endpoint.aclose)
         mirrors.append(Mirror((endpoint, Terms(access.connections)), named))
     return mirrors
 
 
-def _leader(urls: Iterable[str], led_to: Mapping[str, str]) -> str:
-    """Whose server named the URLs of one server; empty if the user named one of them."""
-    leaders = [led_to.get(url, "") for url in urls]
-    if "" in leaders:
-        return ""
-    return min(leaders, key=may_lead_here)  # one on another machine may do less
+def _add_url(by_server: dict[_Group, dict[str, str]], item: str, url: str, leader: str) -> None:
+    """Note a URL of an object with the first endpoint of its server that has no other.
 
-
-def _add_url(by_server: dict[tuple[str, int], dict[str, str]], item: str, url: str) -> None:
-    """Note a URL of an object with the first endpoint of its server that has no other."""
-    scheme, _, rest = url.partition("://")
-    server, number = f"{scheme}://{rest.partition('/')[0]}".lower(), 0
-    while by_server.setdefault((server, number), {}).setdefault(item, url) != url:
+    What one server named is never asked together with what the user did, or another server: it
+    would be shown the user's login there, and might lead to where it may not.
+    """
+    server, leader, number = _server_of(url), _server_of(leader), 0
+    while by_server.setdefault(_Group(server, leader, number), {}).setdefault(item, url) != url:
         number += 1
+
+
+def _server_of(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}".lower()
 
 
 def settings_of(
