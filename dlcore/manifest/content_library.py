@@ -22,7 +22,7 @@ from typing import NamedTuple
 from dlcore.errors import ManifestError
 from dlcore.manifest.content_hash import is_content_hash
 from dlcore.manifest.geometry import MAX_NUMBER, block_bytes_for, check
-from dlcore.manifest.refusal import printable, refusing
+from dlcore.manifest.refusal import refusing
 from dlcore.model import File, Manifest, Object
 
 MAX_INI_BYTES = 1 << 20  # real ones have a few hundred bytes
@@ -30,6 +30,7 @@ MAX_INI_BYTES = 1 << 20  # real ones have a few hundred bytes
 _EMPTY = hashlib.sha256().digest()
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
+_HEADER = re.compile(r"\[(.+)\]", re.DOTALL)
 
 
 class ContentFile(NamedTuple):
@@ -173,30 +174,41 @@ def manifest_of_library(
 
 
 def _section(data: bytes, name: str) -> Mapping[str, str | None]:
-    """The named section, with keys in lower case: names in an INI file are case-insensitive."""
-    import configparser
+    """The named section, with keys in lower case: names in an INI file are case-insensitive.
 
+    Python's own reader takes a time that grows with the square of the white space in a line: hours
+    for a document of the greatest length. White space at the beginning of a line means nothing in
+    the INI files of Windows.
+    """
     if len(data) > MAX_INI_BYTES:
         raise ManifestError(f"is longer than {MAX_INI_BYTES} bytes")
-    parser = configparser.RawConfigParser(
-        allow_no_value=True, delimiters=("=",), comment_prefixes=(";",), default_section=""
-    )
-    try:
-        parser.read_string(_without_indentation(_text(data)))
-    except configparser.Error as error:
-        raise ManifestError(printable(error.message.splitlines()[0])) from None
-    for section in parser.sections():
-        if section.lower() == name:
-            return parser[section]
-    raise ManifestError(f"section [{name.capitalize()}] is missing")
+    sections: dict[str, dict[str, str | None]] = {}
+    current: dict[str, str | None] | None = None
+    for number, line in enumerate(map(str.strip, _text(data).split("\n")), 1):
+        if not line or line.startswith(";"):
+            continue
+        if header := _HEADER.match(line):
+            if header[1] in sections:
+                raise ManifestError(f"line {number}: a section is there already")
+            current = sections[header[1]] = {}
+        elif current is None:
+            raise ManifestError(f"line {number}: no section begins before it")
+        else:
+            _add_key(current, line, number)
+    found = next((keys for title, keys in sections.items() if title.lower() == name), None)
+    if found is None:
+        raise ManifestError(f"section [{name.capitalize()}] is missing")
+    return found
 
 
-def _without_indentation(text: str) -> str:
-    """The text without the white space around its lines.
-
-    Indented lines continue a value for `configparser`, but not in the INI files of Windows.
-    """
-    return "\n".join(line.strip() for line in text.split("\n"))
+def _add_key(section: dict[str, str | None], line: str, number: int) -> None:
+    key, equals, value = line.partition("=")
+    key = key.strip().lower()
+    if not key:
+        raise ManifestError(f"line {number}: a value has no key")
+    if key in section:
+        raise ManifestError(f"line {number}: a key is there already")
+    section[key] = value.strip() if equals else None
 
 
 def _text(data: bytes) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import contextlib
 import hashlib
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from dlcore.errors import ManifestError
 from dlcore.manifest import decode_file_ini, decode_package_ini
-from dlcore.manifest.content_library import MAX_INI_BYTES, ContentFile
+from dlcore.manifest.content_library import MAX_INI_BYTES, ContentFile, decode_contents_ini
 
 DIGEST = hashlib.sha256(b"abc").digest()
 HEX = DIGEST.hex().upper()
@@ -120,3 +122,32 @@ def test_whatever_the_bytes_nothing_else_is_raised(data: bytes | str) -> None:
     for bom in (b"", b"\xff\xfe", b"\xef\xbb\xbf"):
         complaint = complaint_about(bom + data)
         assert complaint is None or complaint.isprintable()
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t", b"\r", b"\n", b"\n[", b"="])
+def test_white_space_takes_no_time(blank: bytes) -> None:
+    """Fault: an INI file that a server sends is full of white space. It is read in a moment;
+    Python's own reader would have taken hours, and stopped the whole process.
+    """
+    room = MAX_INI_BYTES - 100
+    data = b"[Packages]\nABC00012.3" + blank * (room // len(blank)) + b"ABC00012.4=\n"
+    with contextlib.suppress(ManifestError):
+        package(data)
+
+
+@given(st.text("[]=; \t\rAab\n\u00a0", max_size=40))
+def test_sections_and_keys_are_those_of_pythons_own_reader(text: str) -> None:
+    data = f"[Packages]\n{text}".encode("latin-1")
+    lines = (line.strip() for line in data.decode("latin-1").split("\n"))
+    reference = configparser.RawConfigParser(
+        allow_no_value=True, delimiters=("=",), comment_prefixes=(";",), default_section=""
+    )
+    try:
+        reference.read_string("\n".join(lines))
+    except configparser.Error:
+        with pytest.raises(ManifestError):
+            decode_contents_ini(data, source="x.INI")
+        return
+    expected = tuple(reference["Packages"])
+    if expected:
+        assert decode_contents_ini(data, source="x.INI") == expected
