@@ -28,6 +28,13 @@ MAX_TAGS = 4_000_000
 """Opening and closing tags of one listing: some 250,000 files. The tree of one tag takes up to 100
 bytes of memory."""
 
+MAX_COMBINING = 30
+"""Characters in a row that combine with the one before them. They are sorted, in a time that grows
+with the square of their number.
+
+Source: Unicode Standard Annex 15, section 13, "Stream-Safe Text Format".
+"""
+
 _DAV = "{DAV:}"
 _PROPERTIES = f"{_DAV}propstat/{_DAV}prop/{_DAV}"
 _SCCM_MARK = "sccm?/"
@@ -139,4 +146,22 @@ def _relative_path(link: str, root: str) -> str:
 
 
 def _decoded_path(path: str) -> str:
-    return unicodedata.normalize("NFC", unquote(path)).rstrip("/")
+    """A path without the codes of a URL, in the one spelling of Unicode that counts here.
+
+    Raises:
+        ValueError: It would take the square of its length to bring it into that spelling.
+    """
+    decoded = unquote(path)
+    if not decoded.isascii() and _has_long_run(decoded):
+        raise ValueError("a link has too many combining characters in a row")
+    return unicodedata.normalize("NFC", decoded).rstrip("/")
+
+
+def _has_long_run(text: str) -> bool:
+    """Whether so many characters combine with one that no language has as many."""
+    run = 0
+    for character in text:
+        run = run + 1 if unicodedata.combining(character) else 0
+        if run > MAX_COMBINING:
+            return True
+    return False

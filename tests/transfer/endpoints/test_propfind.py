@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -10,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.transfer.endpoints.propfind import MAX_TAGS, ListedItem, parse_listing, parse_page
+from dlcore.transfer.endpoints.propfind import (
+    MAX_COMBINING,
+    MAX_TAGS,
+    ListedItem,
+    parse_listing,
+    parse_page,
+)
 
 ROOT = "/SMS_DP_SMSPKG$/ABC00012"
 NAMES = st.text(
@@ -212,3 +219,18 @@ def test_only_the_properties_of_the_entry_itself_count() -> None:
     document = f'<D:multistatus xmlns:D="DAV:"><D:response>{misplaced}</D:response></D:multistatus>'
     (entry,) = parse_listing(document.encode(), ROOT)
     assert entry.length_bytes == 0
+
+
+@pytest.mark.parametrize("spelled", [str, quote])
+def test_a_link_of_endless_combining_characters_is_refused(spelled: Callable[[str], str]) -> None:
+    """Fault: a server lists a name of a million characters that combine with the one before them.
+    dlcore refuses it; to sort them would take hours, and stop the whole process.
+    """
+    name = spelled("a" + "\u0301\u0316" * 500_000)
+    with pytest.raises(ValueError, match="too many combining characters"):
+        read(f"{ROOT}/sccm?/{name}")
+
+
+def test_as_many_combining_characters_as_a_language_has_are_read() -> None:
+    name = "a" + "\u0316\u0301" * (MAX_COMBINING // 2)
+    assert read(f"{ROOT}/sccm?/{name}").path == unicodedata.normalize("NFC", name)
