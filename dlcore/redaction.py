@@ -49,8 +49,9 @@ def redact(url: str) -> str:
     parts = _PARTS.match(url)
     assert parts is not None  # it matches any text
     before = parts["before"]
-    for userinfo in (_USERINFO, _SPLIT_USERINFO):
-        before = userinfo.sub(lambda match: f"{match[1] or ''}{HIDDEN}@", before)
+    before = _USERINFO.sub(_hidden_user, before)
+    if "@" in before.partition("//")[2]:  # else each colon would be tried, for the square of time
+        before = _SPLIT_USERINFO.sub(_hidden_user, before)
     before = _NO_PORT.sub(lambda match: f"{match[1]}{HIDDEN}", before)
     shown = _PATH_PARAMETERS.sub(f";{HIDDEN}", before)
     shown += _shown_query(parts["query"] or "", is_file=before.endswith("/sccm"))
@@ -58,6 +59,10 @@ def redact(url: str) -> str:
         shown += f"#{HIDDEN}"
     escaped = printable(shown, max_characters=10 * MAX_SHOWN_CHARACTERS)
     return escaped.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _hidden_user(match: re.Match[str]) -> str:
+    return f"{match[1] or ''}{HIDDEN}@"
 
 
 def without_tokens(text: str) -> str:
