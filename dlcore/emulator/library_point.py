@@ -34,6 +34,7 @@ from dlcore.long_path import long_path
 from dlcore.manifest import decode_file_ini, versions_in
 from dlcore.plain_files import read_plain
 
+_NO_NAME = re.compile(r"[\\:\0]")  # on Windows "C:" alone leads to another drive
 _TARGET_FORM = re.compile(
     r"/(?P<root>(?:NOCERT_)?SMS_DP_SMSPKG(?:\$|%24))/(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
@@ -152,7 +153,7 @@ class LibraryPoint:
         except UnicodeError as error:
             raise web.HTTPBadRequest from error
         parts = rest.strip("/").split("/")
-        if any(part in {"", ".", ".."} or "\\" in part or "\0" in part for part in parts):
+        if any(part in {"", ".", ".."} or _NO_NAME.search(part) for part in parts):
             raise web.HTTPNotFound
         return match["root"], parts
 
