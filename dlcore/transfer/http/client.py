@@ -228,7 +228,7 @@ class HttpClient:
         if self._pool.observe is None:
             return None
         now_s = asyncio.get_running_loop().time
-        return OpenExchange(self._pool.observe, self.endpoint, method, route.url, now_s)
+        return OpenExchange(self._pool.observe, self.endpoint, method, route.shown_url, now_s)
 
     @property
     def unused_script(self) -> str:

@@ -56,6 +56,14 @@ class Route(msgspec.Struct, frozen=True):
         return self.urls[-1]
 
     @property
+    def shown_url(self) -> str:
+        """The URL to ask, without secrets: if a server named it, only its origin."""
+        if not self.is_redirected:
+            return redact(self.url)
+        parts = urlsplit(self.url)
+        return redact(f"{parts.scheme}://{parts.netloc}")
+
+    @property
     def is_redirected(self) -> bool:
         """Whether another URL is asked than the one that is known."""
         return len(self.urls) > 1
@@ -99,10 +107,7 @@ class Route(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """The first URL and the last one's origin, without secrets."""
         first = redact(self.first)
-        if not self.is_redirected:
-            return first
-        parts = urlsplit(self.url)
-        return f"{first}, redirected to {redact(f'{parts.scheme}://{parts.netloc}')}"
+        return f"{first}, redirected to {self.shown_url}" if self.is_redirected else first
 
     def __repr__(self) -> str:
         """As it is shown: the URLs may be credentials."""

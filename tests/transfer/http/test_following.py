@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from dlcore.errors import Fault, TransferError
 from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
+from dlcore.transfer.http.exchanges import Exchange, observed
 from dlcore.transfer.http.readers import read_document, read_range
 from dlcore.transfer.http.response import Redirect
 from dlcore.transfer.sink import SinkWriter
@@ -53,6 +54,19 @@ async def test_a_range_is_read_where_the_redirect_leads(line: str) -> None:
         assert await fetch(client, server) == ASKED
     assert paths(server) == ["/first?sig=canary", "/o?sig=a%2Bb%2Fc"]
     assert all(b"canary" in request for request in server.requests)  # one origin, one credential
+
+
+async def test_of_a_target_only_its_origin_is_told() -> None:
+    """Fault: a redirect leads to a URL whose path is its signature, and `--otel requests` sends
+    the paths of URLs elsewhere. Of such a target only the origin is sent.
+    """
+    told: list[Exchange] = []
+    with observed(told.append):
+        client = HttpClient("edge", follows_redirects=True)
+        async with hostile(moved("/canary/o?sig=canary"), partial()) as server:
+            assert await fetch(client, server) == ASKED
+            await client.aclose()
+    assert [exchange.url for exchange in told] == [f"{server.url}/first", server.url]
 
 
 async def test_no_credential_goes_to_another_origin() -> None:
