@@ -156,7 +156,8 @@ class Keyring:
             pool: Shared with other endpoints; a new one if None.
             reach: Which addresses to connect to.
             follows_redirects: Whether redirects are followed.
-            logs_in: Whether it may log in at the own server by Negotiate or NTLM.
+            logs_in: Whether it may show the own server a certificate, and log in there by Negotiate
+                or NTLM.
 
         Raises:
             ConfigError: A file of certificates cannot be used.
@@ -170,7 +171,7 @@ class Keyring:
             ca_file=self.ca_file,
             reach=reach,
             follows_redirects=follows_redirects,
-            certificate=self._certificate,
+            certificate=self._certificate if logs_in else None,
             proxies=self._proxies,
             login=self._login if logs_in else None,
             proxy_authentication=self._proxy_authentication,

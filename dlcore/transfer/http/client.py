@@ -46,7 +46,7 @@ from dlcore.transfer.http.redirects import Route
 from dlcore.transfer.http.response import Response
 from dlcore.transfer.http.semaphore import ResizableSemaphore
 from dlcore.transfer.http.tls import ClientCertificate
-from dlcore.transfer.http.urls import exact_url, origin_of
+from dlcore.transfer.http.urls import exact_url
 
 _log = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class HttpClient:
         proxy = passage.proxy
         session = self._session(route, passage)
         sent = {**headers, **more} if more else headers
-        options: dict[str, Any] = {"headers": sent, "ssl": self._tls(target, proxy)}
+        options: dict[str, Any] = {"headers": sent, "ssl": self._tls(route, target, proxy)}
         options |= passage.options
         try:
             async with timeout:
@@ -221,8 +221,7 @@ class HttpClient:
     def _login_for(self, route: Route) -> ConnectionLogin | None:
         """The login, for requests that never left its origin."""
         login = self._login
-        urls = map(exact_url, route.urls)
-        return login if login and all(origin_of(url) == login.origin for url in urls) else None
+        return login if login and route.is_within(login.origin) else None
 
     def _exchange(self, method: str, route: Route) -> OpenExchange | None:
         if self._pool.observe is None:
@@ -253,11 +252,14 @@ class HttpClient:
         if is_metadata_host(target.raw_host or "") and self._reach_of(route) is not Reach.ANY:
             raise self._failure(method, route, AddressRefusedError(METADATA_REFUSED))
 
-    def _tls(self, target: URL, proxy: Proxy | None) -> ssl.SSLContext | bool:
-        """The TLS context. It is made for https only, because reading the authorities is slow."""
+    def _tls(self, route: Route, target: URL, proxy: Proxy | None) -> ssl.SSLContext | bool:
+        """The TLS context. It is made for https only, because reading the authorities is slow.
+
+        A request that another server led to the certificate's own one does not show it.
+        """
         if target.scheme == "https":
             own = self._certificate
-            is_own = own is not None and own.origin == origin_of(target)
+            is_own = own is not None and route.is_within(own.origin)
             return self._pool.tls_context(self._ca_file, own if is_own else None)
         if proxy and urlsplit(proxy.url).scheme == "https":
             return self._pool.tls_context(self._ca_file)

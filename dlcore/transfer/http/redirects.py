@@ -97,10 +97,13 @@ class Route(msgspec.Struct, frozen=True):
             raise ValueError("a redirect in a circle")
         return Route((*self.urls, url))
 
+    def is_within(self, origin: tuple[str, str, int | None]) -> bool:
+        """Whether nothing but one origin was asked."""
+        return all(origin_of(exact_url(url)) == origin for url in self.urls)
+
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Those of the first request's headers that the last URL may get."""
-        origins = {origin_of(exact_url(url)) for url in self.urls}
-        if len(origins) == 1:
+        if self.is_within(origin_of(exact_url(self.first))):
             return dict(headers)
         return {name: text for name, text in headers.items() if name.lower() in _HARMLESS_HEADERS}
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from dlcore.errors import AuthError, ConfigError, Fault
+from dlcore.errors import AuthError, ConfigError, Fault, TransferError
 from dlcore.model import WebAccess
 from dlcore.transfer import Keyring
 from tests import nginx
@@ -262,3 +262,21 @@ class TestFilesThatCannotBeUsed:
         Path(key).chmod(0o644)
         error = self.refused(pki, client_cert=cert, client_key=key)
         assert "open to other users" in error.message
+
+
+@pytest.mark.parametrize("is_redirect", [True, False])
+async def test_another_server_leads_nobody_there_with_the_certificate(
+    pki: Pki, *, is_redirect: bool
+) -> None:
+    """Fault: a server redirects to, or names a mirror at, the server that this client has a
+    certificate for. What it names is not asked for with the certificate.
+    """
+    cert, key = pki.client(pki.of_clients.issue_cert("client"))
+    async with guarded(pki.demanding()) as own, guarded() as stranger:
+        keyring = pki.keyring(own.url, client_cert=cert, client_key=key)
+        stranger.redirects["/o"] = f"{own.url}/delete"
+        at, led_by = (stranger.url, "") if is_redirect else (own.url, stranger.url)
+        with pytest.raises(TransferError):
+            await read(f"{at}/o", keyring, led_by=led_by)
+        assert own.requests == []
+        assert await read(f"{own.url}/o", keyring) == BODY
