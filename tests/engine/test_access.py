@@ -13,7 +13,7 @@ from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.events import EndpointAwaited, Event
 from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.sources import settings_of
-from dlcore.errors import ConfigError, Fault, TransferError
+from dlcore.errors import ConfigError, DlcoreError, Fault, TransferError
 from dlcore.transfer import Keyring
 from tests.engine.fakes import FakeEndpoint
 from tests.engine.virtual_time import virtually
@@ -61,6 +61,31 @@ class TestOneFile:
             )
             assert set(server.shown("Authorization")) == {basic("anna", CANARY)}
             assert set(mirror.shown("Authorization")) == {None}
+
+    @pytest.mark.parametrize("relation", ["duplicate", "describedby"])
+    async def test_who_is_redirected_to_leads_nobody_back_with_the_login(
+        self, relation: str, tmp_path: Path
+    ) -> None:
+        """Fault: a server redirects to another one, which names a mirror or a Metalink at the
+        first. It is not asked for, as it would be asked for with the user's login.
+        """
+        headers = secret_file(tmp_path, "headers", "X-Key: canary\n")
+        async with guarded() as own, guarded() as stranger:
+            own.redirects["/a.bin"] = f"{stranger.url}/x"
+            stranger.body = bytes(len(BODY))  # so that its mirrors are asked
+            kind = 'type="application/metalink4+xml"'
+            stranger.links = f"<{own.url}/delete>; rel={relation}; {kind}"
+            with pytest.raises(DlcoreError):
+                await fetch(
+                    f"{own.url}/a.bin",
+                    to=tmp_path / "to",
+                    sha256=SHA256,
+                    access=Access(web=WebAccess(headers=(f"@{headers}",))),
+                    retry=Retry(count=0),
+                    deliveries=tmp_path / "d",
+                )
+            assert {path for _, path, _ in own.requests} == {"/a.bin"}
+            assert set(stranger.shown("X-Key")) == {None}
 
     async def test_the_environment_has_the_password(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

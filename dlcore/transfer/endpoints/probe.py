@@ -20,11 +20,12 @@ from dlcore.transfer.http.headers import (
     parse_repr_digest,
     range_header,
 )
-from dlcore.transfer.http.links import links_of
+from dlcore.transfer.http.links import Links, links_of
 from dlcore.transfer.http.readers import announced_length, check_content_coding, read_short
 from dlcore.transfer.http.response import Redirect, Response
 from dlcore.transfer.http.sent_fields import repeats_secret, with_fields
 from dlcore.transfer.http.suggested_name import suggested_name
+from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
 
 
 class Probed(msgspec.Struct, frozen=True):
@@ -189,7 +190,7 @@ def _probed(
 ) -> Probed:
     """What the responses say; a name or URL that repeats a secret of the request is left out."""
     said = [*response.redirects, Redirect(response.url, response.headers)]
-    links = [links_of(each.url, each.headers.getall("Link", [])) for each in said]
+    links = [_links(each, url) for each in said]
     disposition = response.headers.get("Content-Disposition", "")
     suggested = suggested_name(disposition) if disposition else ""  # reading it takes long
     return Probed(
@@ -202,6 +203,25 @@ def _probed(
         tuple(m for each in links for m in each.duplicates if not repeats_secret(m, asked)),
         parse_last_modified(response.headers.get("Last-Modified", "")),
     )
+
+
+def _links(said: Redirect, first: str) -> Links:
+    """What a response names, as its own server may name it.
+
+    Where a redirect has led elsewhere, nothing counts that leads back to the first URL's server,
+    which would be shown the user's login for it, or from another machine to this one.
+    """
+    links = links_of(said.url, said.headers.getall("Link", []))
+    own, server = origin_of(exact_url(first)), exact_url(said.url)
+    if origin_of(server) == own:
+        return links
+    is_here = is_loopback(server.raw_host or "")
+
+    def is_elsewhere(link: str) -> bool:
+        target = exact_url(link)
+        return origin_of(target) != own and (is_here or not is_loopback(target.raw_host or ""))
+
+    return Links(*(tuple(filter(is_elsewhere, named)) for named in links))
 
 
 def _sha256(said: Redirect) -> bytes:
