@@ -28,9 +28,12 @@ class Version:
         self._is_checked = True
 
     def headers(self) -> dict[str, str]:
-        """Asks for a part of this version only; empty while none is known."""
-        is_known = self._validator and self._is_checked
-        return {"If-Range": self._validator} if is_known else {}
+        """Asks for a part of this version only; empty while none is known.
+
+        A tag with characters outside of ASCII would be sent as another one, and bring the whole.
+        """
+        is_known = self._validator.isascii() and self._is_checked
+        return {"If-Range": self._validator} if self._validator and is_known else {}
 
     def check(self, response: Response) -> None:
         """Note the version of the first response, and compare those of others.

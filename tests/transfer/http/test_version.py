@@ -109,3 +109,17 @@ async def test_a_server_without_ranges_has_not_changed_its_object() -> None:
             with pytest.raises(TransferError) as caught:
                 await fetch()
             assert caught.value.fault is Fault.NO_RANGES
+
+
+async def test_a_tag_that_cannot_be_sent_as_it_is_is_compared_and_not_sent() -> None:
+    """Fault: a server's tag has bytes outside of ASCII. Sent back, it would be another one, and
+    the server would send the whole object for each range. It is only compared.
+    """
+    first, other = (partial(RIGHT, ASKED, end=CLOSE, ETag=f'"{tag}"') for tag in ("\xe9", "\xe8"))
+    async with asked(first, first, other) as (server, fetch):
+        for _ in range(2):
+            assert await fetch() == ASKED
+        with pytest.raises(TransferError) as caught:
+            await fetch()
+        assert caught.value.fault is Fault.CHANGED
+    assert [if_range(request) for request in server.requests] == ["", "", ""]
