@@ -113,7 +113,7 @@ def shared_signature(scheme: str, environment: Mapping[str, str]) -> str:
 
 
 def signing_bucket(url: str) -> ObjectStore:
-    """A store of Azure that signs with a key that is none: its URLs tell only where objects are.
+    """A store of Azure that signs with a made-up key: its URLs tell only where objects are.
 
     Raises:
         ConfigError: As `open_bucket`.
