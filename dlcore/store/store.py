@@ -38,7 +38,7 @@ from dlcore.store.keys import package_key as package_key
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
 from dlcore.store.partial import CONTENT, Partial
-from dlcore.store.patch_space import PATCHES, PatchSpace, forget_left_patches
+from dlcore.store.patch_space import PATCHES, PatchesInUse, PatchSpace, forget_left_patches
 from dlcore.store.removal import Removal
 from dlcore.store.state_directory import PACKAGES as PACKAGES
 from dlcore.store.state_directory import PARTIALS as PARTIALS
@@ -84,6 +84,7 @@ class Store:
             lambda: {key for key, each in [*self._begun.items()] if not each.closed},
         )
         self._patches: PatchSpace | None = None
+        self._patches_in_use = PatchesInUse()
 
     @classmethod
     def open(cls, state: Path, *, wait_s: float = 0.0, is_beside_runs: bool = False) -> Self:
@@ -441,7 +442,8 @@ class Store:
 
     def _note_finished(self, key: str, manifest: Manifest, found: Inventory) -> None:
         self._finished.note(key, manifest, found)
-        forget_left_patches(self._files, self._state / PATCHES, manifest.package_id)
+        patches, in_use = self._state / PATCHES, self._patches_in_use
+        forget_left_patches(self._files, patches, manifest.package_id, in_use)
         if self._cache and key not in self._kept_apart:
             self._cache.share(key, manifest)
 
@@ -463,7 +465,8 @@ class Store:
         """
         if self._patches is None:
             folder = self._state / PATCHES
-            space = PatchSpace(self._files, folder, Store(folder, self._files))
+            store = Store(folder, self._files)
+            space = PatchSpace(self._files, folder, store, self._patches_in_use)
             with self._translated("make a folder for patches"):
                 space.prepare()
             self._patches = space

@@ -20,7 +20,7 @@ from dlcore.engine.events import (
     PackageFailed,
 )
 from dlcore.manifest import decode
-from dlcore.model import manifest_key
+from dlcore.model import Manifest, manifest_key
 from dlcore.patches import (
     DEFAULT_POLICY,
     OldFile,
@@ -245,6 +245,38 @@ async def test_patches_for_which_there_is_no_room_are_not_fetched(site: Site) ->
         filling = WithoutFetching(find, no_fetch, lambda _: None, no_room)
         await filling.fill(package, digest, store, [site.to])
         assert package.partial.missing()
+
+
+async def test_the_patches_of_one_version_stay_when_another_one_ends(site: Site) -> None:
+    """Fault: an agent fetches patches of two versions of a package. dlcore keeps them apart."""
+    listed, digest = site.listed(), site.made.manifest
+    document = (site.folder / manifest_key(digest)).read_bytes()
+    manifest = decode(document, source="site")
+    other = make_package({"a.bin": BLOCK_BYTES}, version=9)
+    assert other.manifest.package_id == ID
+    fetched: list[Path] = []
+
+    async def find(*_: object) -> PatchList | None:
+        return listed
+
+    async def fetch(_: str, wanted: Manifest, patches: bytes, space: Store) -> Path | None:
+        partial = space.begin(wanted, patches)
+        another = store.begin(other.manifest, other.document)
+        fill(another, other)
+        another.finish()
+        store.patch_space.forget_patches(ID)
+        for index, item in enumerate(wanted.objects):
+            data = (site.folder / "objects" / item.name).read_bytes()
+            partial.write_run(index, 0, memoryview(data))
+        fetched.append(partial.finish())
+        return fetched[0]
+
+    with Store.open(site.root / "state") as store:
+        package = PackageDownload(ID, manifest, store.begin(manifest, document))
+        filling = WithoutFetching(find, fetch, lambda _: None, Reserve())
+        assert await filling.fill(package, digest, store, [site.to])
+        assert fetched
+        assert not fetched[0].exists()  # and are deleted when they were applied
 
 
 def test_a_space_for_patches_that_cannot_be_used_costs_bytes(site: Site) -> None:

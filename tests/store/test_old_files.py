@@ -9,6 +9,7 @@ import pytest
 
 from dlcore.long_path import long_path
 from dlcore.manifest import digest_of, encode
+from dlcore.model import Manifest
 from dlcore.store import Store
 from dlcore.store.old_files import OldFolders, read_old_file
 from tests.patches.helpers import BLOCK, ID, content, manifest_of
@@ -84,13 +85,48 @@ def test_what_was_made_is_forgotten_and_patches_are_taken_over(tmp_path: Path) -
         assert not list((state / "patches" / "partial").iterdir())
 
 
+def test_patches_in_use_stay_whatever_becomes_of_another_version(tmp_path: Path) -> None:
+    """Fault: another version of a package ends while its patches are fetched. They stay."""
+    second = manifest_of({"1": content(5 * BLOCK, 1)}, 2)
+    third = manifest_of({"1": content(4 * BLOCK, 3)}, 3)
+    with Store.open(tmp_path / "state") as store:
+        space = store.patch_space
+        with space.using(second, encode(second)):
+            fetched = space.store.begin(second, encode(second))
+            with space.using(third, encode(third)):
+                space.take_over(third, encode(third))
+            space.forget_patches(ID)
+            finish(store, manifest_of({"a": content(9)}, 4), content(9))
+            fetched.write_run(0, 0, memoryview(content(5 * BLOCK, 1)))
+            assert (fetched.finish() / "1").read_bytes() == content(5 * BLOCK, 1)
+            assert not list((tmp_path / "state" / "patches" / "partial").iterdir())
+            finish(store, manifest_of({"a": content(9)}, 5), content(9))
+            assert list((tmp_path / "state" / "patches" / "packages").iterdir())
+        finish(store, manifest_of({"a": content(9)}, 6), content(9))
+        assert not list((tmp_path / "state" / "patches" / "packages").iterdir())
+
+
+def test_what_was_made_of_one_version_is_not_that_of_another(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "state") as store:
+        space = store.patch_space
+        made = space.write(f"{ID}.2-0123456789abcdef", 7, DATA)
+        space.write(f"{ID}.3-0123456789abcdef", 7, b"other")
+        space.forget_made(f"{ID}.3-0123456789abcdef")
+        assert made.read_bytes() == DATA
+
+
+def finish(store: Store, manifest: Manifest, data: bytes) -> None:
+    """Finish a package that has one block."""
+    partial = store.begin(manifest, encode(manifest))
+    partial.write_run(0, 0, memoryview(data))
+    partial.finish()
+
+
 def test_older_versions_in_a_state_directory_come_latest_first(tmp_path: Path) -> None:
     with Store.open(tmp_path / "state") as store:
         manifests = {v: manifest_of({"a": content(9, v)}, v) for v in (2, 10, 9)}
         for version, manifest in manifests.items():
-            partial = store.begin(manifest, encode(manifest))
-            partial.write_run(0, 0, memoryview(content(9, version)))
-            partial.finish()
+            finish(store, manifest, content(9, version))
         of_nine = digest_of(encode(manifests[9]))
         found = store.contents_of(ID, but=of_nine)
         assert [(path / "a").read_bytes() for path in found] == [content(9, 10), content(9, 2)]

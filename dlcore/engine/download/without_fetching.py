@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from functools import partial as partial_of
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -123,7 +124,7 @@ class WithoutFetching:
     async def _patch(
         self, package: PackageDownload, digest: str, store: Store, old: OldFiles
     ) -> None:
-        manifest, partial = package.manifest, package.partial
+        manifest = package.manifest
         try:
             async with asyncio.timeout(MAX_ASKING_S):
                 listed = await self._find(package.package_id, manifest, digest)
@@ -135,15 +136,46 @@ class WithoutFetching:
                 return
             async with self._opening:  # it is emptied when it is opened first
                 space = await in_thread(lambda: store.patch_space)
-            patches = await self._fetched(package, listed, usable, store)
         except DlcoreError as error:  # whatever it is, the package can be fetched
             logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
-            return
         except TimeoutError:
             logger.warning(
                 "package %s: no patch is used: no endpoint has its list", package.package_id
             )
-            return
+        else:
+            with ExitStack() as in_use:
+                is_over = await self._patch_with(package, listed, usable, store, old, in_use)
+            if is_over:
+                await in_thread(_forget, space, package)
+
+    async def _patch_with(
+        self,
+        package: PackageDownload,
+        listed: PatchList,
+        usable: Sequence[_Usable],
+        store: Store,
+        old: OldFiles,
+        in_use: ExitStack,
+    ) -> bool:
+        """Fetch patches, and take over what they and the old files give.
+
+        Args:
+            package: The package.
+            listed: Its patches.
+            usable: Those of them that are wanted.
+            store: Where it is filled.
+            old: The old files.
+            in_use: Its end lets others delete the patches.
+
+        Returns:
+            Whether the patches are not needed any more.
+        """
+        manifest, partial, space = package.manifest, package.partial, store.patch_space
+        try:
+            patches = await self._fetched(package, listed, usable, store, in_use)
+        except DlcoreError as error:
+            logger.warning("package %s: no patch is used: %s", package.package_id, error.message)
+            return False
         places = await in_thread(old.in_place, manifest)
         for each in usable:
             if not each.patch.length_bytes:
@@ -155,7 +187,7 @@ class WithoutFetching:
                 places[number] = path
         await in_thread(take_over, partial, places)
         await in_thread(partial.sync)
-        await in_thread(_forget, space, manifest.package_id)
+        return True
 
     async def _fetched(
         self,
@@ -163,13 +195,16 @@ class WithoutFetching:
         listed: PatchList,
         usable: Sequence[_Usable],
         store: Store,
+        in_use: ExitStack,
     ) -> Path | None:
-        """The folder with the patches; None if they cannot be fetched."""
+        """The folder with the patches, which stay until `in_use` ends; None: none is fetched."""
         objects = {each.patch.object for each in usable if each.patch.length_bytes}
         content = listed.selected(objects)
         if not objects or content.content_bytes >= package.partial.missing_bytes():
             return None
         document, space = msgspec.json.encode(content), store.patch_space
+        # In a thread: it waits while others are deleted.
+        await in_thread(in_use.enter_context, space.using(content, document))
         if await in_thread(space.store.prove, content, document, to_write=False) is None:
             # Of `store`: what packages were promised there is not to be taken by their patches.
             await in_thread(store.check_room, content, document, self._reserve)
@@ -213,7 +248,7 @@ def _apply_all(
         try:
             if room_bytes < 0:
                 raise StorageError("there is no room for it", path=patches)
-            waiting[each.patch.file] = space.write(manifest.package_id, each.patch.file, data)
+            waiting[each.patch.file] = space.write(package.partial.key, each.patch.file, data)
         except StorageError as error:
             logger.warning(
                 "package %s: no patch for %s: %s", package.package_id, file.path, error.message
@@ -272,10 +307,10 @@ def _found(old: OldFiles, wanted: OldFile | None) -> Path | None:
     return old.find(wanted.sha256, wanted.length_bytes, wanted.path) if wanted else None
 
 
-def _forget(space: PatchSpace, package_id: str) -> None:
+def _forget(space: PatchSpace, package: PackageDownload) -> None:
     """Delete what is not needed any more; what cannot be deleted only takes space."""
     try:
-        space.forget_made(package_id)
-        space.forget_patches(package_id)
+        space.forget_made(package.partial.key)
+        space.forget_patches(package.manifest.package_id)
     except DlcoreError as error:
-        logger.warning("package %s: %s", package_id, error.message)
+        logger.warning("package %s: %s", package.package_id, error.message)
