@@ -162,7 +162,7 @@ INTERNAL = {
     ("theirs", "mine", "internal"),
     [
         (dlcore.Client, sync.Client, INTERNAL),
-        (dlcore.Session, sync.Session, {"aclose", "upcoming"}),
+        (dlcore.Session, sync.Session, {"aclose", "keep_outcome", "upcoming"}),
         (dlcore.AgentClient, sync.AgentClient, {"ended", "is_there", "obtained"}),
     ],
 )

@@ -174,14 +174,18 @@ async def _run(
 ) -> Report:
     """Run it, and tell what it came to; only then does the client forget a run that has ended."""
     async with client:
-        async with (
-            written(client.bus, write),
-            watched(watching, client.bus, tell_address),
-            shown(client.events(), view, verbose=is_verbose()),
-        ):
-            with trace(client), contextlib.closing(client.bus):
-                report = await run()
-        tell_report(report)
+        try:
+            async with (
+                written(client.bus, write),
+                watched(watching, client.bus, tell_address),
+                shown(client.events(), view, verbose=is_verbose()),
+            ):
+                with trace(client), contextlib.closing(client.bus):
+                    report = await run()
+            tell_report(report)
+        except BaseException:  # whatever it is, nobody was told
+            client.keep_outcome()
+            raise
     return report
 
 

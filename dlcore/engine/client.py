@@ -169,6 +169,9 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Close everything. The outcome of a run counts as told, unless this is interrupted."""
+        if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+            self.keep_outcome()
         await self._stack.aclose()
 
     async def hold(self, *, is_beside_runs: bool = False) -> None:
@@ -366,6 +369,14 @@ class Client:
             sequence = load_sequence(sequence)
         held = await self.hold_run()
         return await self._runs.session(sequence, held, resume, post_action, simulated=simulated)
+
+    def keep_outcome(self) -> None:
+        """Do not count the outcome of a run as told when the client is closed.
+
+        For a caller that cannot pass it on, because its output is closed say. The next session
+        tells the outcome again, and runs no step; a restart that was asked for stays due.
+        """
+        self._runs.keep_outcome()
 
     async def content(self) -> Content:
         """Hands out packages; downloads begin with its first order.

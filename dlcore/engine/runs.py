@@ -80,6 +80,11 @@ class Runs:
         """End the sessions, then give up the run: it can go on later. Idempotent."""
         await self._stack.aclose()
 
+    def keep_outcome(self) -> None:
+        """Nobody was told the outcome of the last session, if it has ended."""
+        if self._session:
+            self._session.keep_outcome()
+
     async def under_way(
         self, sequence: TaskSequence, resume: Resume, *, simulated: bool
     ) -> RunState | None:

@@ -107,6 +107,7 @@ class Session:
         self.variables = run.known_variables()
         self.outcome: RunOutcome | None = None
         self._is_begun = False
+        self._is_untold = False
         self._run = run
         self._judge = judge
         self._state = state
@@ -247,8 +248,8 @@ class Session:
                 raise _failed(turn.result)
             if self.outcome is RunOutcome.RESTART:
                 return
-        self.outcome = RunOutcome.SUCCEEDED
         await self._keeper.end(self.variables)
+        self.outcome = RunOutcome.SUCCEEDED  # only now: the disk may have refused it
         self._tell_end(self.outcome)
 
     async def completed(
@@ -327,8 +328,12 @@ class Session:
             unpublished(packages, self._content.package_index),
         )
 
+    def keep_outcome(self) -> None:
+        """Take note that the run's outcome was not told: the next session tells it again."""
+        self._is_untold = True
+
     async def aclose(self) -> None:
-        """Take note that the run's outcome was told.
+        """Take note that the run's outcome was told, unless `keep_outcome` was called.
 
         A run that has ended is forgotten, so that the next one starts over; its post action is
         started then. A run that asked for a restart goes on the next time. Any other is kept. The
@@ -336,7 +341,7 @@ class Session:
         """
         await self._keeper.stop()
         try:
-            if self.outcome is not None:
+            if self.outcome is not None and not self._is_untold:
                 if self.outcome is not RunOutcome.RESTART:
                     await self._content.end()  # before what the run leaves behind is started
                 await self._ending.take(self.outcome)

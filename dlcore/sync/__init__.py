@@ -209,6 +209,10 @@ class Client:
         """Go on after `pause`."""
         self._loop.call(self._client.resume)
 
+    def keep_outcome(self) -> None:
+        """Do not count a run's outcome as told, as `dlcore.Client.keep_outcome`."""
+        self._loop.call(self._client.keep_outcome)
+
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used; raises as `dlcore.Client.set_terms`."""
         self._loop.call(lambda: self._client.set_terms(endpoint, terms))

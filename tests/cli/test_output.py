@@ -45,6 +45,25 @@ def test_output_to_a_full_disk_is_status_8(site: Site) -> None:
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the boot has no id here")
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_restart_that_cannot_be_told_is_told_by_the_next_run(
+    site: Site, tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    """Fault P1: the reader of a run's report is gone. A restart stays due, and no step runs."""
+    path, config = tmp_path / "sequence.xml", tmp_path / "deployment.toml"
+    path.write_bytes(sequence(step("restart", "RebootAction")))
+    told = site.gateway.config.read_text(encoding="utf-8")
+    config.write_text(told.replace("on_internet = true", "on_internet = false"), encoding="utf-8")
+    where = ("--config", config, "--state", tmp_path / "state")
+    reading, writing = os.pipe()
+    os.close(reading)
+    statuses = [wait(start("run", path, *where, *form, stdout=writing)).status]
+    os.close(writing)
+    statuses += [wait(start("run", path, *where, *form)).status for _ in range(2)]
+    assert statuses == [141, 16, 0]
+
+
 def test_a_process_without_standard_output_works(site: Site) -> None:
     command = subprocess.list2cmdline([*COMMAND, "plan", str(site.sequence), "--json"])
     assert subprocess.run(f"{command} >&- 2>&-", shell=True, check=False).returncode == 0

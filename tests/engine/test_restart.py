@@ -105,6 +105,44 @@ def test_a_run_that_dies_when_it_has_ended_repeats_no_step(
     assert executor.ran == ["os", "1", "2"] * 2, "then a new run begins"
 
 
+@pytest.mark.parametrize("interruption", [asyncio.CancelledError, KeyboardInterrupt])
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_outcome_that_an_interruption_hides_is_told_again(
+    machine: Machine, interruption: type[BaseException], restart: bool
+) -> None:
+    """Fault P1: dlcore is interrupted before it tells the outcome. The next run tells it first."""
+    executor = Acting(lambda step, *_: Outcome(restart=restart and step.name == "1"))
+    tree = parsed(step("1"), step("2")) if restart else parsed(step("1"))
+
+    def interrupt() -> None:
+        raise interruption
+
+    machine.before_the_outcome_is_taken = interrupt
+    with pytest.raises(interruption):
+        machine.run(tree, executor)
+    machine.before_the_outcome_is_taken = lambda: None
+    assert machine.run(tree, executor).outcome == ("restart" if restart else "succeeded")
+    assert executor.ran == ["os", "1"]
+    machine.run(tree, executor)
+    assert executor.ran == ["os", "1", *(["2"] if restart else ["os", "1"])]
+
+
+def test_a_caller_that_cannot_pass_the_outcome_on_keeps_it(machine: Machine) -> None:
+    executor, tree = Acting(), parsed(step("1"))
+
+    async def main() -> list[str]:
+        told = []
+        for is_kept in (True, False):
+            async with Client(deployment(machine.root), machine.state) as client:
+                told.append((await run_sequence(client, tree, executor)).outcome or "")
+                if is_kept:
+                    client.keep_outcome()
+        return told
+
+    assert virtually(main()) == ["succeeded", "succeeded"]
+    assert executor.ran == ["os", "1"]
+
+
 def test_a_client_that_runs_twice_begins_anew(machine: Machine) -> None:
     executor, tree = Acting(), parsed(step("1"))
 

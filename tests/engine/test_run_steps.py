@@ -13,8 +13,9 @@ from dlcore.engine.events import Event, StepEnded, StepSkipped, StepStarted
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.session import Session
 from dlcore.engine.state_file import STATE_FILE
-from dlcore.errors import ConfigError, NotFoundError, StepError
+from dlcore.errors import ConfigError, NotFoundError, StepError, StorageError
 from dlcore.steps.interface import Outcome
+from dlcore.store.files import fresh_name
 from dlcore.tasksequence import Step, TaskSequence
 from tests.engine.machine import EXTRA, GOES_ON, OS, TOOLS, TREES, Machine, parsed
 from tests.engine.scene import deployment, group, step, when
@@ -212,6 +213,24 @@ def test_a_report_of_a_step_is_on_disk_at_once(machine: Machine) -> None:
     steps = Steps()
     run(machine, tree, steps)
     assert steps.ran == ["1", "2"]
+
+
+def test_a_run_whose_end_the_disk_refuses_has_not_ended(machine: Machine) -> None:
+    """Fault P1: the disk fails behind the last step. The run is kept, and no step is repeated."""
+    tree, in_the_way = parsed(step("last")), fresh_name(machine.state / STATE_FILE)
+
+    async def loop(session: Session) -> None:
+        async for due in session.run_steps():
+            await session.completed(due)
+            if due.name == "last":
+                in_the_way.mkdir()
+
+    with pytest.raises(StorageError, match="cannot save the run's state"):
+        run(machine, tree, loop)
+    in_the_way.rmdir()
+    steps = Steps()
+    run(machine, tree, steps)
+    assert not steps.ran
 
 
 def test_a_step_must_be_reported_before_the_next(machine: Machine) -> None:
