@@ -6,9 +6,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dlcore.cli.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
+
+if TYPE_CHECKING:
+    from dlcore.cli.endings import Ending
 
 TELL_S = 0.25
 """A forced end waits this long for standard output and standard error, which may hang as well."""
@@ -45,14 +48,27 @@ class Leaving:
 
     def tell(self, error: BaseException) -> int:
         """Say how the command ended. Returns its exit status."""
-        from dlcore.cli.endings import ending_of, show_ending
+        from dlcore.cli.endings import ending_of
 
         ending = ending_of(error)
         with self._saying:
             if not self._has_said:
                 self._has_said = True
-                show_ending(ending, error, as_json=self._as_json)
+                self._say(ending, error)
         return ending.exit_status
+
+    def _say(self, ending: Ending, error: BaseException) -> None:
+        """Say it; the status stays that of the ending if programs cannot be told."""
+        from dlcore.cli.endings import show_ending
+        from dlcore.cli.output import OutputClosed, drop_output, tell
+        from dlcore.errors import StorageError
+
+        try:
+            show_ending(ending, error, as_json=self._as_json)
+        except OutputClosed:
+            drop_output()
+        except StorageError as failure:
+            tell(f"warning: programs are not told: {failure.message}")
 
     def leave(self, cause: BaseException) -> None:
         """End the process now, whatever its threads do; an import may be what hangs."""

@@ -67,8 +67,12 @@ def write_content(path: Path) -> None:
 
     Raises:
         OutputClosed: The reader of standard output has closed it.
-        StorageError: Standard output is a file that cannot be written.
+        StorageError: Standard output is a file that cannot be written, or there is none.
     """
+    if sys.stdout is None:
+        raise StorageError(
+            "there is no standard output to write to", remedy="Name a folder with -o."
+        )
     with path.open("rb") as file, writing():
         shutil.copyfileobj(file, sys.stdout.buffer, _PIECE_BYTES)
         sys.stdout.buffer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -64,9 +65,36 @@ def test_a_restart_that_cannot_be_told_is_told_by_the_next_run(
     assert statuses == [141, 16, 0]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full here")
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_an_error_that_programs_cannot_be_told_keeps_its_status(
+    tmp_path: Path, is_closed: bool
+) -> None:
+    """Fault: an error is to be told as JSON, and its reader is gone. dlcore keeps the status."""
+    reading, pipe = os.pipe()
+    os.close(reading)
+    with os.fdopen(pipe, "w") as closed, Path("/dev/full").open("w") as full:
+        output = closed if is_closed else full
+        ended = wait(start("plan", tmp_path / "none.xml", "--json", stdout=output))
+    assert ended.status == 4
+    assert "error (not-found): " in ended.err
+    assert "Traceback" not in ended.err
+    assert ("warning: programs are not told" in ended.err) is not is_closed
+
+
 def test_a_process_without_standard_output_works(site: Site) -> None:
     command = subprocess.list2cmdline([*COMMAND, "plan", str(site.sequence), "--json"])
     assert subprocess.run(f"{command} >&- 2>&-", shell=True, check=False).returncode == 0
+
+
+def test_a_file_for_standard_output_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"content")
+    wanted = file.as_uri(), "--sha256", hashlib.sha256(b"content").hexdigest()
+    command = subprocess.list2cmdline([*COMMAND, "fetch", *wanted, "-o", "-", "-q"])
+    ended = subprocess.run(f"{command} >&-", shell=True, check=False, stderr=subprocess.PIPE)
+    assert ended.returncode == 9
+    assert b"error (storage): there is no standard output" in ended.stderr
 
 
 def test_names_that_the_output_cannot_say_are_escaped(site: Site, tmp_path: Path) -> None:
