@@ -163,13 +163,14 @@ class _Precache:
         link = float(client.deployment.transfer.link_bytes_per_s)
         self._deadline = None if by_s is None else Deadline(by_s, link)
         self._by_s = by_s
+        self._now_s = asyncio.get_running_loop().time  # nobody sets it, as they set `clock`
         self._ready: set[str] = set()
         self._errors: dict[str, DlcoreError] = {}
         self._hurried_since_s: float | None = None
 
     async def run(self) -> Precached:
         """Fetch until all is there, or the time has come."""
-        began_s = self._clock()
+        began_s = self._now_s()
         self._client.set_urgency(Urgency.SPARE)
         self._content.order(self._wanted.needed, self._wanted.maybe_needed)
         fetching = asyncio.ensure_future(self._fetch_all())
@@ -214,7 +215,7 @@ class _Precache:
         now_s = self._clock()
         self._deadline.arrived(self._received_bytes, now_s)
         if self._deadline.has_hurry(self._left_bytes(), now_s) and self._hurried_since_s is None:
-            self._hurried_since_s = now_s
+            self._hurried_since_s = self._now_s()
             self._client.set_urgency(Urgency.DUE)
         return now_s < self._deadline.by_s
 
@@ -236,7 +237,7 @@ class _Precache:
         return total, min(total, self._content.downloads.verified_bytes(package_id, total))
 
     def _result(self, began_s: float) -> Precached:
-        now_s, packages = self._clock(), tuple(map(self._package, self._wanted.packages))
+        now_s, packages = self._now_s(), tuple(map(self._package, self._wanted.packages))
         downloads, took_s = self._content.downloads, now_s - began_s
         hurried_s = 0.0 if self._hurried_since_s is None else now_s - self._hurried_since_s
         missing = [each for each in packages if not each.is_ready]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_it_ends_when_its_time_has_come_and_says_what_is_missing(machine: Machin
     assert 3600 <= found.took_s < 3610
     assert {each.code for each in found.packages} == {"deadline"}
     assert not any(each.is_ready for each in found.packages)
+
+
+def test_a_clock_that_is_set_back_does_not_make_its_time_negative(machine: Machine) -> None:
+    """Fault: the clock is set back while a pre-cache goes on. Its figures are of another clock."""
+    wall_s = itertools.count(2e9, -3600)
+
+    async def use(client: Client) -> Precached:
+        return await precache(client, ALL, by_s=2e9 + 1, clock=lambda: next(wall_s))
+
+    found, events = within(machine, use)
+    assert found.is_complete
+    assert found.took_s >= 0
+    ended = next(event for event in events if isinstance(event, FetchEnded))
+    assert ended.took_s == found.took_s
 
 
 def test_what_no_waiting_mends_is_not_asked_for_until_its_time(
