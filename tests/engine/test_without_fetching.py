@@ -64,6 +64,13 @@ class Gate:
         return web.FileResponse(path) if path.is_file() else web.Response(status=404)
 
 
+def served(site: Site, url: str) -> Deployment:
+    """The settings of a client of a gate."""
+    endpoint = EndpointSettings("site", EndpointKind.HTTP, url)
+    catalog = CatalogSettings(path=str(site.folder / "catalog.json"))
+    return Deployment(endpoints=(endpoint,), catalog=catalog)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return delivered(tmp_path)
@@ -98,6 +105,19 @@ async def test_a_client_patches_the_older_version_in_its_state(tmp_path: Path) -
     assert [path.name for path in space.glob("*/*")] == []
 
 
+async def test_patches_that_cannot_be_written_are_a_hint_lost(tmp_path: Path) -> None:
+    """Fault: the disk fails where patches are kept, and nowhere else. dlcore fetches the blocks."""
+    site = await held_by_client(tmp_path)
+    gate = Gate(site.folder, {path.name for path in site.objects()})
+    async with gate.serving() as url, Client(served(site, url), tmp_path / "state") as client:
+        fetched = asyncio.ensure_future(client.fetch(ID))
+        await gate.is_asked.wait()
+        (partial,) = (tmp_path / "state" / "patches" / "partial").iterdir()
+        shutil.rmtree(partial)
+        gate.is_open.set()
+        assert read_back(await fetched) == NEW
+
+
 async def test_another_package_that_comes_meanwhile_ends_nothing(tmp_path: Path) -> None:
     """Fault: a package is finished while patches of another are fetched. Both are complete."""
     write_tree(tmp_path / "other", other := {"other.bin": NEW["large.dll"]})
@@ -105,19 +125,15 @@ async def test_another_package_that_comes_meanwhile_ends_nothing(tmp_path: Path)
     to = str(site.folder)
     publish(tmp_path / "other", package_id="ABC00099", version=1, destination=to, block_bytes=BLOCK)
     gate = Gate(site.folder, {path.name for path in site.objects()})
-    async with gate.serving() as url:
-        endpoint = EndpointSettings("site", EndpointKind.HTTP, url)
-        catalog = CatalogSettings(path=str(site.folder / "catalog.json"))
-        settings = Deployment(endpoints=(endpoint,), catalog=catalog)
-        async with Client(settings, tmp_path / "state") as client:
-            patched = asyncio.ensure_future(client.fetch(ID))
-            await gate.is_asked.wait()
-            assert read_back(await client.fetch("ABC00099")) == other
-            gate.is_open.set()
-            assert read_back(await patched) == NEW
-            downloads = (await client.content()).downloads
-            fetched_bytes = downloads.meter.received_bytes["ABC00099"]
-            assert downloads.reused_bytes == NEW_BYTES + len(NEW["large.dll"]) - fetched_bytes
+    async with gate.serving() as url, Client(served(site, url), tmp_path / "state") as client:
+        patched = asyncio.ensure_future(client.fetch(ID))
+        await gate.is_asked.wait()
+        assert read_back(await client.fetch("ABC00099")) == other
+        gate.is_open.set()
+        assert read_back(await patched) == NEW
+        downloads = (await client.content()).downloads
+        fetched_bytes = downloads.meter.received_bytes["ABC00099"]
+        assert downloads.reused_bytes == NEW_BYTES + len(NEW["large.dll"]) - fetched_bytes
 
 
 def test_without_a_patch_list_what_is_the_same_is_kept(site: Site) -> None:

@@ -18,6 +18,7 @@ from dlcore.engine.download.fetcher import RequestFetcher
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver
 from dlcore.engine.download.tasks import Tasks
+from dlcore.errors import StorageError
 from dlcore.schedule import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,8 @@ class Connections:
     async def _fetch(self, receiver: Receiver) -> None:
         try:
             await self._fetcher.fetch(receiver, self.refill)
+        except StorageError as error:
+            receiver.package.disk_failed(error)
         finally:
             self._decisions.ended(receiver)
             self.refill()

@@ -15,6 +15,7 @@ from dlcore.errors import (
     ExhaustedError,
     Fault,
     IntegrityError,
+    StorageError,
     TransferError,
 )
 from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
@@ -167,7 +168,10 @@ class PackageDownload:
         async with self._disk:
             if self._has_unsynced and not self._path.done():
                 self._has_unsynced = False
-                await in_thread(self.partial.sync)
+                try:
+                    await in_thread(self.partial.sync)
+                except StorageError as error:
+                    self.disk_failed(error)
 
     async def reuse(self, store: Store) -> tuple[list[BlockInPackage], int]:
         """Take over what has arrived of other packages.
@@ -248,6 +252,16 @@ class PackageDownload:
         async with self._disk:
             await in_thread(self.partial.sync)
             self.partial.close()
+        self.fail(error)
+
+    def disk_failed(self, error: StorageError) -> None:
+        """What has arrived could not be kept. A hint is lost then, and nothing else.
+
+        Raises:
+            StorageError: It is wanted itself, and nothing can go on.
+        """
+        if not self.is_hint:
+            raise error
         self.fail(error)
 
     def fail(self, error: BaseException) -> None:

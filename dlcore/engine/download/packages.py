@@ -9,6 +9,7 @@ no endpoint is left for.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from dlcore.engine.events import PackageFailed, PackageReady, PackageStarted
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import (
     DlcoreError,
+    StorageError,
     TransferError,
     UnexpectedContentError,
 )
@@ -35,7 +37,7 @@ from dlcore.long_path import plain_path
 from dlcore.manifest import digest_of
 from dlcore.model import BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule import CopyBlocks, Events, PackageExhausted, Scheduler
-from dlcore.store import Reserve, Store
+from dlcore.store import Partial, Reserve, Store
 from dlcore.store.store import package_key
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
@@ -89,6 +91,7 @@ class Packages:
         self._reused_bytes: dict[str, int] = {}
         self._patched_bytes = Counter[str]()
         self._failure: BaseException | None = None
+        self._hints: list[Partial] = []
         self._without_fetching = WithoutFetching(
             find_patches, self._fetch_patches, bus.emit, reserve
         )
@@ -300,7 +303,7 @@ class Packages:
             return None
         finally:
             self._drop(name)
-            partial.close()
+            self._hints.append(partial)  # what is in flight may still write
 
     def _note_reused(self, package_id: str, reused_bytes: int) -> None:
         """A package that is begun again reuses what was fetched since; that does not count."""
@@ -371,6 +374,9 @@ class Packages:
     async def _finish(self, package: PackageDownload) -> None:
         try:
             path = await package.finish()
+        except StorageError as error:
+            package.disk_failed(error)
+            return
         except UnexpectedContentError as error:
             if package.is_hint:
                 package.fail(error)
@@ -443,6 +449,9 @@ class Packages:
         """Stop all packages; none of their requests is in flight."""
         for package in self._begun.values():
             await package.aclose()
+        for partial in self._hints:
+            with contextlib.suppress(StorageError):
+                partial.close()
 
     @property
     def _is_going_on(self) -> bool:
