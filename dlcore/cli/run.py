@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -173,20 +174,28 @@ async def _run(
     trace: Trace,
 ) -> Report:
     """Run it, and tell what it came to; only then does the client forget a run that has ended."""
-    async with client:
-        try:
-            async with (
-                written(client.bus, write),
-                watched(watching, client.bus, tell_address),
-                shown(client.events(), view, verbose=is_verbose()),
-            ):
-                with trace(client), contextlib.closing(client.bus):
-                    report = await run()
-            tell_report(report)
-        except BaseException:  # whatever it is, nobody was told
-            client.keep_outcome()
+    told: Report | None = None
+    try:
+        async with client:
+            try:
+                async with (
+                    written(client.bus, write),
+                    watched(watching, client.bus, tell_address),
+                    shown(client.events(), view, verbose=is_verbose()),
+                ):
+                    with trace(client), contextlib.closing(client.bus):
+                        report = await run()
+                tell_report(report)
+                told = report
+            except BaseException:  # whatever it is, nobody was told
+                client.keep_outcome()
+                raise
+    except asyncio.CancelledError:
+        if told is None:
             raise
-    return report
+        # The next run may go on behind a restart already, so the status has to ask for it.
+    assert told is not None, "else this has ended with an error"
+    return told
 
 
 def _show_json(report: Report) -> None:

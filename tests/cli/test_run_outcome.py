@@ -1,0 +1,52 @@
+"""What a run came to, if the command is interrupted while it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from pathlib import Path
+
+from dlcore.cli.run import _run
+from dlcore.cli.views import Nothing
+from dlcore.cli.watching import Watching
+from dlcore.deployment import load_deployment
+from dlcore.engine.client import Client
+from dlcore.engine.report import Report
+from dlcore.engine.run import run_sequence
+from dlcore.steps.registry import standard_executors
+from dlcore.tasksequence import load
+from tests.cli.conftest import Site
+from tests.engine.scene import sequence, step
+
+
+def test_an_interruption_behind_the_report_does_not_hide_a_restart(
+    site: Site, tmp_path: Path
+) -> None:
+    """Fault P1: a run is terminated after its report. Its status asks for the restart as well."""
+    path, config = tmp_path / "sequence.xml", tmp_path / "deployment.toml"
+    path.write_bytes(sequence(step("restart", "RebootAction")))
+    told = site.gateway.config.read_text(encoding="utf-8")
+    config.write_text(told.replace("on_internet = true", "on_internet = false"), encoding="utf-8")
+
+    async def main() -> Report:
+        task = asyncio.current_task()
+        assert task
+
+        def tell(_: Report) -> None:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+        client = Client(load_deployment(config), tmp_path / "state")
+        run = partial(run_sequence, client, load(path), standard_executors())
+        return await _run(
+            client,
+            run,
+            Nothing(),
+            None,
+            tell,
+            Watching(),
+            lambda _: None,
+            lambda _: contextlib.nullcontext(),
+        )
+
+    assert asyncio.run(main()).outcome == "restart"
