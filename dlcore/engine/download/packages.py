@@ -91,7 +91,7 @@ class Packages:
         self._reused_bytes: dict[str, int] = {}
         self._patched_bytes = Counter[str]()
         self._failure: BaseException | None = None
-        self._hints: list[Partial] = []
+        self._hints: list[Partial] = []  # dropped, and not closed: a request may still write
         self._without_fetching = WithoutFetching(
             find_patches, self._fetch_patches, bus.emit, reserve
         )
@@ -303,7 +303,7 @@ class Packages:
             return None
         finally:
             self._drop(name)
-            self._hints.append(partial)  # what is in flight may still write
+            self._hints = [hint for hint in (*self._hints, partial) if not hint.closed]
 
     def _note_reused(self, package_id: str, reused_bytes: int) -> None:
         """A package that is begun again reuses what was fetched since; that does not count."""
