@@ -71,8 +71,8 @@ async def test_a_gateway_serves_once_what_packages_share(tmp_path: Path) -> None
                 assert read_back(path) == packages[name].contents
         await gateway.aclose()
         served = emulator.counters.snapshot().bytes_served // BLOCK_BYTES
-    # Each for itself, they cost 200. On a busy machine a request may be late, and be raced.
-    assert 120 <= served <= 120 + 16
+    # Each for itself, they cost 200. On a busy machine requests may be late, and be raced.
+    assert 120 <= served <= 160
 
 
 class Told:
