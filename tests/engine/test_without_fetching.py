@@ -61,7 +61,15 @@ class Gate:
         if path.name in self._held_back:
             self.is_asked.set()
             await self.is_open.wait()
-        return web.FileResponse(path) if path.is_file() else web.Response(status=404)
+        if not path.is_file():
+            return web.Response(status=404)
+        data = path.read_bytes()
+        if "Range" not in request.headers:
+            return web.Response(body=data)
+        first, last, _ = request.http_range.indices(len(data))
+        content_range = f"bytes {first}-{last - 1}/{len(data)}"
+        headers = {"Content-Range": content_range}
+        return web.Response(status=206, body=data[first:last], headers=headers)
 
 
 def served(site: Site, url: str) -> Deployment:
