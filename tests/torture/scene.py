@@ -17,7 +17,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from dlcore.disk.lock import is_held
+from dlcore.disk.private_folder import PrivateFolder
 from dlcore.publish import publish
+from dlcore.store.lock import RUN_LOCK
 from tests.engine.scene import make_tree, sequence, step
 from tests.torture import command
 from tests.torture.tally import Tally
@@ -35,6 +38,7 @@ WITNESS = """{{
 }} >> {log}
 env >> {environment}
 """
+STEP_LOCK = f"{RUN_LOCK}.step"
 MAX_RUNS = 3  # undisturbed runs until a command must have ended well
 MAX_KILLS = 1 if sys.platform == "win32" else 4  # each takes seconds under Wine
 
@@ -90,10 +94,19 @@ class Scene:
             yield
 
     def await_steps(self, work: Path) -> None:
-        """Wait until no process of a step runs that was left by a command that was killed."""
-        witness = os.fsencode(work / "witness.sh")
+        """Wait until no process of a step runs that was left by a command that was killed.
+
+        A process that was made just before the kill does not run the witness yet. But it has the
+        lock of its step already.
+        """
+        witness, state = os.fsencode(work / "witness.sh"), work / "state"
+
+        def works() -> bool:
+            is_locked = state.exists() and is_held(state / STEP_LOCK, PrivateFolder(state))
+            return is_locked or any(witness in line for line in _command_lines())
+
         end_s = time.monotonic() + command.HANG_S
-        while time.monotonic() < end_s and any(witness in line for line in _command_lines()):
+        while time.monotonic() < end_s and works():
             time.sleep(command.POLL_S)
 
     def finish(
