@@ -13,6 +13,7 @@ import pytest
 
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.own_folder import OwnFolder
+from dlcore.engine.delivery.target import Disk
 from dlcore.errors import StorageError
 from dlcore.store import Store
 from tests.engine.deliveries import (
@@ -113,6 +114,23 @@ def test_a_death_between_any_two_steps_of_a_delivery(
         if not has_died:
             break
     assert at > 8  # it did die in many places
+
+
+def test_what_was_replaced_is_noted_until_it_is_gone_for_good(memory: Path) -> None:
+    """Fault P2: power is lost right behind a delivery. dlcore knows whose what comes back is."""
+    folder, records = memory / "to", memory / "records"
+    gone_and_noted: list[int] = []
+
+    class Synced(Disk):
+        def sync_folder(self, path: Path) -> None:
+            super().sync_folder(path)
+            if path == memory and neighbours(folder) == ["to"]:
+                gone_and_noted.append(len(Deliveries(records).all(folder)))
+
+    put(V1, folder, records)
+    put(V2, folder, records, Synced())
+    assert gone_and_noted == [2]
+    assert len(Deliveries(records).all(folder)) == 1
 
 
 @pytest.mark.parametrize("swaps", [SWAPS, False])

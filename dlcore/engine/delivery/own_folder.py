@@ -270,6 +270,9 @@ class OwnFolder:
         with guarded(f"look at {self.path}", self.path):
             if has_content(self.state):  # as long as it has what was replaced, that stays noted
                 return
+            if len(self._deliveries.all(self.path)) > 1:
+                # Else a loss of power could bring it back when nothing tells any more whose it is.
+                self._disk.sync_folder(self.path.parent)
             delivered = Delivered.at(self.path, manifest)
         self._deliveries.end(self.path, delivered)
 
