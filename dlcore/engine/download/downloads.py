@@ -19,7 +19,6 @@ from dlcore.engine.download.allowed import AllEndpoints, AllowedEndpoints
 from dlcore.engine.download.background import BackgroundMode, Bounds, EndpointReceiveWindows
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
-from dlcore.engine.download.connections import Connections
 from dlcore.engine.download.culprits import Culprits
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
@@ -29,6 +28,7 @@ from dlcore.engine.download.meter import Meter
 from dlcore.engine.download.packages import Locate, Packages, Retry
 from dlcore.engine.download.patch_names import WithPatches, with_patches
 from dlcore.engine.download.reporter import Reporter
+from dlcore.engine.download.request_starter import RequestStarter
 from dlcore.engine.download.split_block_buffer import SplitBlockBuffers
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.download.verifier import Verifier
@@ -134,7 +134,7 @@ class Downloads:
             caps=self._caps,
             answered=self._background.answered,
         )
-        self._connections = Connections(
+        self._starter = RequestStarter(
             endpoints=endpoints,
             scheduler=self._scheduler,
             decisions=self._decisions,
@@ -144,9 +144,9 @@ class Downloads:
             tasks=self._tasks,
             failed=self._failed,
         )
-        pool.on_free(self._connections.memory_freed)
+        pool.on_free(self._starter.memory_freed)
         self._packages.connect(
-            self._decisions.apply, self._split_blocks.forget, self._connections.refill
+            self._decisions.apply, self._split_blocks.forget, self._starter.refill
         )
         for endpoint, terms in endpoints.items():
             self.set_terms(endpoint, terms)
@@ -190,13 +190,13 @@ class Downloads:
                 awaited=WithPatches(awaited),
             )
             self._decisions.apply(events)
-            self._connections.refill()
+            self._starter.refill()
 
     def set_cap(self, cap_bytes_per_s: float) -> None:
         """Cap the bytes per second from all endpoints together, at once; 0.0: no cap."""
         self._caps.set_total(cap_bytes_per_s)
         self._decisions.apply(self._scheduler.set_cap(cap_bytes_per_s))
-        self._connections.refill()
+        self._starter.refill()
 
     def set_terms(self, endpoint: str, terms: Terms) -> None:
         """Change how an endpoint may be used, at once.
@@ -207,7 +207,7 @@ class Downloads:
         self._terms[endpoint] = terms
         self._pass_on_terms(endpoint)
         self._caps.set_endpoint(endpoint, terms.cap_bytes_per_s)
-        self._connections.refill()
+        self._starter.refill()
 
     def allow(self, *, is_new_network: bool) -> None:
         """Other endpoints may be used (`AllowedEndpoints.ranks_of`), at once.
@@ -226,7 +226,7 @@ class Downloads:
             if endpoint not in ranks:
                 self._decisions.cancel_at(endpoint)
                 self._decisions.apply(self._scheduler.allow(endpoint, None))
-        self._connections.refill()
+        self._starter.refill()
 
     def set_background(self, *, is_on: bool) -> None:
         """Leave the link to other traffic, or use all of it, from now on. Idempotent."""
@@ -237,11 +237,11 @@ class Downloads:
 
     def pause(self) -> None:
         """Ask for nothing until `resume`, and stop what is in flight; what came of it is kept."""
-        self._connections.pause()
+        self._starter.pause()
 
     def resume(self) -> None:
         """Go on after `pause`. Idempotent."""
-        self._connections.resume()
+        self._starter.resume()
 
     def set_retry(self, retry: Retry) -> None:
         """Change what happens when no endpoint is left for a package."""
@@ -366,7 +366,7 @@ class Downloads:
 
     async def _stop(self) -> None:
         await self._background.aclose()
-        self._connections.close()
+        self._starter.close()
         self._packages.close()
         await self._tasks.cancel()
         self._split_blocks.close()
@@ -377,7 +377,7 @@ class Downloads:
     def _set_bounds(self, endpoint: str, bounds: Bounds | None) -> None:
         self._bounds[endpoint] = bounds
         self._pass_on_terms(endpoint)
-        self._connections.refill()
+        self._starter.refill()
 
     def _pass_on_terms(self, endpoint: str) -> None:
         terms, bounds = self._terms[endpoint], self._bounds.get(endpoint)

@@ -122,9 +122,9 @@ class Packages:
         """Connect the packages with what fetches them.
 
         Both need each other, so one has to be there first: `Decisions` reports to the packages what
-        they come to, and the packages tell the scheduler what they want, whose events `Connections`
-        hands to `Decisions`. Call it before the first package is begun; until then events go
-        nowhere.
+        they come to, and the packages tell the scheduler what they want, whose events
+        `RequestStarter` hands to `Decisions`. Call it before the first package is begun; until
+        then events go nowhere.
 
         Args:
             apply: Carries out the scheduler's events.

@@ -1,4 +1,4 @@
-"""Begins as many requests at each endpoint as the scheduler gives out.
+"""Starts as many requests at each endpoint as the scheduler gives out.
 
 A connection is not a task that lives. Whenever something has changed (a request arrived or ended,
 an order, a term, memory came back), and whenever the scheduler wants to be asked again, each
@@ -24,8 +24,8 @@ from dlcore.schedule import Scheduler
 logger = logging.getLogger(__name__)
 
 
-class Connections:
-    """The connections to all endpoints: as long as there is work, each has a request.
+class RequestStarter:
+    """Starts requests: as long as there is work, each connection to an endpoint has one.
 
     Args:
         endpoints: Names of the endpoints to ask.
