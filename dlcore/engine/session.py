@@ -282,7 +282,7 @@ class Session:
         left in a package's folder is removed.
         Meanwhile the whole link serves this step; afterwards, the steps behind it. Sets
         ``_SMSTS<PackageID>`` to each package's folder. What the step needs is fetched whether or
-        not it is its turn.
+        not it is its turn. If it is, the step counts as started on return: that is on disk.
 
         Args:
             step: One that `run_steps` gave.

@@ -58,14 +58,14 @@ class StepJobs:
         return needs(step, self._variables)
 
     async def folders(self, step: Step) -> dict[str, Path]:
-        """Wait for a step's packages: `dlcore.Session.content`."""
+        """Wait for a step's packages, and start the step: `dlcore.Session.content`."""
         packages = self._order_content(step)
         folders = await self._content.hand_out(packages, self._waited(step))
         await self._turns.start_step(step)
         return folders
 
     async def job(self, step: Step) -> Job:
-        """Wait for a step's packages, and put together what an executor gets.
+        """Wait for a step's packages, start the step, and put together what an executor gets.
 
         Raises:
             DlcoreError: As `folders`.

@@ -47,7 +47,7 @@ class Turn:
 
     @property
     def has_started(self) -> bool:
-        """Whether its content has come, if it needs any."""
+        """Whether it may have had effects: its content has come, and its start is on disk."""
         return self._started_s is not None
 
     def begin_attempt(self) -> None:

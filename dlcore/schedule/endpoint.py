@@ -34,7 +34,7 @@ class Endpoint:
         self._tell_event = tell
         self._breaker = CircuitBreaker(policy, self._tell)
         self._concurrency_limit = ConcurrencyLimit(terms.max_connections, policy=policy.concurrency)
-        self._measured_limit = 1
+        self._measured_limit = 1  # until the first tick
         self._objects: dict[str, set[ObjectIndex]] = {}
         self._in_flight = self._small_in_flight = 0
         self._connections_in_use = 0  # also by requests that have delivered all that is wanted

@@ -34,7 +34,7 @@ from dlcore.transfer.http.urls import is_protected
 from dlcore.transfer.interface import Endpoint, Observer, ignore
 
 _POINTS = {EndpointKind.DP, EndpointKind.CONTENT_LIBRARY}
-# They may be given a login, and need none. All others have a secret of their own, and need TLS.
+# They may be given a login, and need none. Others have a secret of their own, or need none.
 _TAKES_LOGINS = {*_POINTS, EndpointKind.HTTP}
 
 

@@ -2,7 +2,7 @@
 
 Guarantees: headers, user, password, credential helper and client certificate are shown to one
 origin only, the *own* one. A login by host (netrc) and the user in a URL count for their own host
-or origin. All endpoints at one origin share one login, so that a helper is asked once.
+or origin. All that one keyring opens at an origin shares one login, so that a helper is asked once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The logins by Negotiate or NTLM that an endpoint's settings ask for: at its server, at a proxy.
 
 Guarantees: what cannot work is refused before the first request: a login that would travel without
-TLS although the settings do not allow that, and a missing package.
+TLS although the settings do not allow that, and an extra that is not installed.
 """
 
 from __future__ import annotations
