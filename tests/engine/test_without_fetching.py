@@ -113,6 +113,7 @@ async def test_a_client_patches_the_older_version_in_its_state(tmp_path: Path) -
     assert [path.name for path in space.glob("*/*")] == []
 
 
+@pytest.mark.posix_only(reason="Windows deletes no file that is open")
 async def test_patches_that_cannot_be_written_are_a_hint_lost(tmp_path: Path) -> None:
     """Fault: the disk fails where patches are kept, and nowhere else. dlcore fetches the blocks."""
     site = await held_by_client(tmp_path)
