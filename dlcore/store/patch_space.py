@@ -62,6 +62,8 @@ class PatchesInUse:
         finally:
             with self._lock:
                 self._uses[key] -= 1
+                if not self._uses[key]:
+                    del self._uses[key]
 
     def delete_unused(self, files: Files, folder: Path) -> None:
         """Delete the folder of patches that are not in use; nobody begins to use them meanwhile.

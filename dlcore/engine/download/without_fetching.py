@@ -143,8 +143,11 @@ class WithoutFetching:
                 "package %s: no patch is used: no endpoint has its list", package.package_id
             )
         else:
-            with ExitStack() as in_use:
+            in_use = ExitStack()
+            try:
                 is_over = await self._patch_with(package, listed, usable, store, old, in_use)
+            finally:
+                await in_thread(in_use.close)  # in a thread: it waits while others are deleted
             if is_over:
                 await in_thread(_forget, space, package)
 
@@ -203,7 +206,6 @@ class WithoutFetching:
         if not objects or content.content_bytes >= package.partial.missing_bytes():
             return None
         document, space = msgspec.json.encode(content), store.patch_space
-        # In a thread: it waits while others are deleted.
         await in_thread(in_use.enter_context, space.using(content, document))
         if await in_thread(space.store.prove, content, document, to_write=False) is None:
             # Of `store`: what packages were promised there is not to be taken by their patches.
