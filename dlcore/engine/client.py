@@ -7,7 +7,6 @@ network is asked anything before that or the first check.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -49,8 +48,6 @@ from dlcore.tasksequence import (
 )
 from dlcore.tasksequence import load as load_sequence
 from dlcore.transfer import Observe, TransferPolicy
-
-_log = logging.getLogger(__name__)
 
 
 class Client:

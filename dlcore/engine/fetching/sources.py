@@ -92,7 +92,7 @@ class _Group(NamedTuple):
 
     Attributes:
         server: Where they are.
-        leader: The server that named them; that of the empty URL if the user did.
+        leader: The server that named them; empty if the user did.
         number: Tells apart endpoints that have the same object.
     """
 
@@ -171,7 +171,8 @@ def _add_url(by_server: dict[_Group, dict[str, str]], item: str, url: str, leade
     What one server named is never asked together with what the user did, or another server: it
     would be shown the user's login there, and might lead to where it may not.
     """
-    server, leader, number = _server_of(url), _server_of(leader), 0
+    server, number = _server_of(url), 0
+    leader = _server_of(leader) if leader else ""
     while by_server.setdefault(_Group(server, leader, number), {}).setdefault(item, url) != url:
         number += 1
 
