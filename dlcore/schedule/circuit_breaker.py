@@ -24,8 +24,8 @@ from dlcore.schedule.types import EndpointChange
 
 HOPELESS = frozenset({Fault.AUTH, Fault.PROXY, Fault.TLS})
 WRONG_ANSWERS = frozenset({Fault.REFUSED, Fault.RANGE})
-HARMLESS = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES, Fault.CHANGED})
-"""What says nothing about the endpoint's health: the scheduler notes it elsewhere."""
+NOTED_ELSEWHERE = frozenset({Fault.NOT_FOUND, Fault.NO_RANGES, Fault.CHANGED, Fault.CORRUPT})
+"""Failures of a request that say what an object is like there. The scheduler notes them."""
 DESCRIPTIONS = {
     Fault.CONNECT: "no connection",
     Fault.TRUNCATED: "the body ended early",
@@ -120,6 +120,23 @@ class CircuitBreaker:
         """Blocks that the endpoint alone sent are verified."""
         self._good_blocks += blocks
 
+    def served_wrong(self, *, is_new_object: bool) -> None:
+        """A block or a whole object that the endpoint alone sent does not match.
+
+        Args:
+            is_new_object: Whether it is the first wrong block of its object.
+        """
+        self._bad_blocks += 1
+        if is_new_object:
+            self._wrong_objects += 1
+        if self._bad_blocks == self._policy.max_bad_blocks:
+            reason = f"{self._bad_blocks} bad blocks; it is asked only for what no other has"
+            self._tell(EndpointChange.QUARANTINED, reason, Fault.CORRUPT)
+        wrong = self._wrong_objects
+        if wrong >= self._policy.max_wrong_objects and wrong > self._good_blocks:
+            reason = f"{wrong} objects wrong, and only {self._good_blocks} good blocks"
+            self._drop(Fault.CORRUPT, reason)
+
     def failed(
         self,
         fault: Fault,
@@ -132,12 +149,12 @@ class CircuitBreaker:
         """Note a failure; afterwards `dropped_for` and `resume_at_s` say what follows.
 
         Args:
-            fault: What happened; one of `HARMLESS` changes nothing here.
+            fault: What happened; one of `NOTED_ELSEWHERE` changes nothing here.
             now_s: The time.
             retry_after_s: Seconds that the endpoint asked to wait; None if it did not.
             jitter: In ``[0, 1)``; spreads the back-offs of many clients.
             is_new: Whether the request began after the last failure. If not, both are the same
-                failure, which counts once. Of a bad block: whether it is the first of its object.
+                failure, which counts once.
         """
         if retry_after_s is not None:
             until_s = now_s + retry_after_s
@@ -149,9 +166,7 @@ class CircuitBreaker:
             if self._wrong_answers >= self._policy.max_wrong_answers:
                 reason = f"{DESCRIPTIONS[fault]}, {self._wrong_answers} times"
                 self._drop(fault, reason)
-        elif fault is Fault.CORRUPT:
-            self._served_wrong(is_new_object=is_new)
-        elif fault not in HARMLESS:
+        elif fault not in NOTED_ELSEWHERE:
             in_a_row, max_in_a_row = self._count(fault, is_new)
             was_proven, self._is_proven = self._is_proven, False
             # The first failure since a success is tried again at once, unless a wait was asked for.
@@ -174,18 +189,6 @@ class CircuitBreaker:
         self._failures = self._busy_answers = 0
         self._is_proven = self._has_backed_off = False
         self._resume_at_s = self._asked_for_time_until_s
-
-    def _served_wrong(self, *, is_new_object: bool) -> None:
-        self._bad_blocks += 1
-        if is_new_object:
-            self._wrong_objects += 1
-        if self._bad_blocks == self._policy.max_bad_blocks:
-            reason = f"{self._bad_blocks} bad blocks; it is asked only for what no other has"
-            self._tell(EndpointChange.QUARANTINED, reason, Fault.CORRUPT)
-        wrong = self._wrong_objects
-        if wrong >= self._policy.max_wrong_objects and wrong > self._good_blocks:
-            reason = f"{wrong} objects wrong, and only {self._good_blocks} good blocks"
-            self._drop(Fault.CORRUPT, reason)
 
     def _count(self, fault: Fault, is_new: bool) -> tuple[int, int]:
         """Count a failure; returns how many there are in a row now, and how many are allowed."""

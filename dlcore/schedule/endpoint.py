@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dlcore.errors import Fault
 from dlcore.model import ObjectIndex
-from dlcore.schedule.circuit_breaker import HARMLESS, CircuitBreaker
+from dlcore.schedule.circuit_breaker import NOTED_ELSEWHERE, CircuitBreaker
 from dlcore.schedule.concurrency_limit import ConcurrencyLimit
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.types import EndpointChange, EndpointChanged, Event, RequestNumber, Terms
@@ -323,22 +323,22 @@ class Endpoint:
         is_new = self._failed_up_to is None or number > self._failed_up_to
         if is_new and self._has_too_many_connections(fault, now_s):
             self._concurrency_limit.pushed_back(now_s)
-        if is_new and fault not in HARMLESS:
+        if is_new and fault not in NOTED_ELSEWHERE:
             self._failed_up_to = self._last_number
             self._trials.clear()
         self._breaker.failed(
             fault, now_s, retry_after_s=retry_after_s, jitter=jitter, is_new=is_new
         )
 
-    def blame(self, package: str, index: ObjectIndex, now_s: float) -> None:
-        """It sent a block, a portion of one, or an object wrong.
+    def blame(self, package: str, index: ObjectIndex) -> None:
+        """It sent a block, a portion of one, or an object wrong, or says that it would.
 
         In quarantine it is not asked for that object any more: there, it is the object that is
         wrong.
         """
-        is_new = (package, index) not in self._objects_served_bad
+        is_new_object = (package, index) not in self._objects_served_bad
         self._objects_served_bad.add((package, index))
-        self._breaker.failed(Fault.CORRUPT, now_s, is_new=is_new)
+        self._breaker.served_wrong(is_new_object=is_new_object)
         if self.is_quarantined:
             self.lost(package, index)
 

@@ -317,6 +317,7 @@ class DeadlineScheduler(Scheduler):
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
         """Have a bad block fetched again, and blame the endpoint that sent it."""
+        self._now_s = now_s
         item = self._in_flight.get(number)
         if item is None:
             return self._take_events()
@@ -330,7 +331,7 @@ class DeadlineScheduler(Scheduler):
             portions = () if culprit else split.portions
         index = request.blocks.object
         self._events.append(BlockRejected(request.package, index, block, culprit, portions))
-        self._blame(culprit, request.package, index, now_s)
+        self._blame(culprit, request.package, index)
         return self._take_events()
 
     def culprit_found(
@@ -338,12 +339,13 @@ class DeadlineScheduler(Scheduler):
     ) -> Events:
         """Blame an endpoint for its portion of a block, as for a whole one."""
         self._now_s = now_s
-        self._blame(endpoint, package, index, now_s)
+        self._blame(endpoint, package, index)
         self._completion.review(package)
         return self._take_events()
 
     def object_rejected(self, number: RequestNumber, now_s: float) -> Events:
         """Have an object fetched again from one endpoint."""
+        self._now_s = now_s
         item = self._in_flight.get(number)
         if item is None:
             return self._take_events()
@@ -356,7 +358,7 @@ class DeadlineScheduler(Scheduler):
             self._endpoints[culprit].lost(item.request.package, index)
         self._demand.review(item.block_map)
         self._events.append(ObjectRejected(item.request.package, index, culprit))
-        self._blame(culprit, item.request.package, index, now_s)
+        self._blame(culprit, item.request.package, index)
         return self._take_events()
 
     def finished(self, number: RequestNumber, now_s: float) -> Events:
@@ -377,17 +379,20 @@ class DeadlineScheduler(Scheduler):
     ) -> Events:
         """End a request that failed, and decide what that means for its endpoint."""
         if item := self._end(number, now_s):
+            package, index = item.request.package, item.request.blocks.object
             if fault in {Fault.NOT_FOUND, Fault.CORRUPT}:  # it has none, or says it has another
-                item.endpoint.lost(item.request.package, item.request.blocks.object)
+                item.endpoint.lost(package, index)
             elif fault is Fault.NO_RANGES and item.request.from_beginning:
                 fault = Fault.REFUSED  # there is no other way to ask
             elif fault is Fault.NO_RANGES:
                 self._lacks_ranges(item.endpoint)
             elif fault is Fault.CHANGED:
-                item.block_map.whole_objects.changed(item.request.blocks.object)
+                item.block_map.whole_objects.changed(index)
+            if fault is Fault.CORRUPT:
+                item.endpoint.blame(package, index)
             item.endpoint.failed(number, fault, now_s, retry_after_s, jitter)
             self._equal_blocks.review_all()
-            self._completion.review(item.request.package)
+            self._completion.review(package)
             self._completion.review_without(item.endpoint)
         return self._take_events()
 
@@ -430,10 +435,10 @@ class DeadlineScheduler(Scheduler):
             (server,) = servers
             self._endpoints[server].served_right(blocks.last - blocks.first)
 
-    def _blame(self, culprit: str | None, package: str, index: ObjectIndex, now_s: float) -> None:
+    def _blame(self, culprit: str | None, package: str, index: ObjectIndex) -> None:
         if culprit:
             endpoint = self._endpoints[culprit]
-            endpoint.blame(package, index, now_s)
+            endpoint.blame(package, index)
             self._completion.review_without(endpoint)
             self._equal_blocks.review_all()
 

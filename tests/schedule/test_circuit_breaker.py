@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dlcore.errors import Fault
 from dlcore.schedule import EndpointChange, Policy
-from dlcore.schedule.circuit_breaker import HARMLESS, CircuitBreaker
+from dlcore.schedule.circuit_breaker import NOTED_ELSEWHERE, CircuitBreaker
 from tests.schedule.packages import LAW
 
 POLICY = Policy()
@@ -32,12 +32,17 @@ def ignore(*change: object) -> None:
 
 
 def fail(breaker: CircuitBreaker, fault: Fault, times: int = 1, now_s: float = 0.0) -> None:
+    """Have it fail; `Fault.CORRUPT` stands for blocks of different objects."""
     for _ in range(times):
-        breaker.failed(fault, now_s, jitter=0.5)
+        if fault is Fault.CORRUPT:
+            breaker.served_wrong(is_new_object=True)
+        else:
+            breaker.failed(fault, now_s, jitter=0.5)
 
 
 def test_every_fault_has_a_meaning() -> None:
-    assert set(MAX) | HARMLESS == set(Fault)
+    assert set(MAX) | NOTED_ELSEWHERE == set(Fault)
+    assert set(MAX) & NOTED_ELSEWHERE == {Fault.CORRUPT}
 
 
 @pytest.mark.parametrize(("fault", "allowed"), MAX.items())
@@ -214,7 +219,7 @@ def test_an_endpoint_with_one_damaged_object_is_not_dropped() -> None:
     breaker = CircuitBreaker(POLICY, ignore)
     fail(breaker, Fault.CORRUPT)
     for _ in range(100):
-        breaker.failed(Fault.CORRUPT, 0.0, is_new=False)
+        breaker.served_wrong(is_new_object=False)
     assert breaker.is_quarantined
     assert breaker.dropped_for is None
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from dlcore.errors import Fault
 from dlcore.schedule import EndpointChange, PackageExhausted, Policy, Request
 from tests.schedule.packages import BLOCK_BYTES
-from tests.schedule.scene import Scene
+from tests.schedule.scene import WIDE, Scene
 
 POLICY = Policy(max_request_bytes=BLOCK_BYTES)
+WIDE_POLICY = Policy(max_request_bytes=BLOCK_BYTES, concurrency=WIDE)
 SOUND_BLOCKS = 4
 
 
@@ -137,3 +139,26 @@ def bad_blocks_of_a_liar(count: int) -> int:
         sent += 1
     assert len(scene.take(PackageExhausted)) == count
     return sent
+
+
+def test_many_answers_that_one_object_is_another_version_count_as_one_wrong_object() -> None:
+    scene = Scene({"other": 50, "p": SOUND_BLOCKS}, {"e": 0}, WIDE_POLICY, block_bytes=BLOCK_BYTES)
+    for request in [scene.ask() for _ in range(POLICY.max_wrong_objects)]:
+        assert request.package == "other"
+        scene.end(request, Fault.CORRUPT)
+    assert ("e", EndpointChange.DROPPED) not in scene.changes()
+    fetch_all(scene, "e")
+    assert scene.complete == {"p"}
+
+
+def test_answers_that_many_objects_are_other_versions_count_each() -> None:
+    """Fault: the only server has other versions of all files, and says so. dlcore counts each file,
+    also if it asked for all at the same time, and soon stops asking.
+    """
+    packages = {f"p{number}": 1 for number in range(50)}
+    scene = Scene(packages, {"e": 0}, WIDE_POLICY, block_bytes=BLOCK_BYTES)
+    for request in [scene.ask() for _ in range(POLICY.max_wrong_objects)]:
+        assert ("e", EndpointChange.DROPPED) not in scene.changes()
+        scene.end(request, Fault.CORRUPT)
+    assert ("e", EndpointChange.DROPPED) in scene.changes()
+    assert scene.has_none("e")
