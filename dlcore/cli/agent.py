@@ -10,6 +10,7 @@ import click
 
 from dlcore.cli.agent_install import install, uninstall
 from dlcore.cli.agent_wants import forget, want, wants
+from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.loop import run_async
 from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table, tell
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dlcore.deployment import Deployment
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def command() -> None:
     """Fetch packages to this machine before they are requested.
 

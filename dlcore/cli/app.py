@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say, tell
 from dlcore.cli.quotation_marks import check_quotation_marks
@@ -43,7 +44,7 @@ _ASKS_FOR_A_COMMAND: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """How click 8.2 and later end a group of commands of which none is named; its text is the help."""
 
 
-class Commands(click.Group):
+class Commands(HelpfulGroup):
     """Subcommands that are imported when they are asked for."""
 
     def make_context(

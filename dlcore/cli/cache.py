@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dlcore.cli.dry_run import dry_run_option
+from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table
 from dlcore.cli.paths import EXISTING_FILE
@@ -27,7 +28,7 @@ _packages = click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
 _named_packages = click.argument("packages", nargs=-1, required=True, metavar="PACKAGE...")
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def command() -> None:
     """Look after the packages that the state directory keeps.
 

@@ -13,6 +13,7 @@ import click
 from dlcore.cli import option_file
 from dlcore.cli.command_tree import FoundCommand, found_commands
 from dlcore.cli.configured import without_value
+from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.option_file import OptionFile
 from dlcore.cli.option_names import (
@@ -68,7 +69,7 @@ class Wrong(NamedTuple):
     message: str
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def command() -> None:
     """Show the options that are set, and where.
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dlcore.cli import option_file
+from dlcore.cli.help_option import Helpful
 from dlcore.cli.leaving import Leaving
 from dlcore.cli.option_file import OptionFile
 from dlcore.cli.option_names import Words, words_of
@@ -21,7 +22,7 @@ MIN_SECRET_CHARACTERS = 4  # what is shorter may be a word of the message itself
 _QUIET = {"-q", "--quiet"}
 
 
-class ConfiguredCommand(click.Command):
+class ConfiguredCommand(Helpful):
     """A command that takes from elsewhere what the command line does not say.
 
     Attributes:

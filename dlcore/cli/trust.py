@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import msgspec
 
+from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.numbers import NumberRange
@@ -51,7 +52,7 @@ def _lifetime_options(command: F) -> F:
 _site = click.argument("site", metavar="SITE")
 
 
-@click.group()
+@click.group(cls=HelpfulGroup)
 def command() -> None:
     """Sign a published SITE (a folder or an object store), and look after its keys.
 

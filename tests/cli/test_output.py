@@ -46,6 +46,21 @@ def test_output_to_a_full_disk_is_status_8(site: Site) -> None:
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("command", [(), ("plan",), ("cache",), ("cache", "prune")])
+def test_help_ends_as_other_output_does(command: tuple[str, ...]) -> None:
+    """Fault: the reader of a command's help is gone, or the disk is full. dlcore ends with the
+    status of that, as for any other output.
+    """
+    reading, pipe = os.pipe()
+    os.close(reading)
+    statuses = [wait(start(*command, "--help", stdout=pipe)).status]
+    os.close(pipe)
+    if sys.platform == "linux":
+        with Path("/dev/full").open("w") as full:
+            statuses.append(wait(start(*command, "--help", stdout=full)).status)
+    assert statuses == [141, 8][: len(statuses)]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the boot has no id here")
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_restart_that_cannot_be_told_is_told_by_the_next_run(
