@@ -51,7 +51,7 @@ class Prepared(NamedTuple):
     packages: list[str]
 
 
-class Endpoint(NamedTuple):
+class ServedEndpoint(NamedTuple):
     """One endpoint of the site.
 
     Attributes:
@@ -129,7 +129,7 @@ def _published(folder: Path, state: Path) -> Path:
     return published
 
 
-def endpoints(emulator: Emulator, prepared: Prepared) -> list[Endpoint]:
+def endpoints(emulator: Emulator, prepared: Prepared) -> list[ServedEndpoint]:
     """The endpoints that a running emulator serves over HTTP."""
     accounts, certificates = emulator.accounts, emulator.client_certificates
     assert accounts, "the settings ask for Windows authentication"
@@ -163,7 +163,7 @@ def endpoints(emulator: Emulator, prepared: Prepared) -> list[Endpoint]:
     ]
 
 
-def web_library(emulator: Emulator, prepared: Prepared) -> Endpoint:
+def web_library(emulator: Emulator, prepared: Prepared) -> ServedEndpoint:
     """The content library as a running emulator serves it over HTTPS."""
     return _endpoint(
         prepared,
@@ -172,17 +172,17 @@ def web_library(emulator: Emulator, prepared: Prepared) -> Endpoint:
     )
 
 
-def deployment(prepared: Prepared, served: list[Endpoint]) -> str:
+def deployment(prepared: Prepared, served: list[ServedEndpoint]) -> str:
     """The deployment file with the gateway and the distribution points."""
     catalog = {"path": str(prepared.published / CATALOG_KEY)}
     return _HEAD + _table("[catalog]", catalog) + "".join(map(_with_notes, served))
 
 
-def library_deployment(prepared: Prepared, served: list[Endpoint]) -> str:
+def library_deployment(prepared: Prepared, served: list[ServedEndpoint]) -> str:
     """The deployment file with the content library and the distribution points."""
     catalog = {"path": str(prepared.documents / CATALOG_KEY)}
     drives = [
-        Endpoint(
+        ServedEndpoint(
             f"drive-{path.parent.name.lower()}", "", {"kind": "content-library", "path": str(path)}
         )
         for path in prepared.drives
@@ -200,7 +200,7 @@ def library_deployment(prepared: Prepared, served: list[Endpoint]) -> str:
 
 def _endpoint(
     prepared: Prepared, name: str, keys: dict[str, str], *, user: str = "", refused: str = ""
-) -> Endpoint:
+) -> ServedEndpoint:
     options = {
         "token_file": "--token-file",
         "authentication": "--authentication",
@@ -218,17 +218,17 @@ def _endpoint(
         if key in keys:
             words += [option, as_argument(keys[key])]
     words += ["-o", first]
-    return Endpoint(name, " ".join(words), keys, refused)
+    return ServedEndpoint(name, " ".join(words), keys, refused)
 
 
-def _with_notes(endpoint: Endpoint) -> str:
+def _with_notes(endpoint: ServedEndpoint) -> str:
     note = f"# {endpoint.name} alone: {endpoint.fetch}\n"
     if endpoint.refused:
         note += f"# The server refuses: {endpoint.refused}\n"
     return note + _endpoint_table(endpoint)
 
 
-def _endpoint_table(endpoint: Endpoint) -> str:
+def _endpoint_table(endpoint: ServedEndpoint) -> str:
     return _table("[[endpoint]]", {"name": endpoint.name, **endpoint.keys})
 
 
