@@ -20,6 +20,7 @@ from dlcore.deployment.sizes import HOW_TO_WRITE_A_SIZE, parse_share, parse_size
 from dlcore.engine.caching import Pruned, cached, check_there, chosen, pin, prune, verify
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.errors import ConfigError, IntegrityError
+from dlcore.file_times import moment_of
 from dlcore.printable import quoted
 from dlcore.store import CacheLimit, Holding, Stay, space_at
 from dlcore.store.cache.eviction import total_bytes
@@ -204,7 +205,7 @@ def _show_pruned(done: Pruned, how: str) -> None:
 
 
 def _used(holding: Holding) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(holding.used_ns // 10**9, datetime.UTC)
+    return moment_of(holding.used_ns // 10**9)
 
 
 def _for_programs(holding: Holding) -> dict[str, Any]:

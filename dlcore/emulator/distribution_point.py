@@ -24,6 +24,7 @@ from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
 from dlcore.emulator.tree import Tree
+from dlcore.file_times import moment_of
 from dlcore.model import File, Manifest
 
 _TARGET_FORM = re.compile(
@@ -99,8 +100,8 @@ class DistributionPoint:
             status=head.status,
             headers={
                 "Content-Type": "application/octet-stream",
-                "Last-Modified": email.utils.formatdate(
-                    target.virtual_folder.modified_s, usegmt=True
+                "Last-Modified": email.utils.format_datetime(
+                    moment_of(target.virtual_folder.modified_s), usegmt=True
                 ),
                 **head.headers,
             },

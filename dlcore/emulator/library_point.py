@@ -30,6 +30,7 @@ from dlcore.emulator.multistatus import VirtualFolder, collection, member, multi
 from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
 from dlcore.errors import ManifestError
+from dlcore.file_times import moment_of
 from dlcore.long_path import long_path
 from dlcore.manifest import decode_file_ini, versions_in
 from dlcore.plain_files import read_plain
@@ -122,7 +123,7 @@ class LibraryPoint:
         head = answer_range(request.headers.get("Range"), status.st_size)
         if head.status == 416:
             return web.Response(status=416, headers=head.headers)
-        modified = email.utils.formatdate(status.st_mtime, usegmt=True)
+        modified = email.utils.format_datetime(moment_of(status.st_mtime), usegmt=True)
         response = web.StreamResponse(
             status=head.status,
             headers={

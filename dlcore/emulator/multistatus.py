@@ -15,6 +15,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from dlcore.file_times import moment_of
+
 _RESPONSE = (
     "<D:response><D:href>{href}</D:href><D:propstat><D:status>HTTP/1.1 200 OK</D:status><D:prop>"
     "<D:getcontenttype/><D:supportedlock/><D:getetag/><D:creationdate/>"
@@ -64,6 +66,6 @@ def member(folder: VirtualFolder, path: str, length_bytes: int) -> str:
         iscollection=0,
         resourcetype="",
         displayname=escape(path.rpartition("/")[2]),
-        getlastmodified=email.utils.formatdate(folder.modified_s, usegmt=True),
+        getlastmodified=email.utils.format_datetime(moment_of(folder.modified_s), usegmt=True),
         getcontentlength=length_bytes,
     )

@@ -22,6 +22,7 @@ from dlcore.emulator.credentials import SERVICE_VERSION, Signatures
 from dlcore.emulator.published_folder import PublishedFolder, StoredObject
 from dlcore.emulator.ranges import answer_range
 from dlcore.emulator.sender import Sender, Span
+from dlcore.file_times import moment_of
 
 log = logging.getLogger("dlcore.emulator")
 
@@ -77,7 +78,9 @@ class Storage:
             headers={
                 "Content-Type": "application/octet-stream",
                 "ETag": f'"0x{name[:16].upper()}"',
-                "Last-Modified": email.utils.formatdate(stored.modified_s, usegmt=True),
+                "Last-Modified": email.utils.format_datetime(
+                    moment_of(stored.modified_s), usegmt=True
+                ),
                 "x-ms-blob-type": "BlockBlob",
                 **head.headers,
                 **_identification(),

@@ -14,7 +14,6 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from dlcore.disk.lock import FileLock
 from dlcore.disk.ownership import check_no_link, followed
 from dlcore.disk.system import make_folders, sync_folder
 from dlcore.errors import LockedError, OwnershipError
+from dlcore.file_times import moment_of
 from dlcore.long_path import long_path, plain_path, rooted
 from dlcore.model import is_content_key
 from dlcore.publish.destination import Change, Listed, Stored, too_long
@@ -132,7 +132,7 @@ class FolderDestination:
                 if is_content_key(key):
                     check_no_link(path / name, status)
                 if not name.startswith("."):
-                    stored_at = datetime.fromtimestamp(status.st_mtime, UTC)
+                    stored_at = moment_of(status.st_mtime)
                     yield Listed(key, status.st_size, stored_at, is_file(status))
 
     def remove(self, keys: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dlcore.file_times import moment_of
 from dlcore.printable import quoted
 from dlcore.tasksequence.file_version import file_version
 from dlcore.tasksequence.windows import RegistryValue
@@ -69,7 +70,7 @@ class SystemProbes:
 
     def created(self, path: str) -> datetime.datetime:
         """The time of creation; Windows keeps it in ``st_ctime``."""
-        return datetime.datetime.fromtimestamp(_path(path).stat().st_ctime, tz=datetime.UTC)
+        return moment_of(_path(path).stat().st_ctime)
 
     def file_version(self, path: str) -> str:
         """The version in the file's resources."""
