@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "digests": set(),
     "model": {"errors", "digests"},
     "file_urls": {"errors"},
+    "file_times": set(),
     "buckets": {"errors", "printable"},
     "package_ids": {"errors", "printable"},
     "printable": set(),
@@ -32,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "disk": {"errors", "long_path", "plain_files"},
     "native": {"errors", "disk"},
     "manifest": {"long_path", "errors", "model", "package_ids", "printable", "digests"},
-    "tasksequence": {"errors", "model", "package_ids", "plain_files", "printable"},
+    "tasksequence": {"errors", "model", "package_ids", "plain_files", "printable", "file_times"},
     "machine": {"tasksequence"},
     "deployment": {
         *("errors", "model", "printable", "text_files", "spelling", "tasksequence"),
@@ -56,9 +57,12 @@ ALLOWED: dict[str, set[str]] = {
     "publish": {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
         *("trust", "buckets", "file_urls", "redaction", "patches", "package_ids"),
-        "plain_files",
+        *("plain_files", "file_times"),
     },
-    "emulator": {"long_path", "errors", "extras", "model", "disk", "manifest", "plain_files"},
+    "emulator": {
+        *("long_path", "errors", "extras", "model", "disk", "manifest", "plain_files"),
+        "file_times",
+    },
     "engine": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),

@@ -22,9 +22,9 @@ from dlcore.store.files import Files
 from dlcore.store.tree import folders_of, path_of
 
 FILE_TIME_STEP_S = 0.02  # of file times: 10 ms on Linux at 100 Hz, 15.6 ms on Windows
-_IDENTITY = struct.Struct("<Qqqq")
+_IDENTITY = struct.Struct("<4Q")
 _TIME_BYTES = 8  # at the end of an identity: the time of the last change, of names too
-_INODES = 1 << 64  # ReFS has inodes of 128 bits
+_NUMBERS = 1 << 64  # ReFS has inodes of 128 bits, and a file may be dated to any year
 
 
 class Inventory:
@@ -162,5 +162,5 @@ def is_plain(status: stat_result) -> bool:
 
 def identity(status: stat_result) -> bytes:
     """What changes whenever a file does; ``st_ctime_ns`` is its last change, on Windows too."""
-    inode = status.st_ino % _INODES
-    return _IDENTITY.pack(inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    told = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return _IDENTITY.pack(*(number % _NUMBERS for number in told))
