@@ -118,7 +118,7 @@ class _Calls:
     async def _want(self, request: web.Request, name: str) -> web.Response:
         if request.content_type != JSON:
             return refusal(415, f"the body is not {JSON}")
-        want = _wanted(await request.read())
+        want = decode_want(await request.read())
         if want.name != name:
             raise web.HTTPConflict(reason="the name of the want is not that of the path")
         await self._service.want(want)
@@ -145,7 +145,12 @@ def _decoded(body: bytes, kind: type[S], what: str) -> S:
         raise web.HTTPBadRequest(reason=_one_line(f"it is not {what}: {error}")) from None
 
 
-def _wanted(body: bytes) -> Want:
+def decode_want(body: bytes) -> Want:
+    """Read what a client wants.
+
+    Raises:
+        HTTPBadRequest: It is malformed; the client's fault.
+    """
     want = _decoded(body, Want, "a want")
     _check(want.name, WantName)
     for package_id in (*want.packages, *want.maybe_packages, *want.kept, *want.in_use):

@@ -197,8 +197,15 @@ def digest_in(key: str) -> str:
 
 
 def _decoded(document: bytes | None, site_name: str) -> History | None:
-    if document is None:
-        return None
+    return None if document is None else decode_history(document, site_name)
+
+
+def decode_history(document: bytes, site_name: str) -> History:
+    """Read the document of a site's history.
+
+    Raises:
+        ManifestError: It is malformed.
+    """
     try:
         history = msgspec.json.decode(document, type=History)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -76,8 +76,15 @@ def read_mark(target: Destination) -> Mark | None:
 
 
 def _decoded(document: bytes | None, source: str) -> Mark | None:
-    if document is None:
-        return None
+    return None if document is None else decode_mark(document, source)
+
+
+def decode_mark(document: bytes, source: str) -> Mark:
+    """Read the document that marks a pruning.
+
+    Raises:
+        ManifestError: It is malformed.
+    """
     if not document:
         return WITHOUT_ROOM
     try:

@@ -41,6 +41,8 @@ def main() -> None:
         importlib.import_module("tests.fuzz.gateway")
         importlib.import_module("tests.fuzz.local")
         importlib.import_module("tests.fuzz.signed")
+        importlib.import_module("tests.fuzz.site")
+        importlib.import_module("tests.fuzz.machine")
     target = TARGETS[arguments.target]
     if atheris:
         _fuzz_guided(atheris, target, duration_s, arguments.seed)

@@ -43,6 +43,7 @@ from dlcore.tasksequence import (
 )
 from dlcore.tasksequence.archive import MAX_TOTAL_BYTES, read_documents
 from dlcore.transfer.endpoints.propfind import parse_listing, parse_page
+from dlcore.transfer.http.auth_challenges import MAX_TOKEN_BYTES, offered_schemes, token_of
 from dlcore.transfer.http.connect_exchange import read_head
 from dlcore.transfer.http.headers import (
     MAX_RETRY_AFTER_S,
@@ -216,6 +217,17 @@ def content_disposition(data: bytes) -> None:
     name = suggested_name(data.decode("latin-1"))
     assert not {"/", "\\"} & set(name)
     if not name:
+        raise RefusedError
+
+
+@target(RefusedError)
+def auth_challenge(data: bytes) -> None:
+    fields = data.decode("latin-1").split("\n")
+    schemes = offered_schemes(fields)
+    for scheme, text in schemes.items():
+        assert scheme == scheme.lower()
+        assert len(token_of(text) or b"") <= MAX_TOKEN_BYTES
+    if not schemes:
         raise RefusedError
 
 

@@ -14,7 +14,9 @@ import pytest
 
 import tests.fuzz.gateway
 import tests.fuzz.local
+import tests.fuzz.machine
 import tests.fuzz.signed
+import tests.fuzz.site
 import tests.fuzz.targets  # noqa: F401  importing them registers the targets
 from tests.depth import cases
 from tests.fuzz.mutation import mutations

@@ -108,15 +108,22 @@ def read_part(parts: Destination, shard: Shard) -> CatalogPart | None:
         TransferError: The object store failed.
     """
     document = parts.read_whole(shard.key)
-    if document is None:
-        return None
+    return None if document is None else decode_part(document, shard, parts.name)
+
+
+def decode_part(document: bytes, shard: Shard, site_name: str) -> CatalogPart:
+    """Read the document of a shard's part.
+
+    Raises:
+        ManifestError: It is malformed, or of another shard.
+    """
     try:
         part = msgspec.json.decode(document, type=CatalogPart)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         part = None
     if part is None or part.schema != 1 or part.shard != shard:
         raise ManifestError(
-            f"{parts.name}/{shard.key} is not what dlcore publish --shard writes",
+            f"{site_name}/{shard.key} is not what dlcore publish --shard writes",
             remedy="Remove it, and publish this shard again; what is stored is not sent again.",
         )
     return part
