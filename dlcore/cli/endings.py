@@ -18,6 +18,7 @@ from dlcore.errors import (
     ExhaustedError,
     IntegrityError,
     InternalError,
+    NotFoundError,
     PreflightError,
     RunStateError,
     TransferError,
@@ -95,8 +96,21 @@ def _ending_of(error: BaseException) -> Ending:
             return Ending("terminated", TERMINATED_STATUS, "terminated", RUN_AGAIN, {})
         case KeyboardInterrupt() | click.Abort():
             return Ending("interrupted", INTERRUPTED_STATUS, "interrupted", RUN_AGAIN, {})
+        case FileNotFoundError() if _is_current_folder_gone():
+            gone = "the current folder does not exist any more"
+            remedy = "Change to a folder that exists, or give absolute paths."
+            return Ending(NotFoundError.code, NotFoundError.exit_status, gone, remedy, {})
         case _:
             return _internal(error)
+
+
+def _is_current_folder_gone() -> bool:
+    """Whether no relative path leads anywhere."""
+    try:
+        os.getcwd()  # noqa: PTH109  # no path is wanted
+    except FileNotFoundError:
+        return True
+    return False
 
 
 RUN_AGAIN = "Run the same command again: it goes on from what is there."

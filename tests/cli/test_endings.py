@@ -41,6 +41,23 @@ def test_a_misspelt_command_is_told_the_nearest_one(here: Here) -> None:
     assert "there is no command 'verfy' (did you mean verify?)" in ended.err
 
 
+@pytest.mark.posix_only(reason="Windows does not remove a folder that a process is in")
+@pytest.mark.parametrize("output", ["out", "deep/out"])
+def test_a_current_folder_that_was_removed_is_status_4(
+    site: Site, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    """Fault: the current folder was removed. dlcore says so; absolute paths work all the same."""
+    current = tmp_path / "current"
+    current.mkdir()
+    monkeypatch.chdir(current)
+    current.rmdir()
+    manifest = next((site.published / "manifests").iterdir())
+    fetch = ("fetch", manifest, "--from", site.published)
+    told = refused(here(*fetch, "-o", output, "--json"), 4, "not-found")
+    assert told["message"] == "the current folder does not exist any more"
+    assert here(*fetch, "-o", tmp_path / "out").status == 0
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_json_nothing_is_on_standard_output(command: str, here: Here) -> None:
     ended = here(command, "--no-such-option")
