@@ -1,8 +1,8 @@
 """Decides which steps run: conditions when their turn has come, and what a failure means.
 
-Guarantees: a group's condition is decided once, when the turn of its first enabled step comes;
-what was decided is part of the run's state, so a restart does not decide it again. Nor does it
-decide the condition of a step that was under way: that step runs.
+Guarantees: a group's condition is decided once, when the turn of its first step comes that is
+enabled and not for Windows PE; what was decided is part of the run's state, so a restart does not
+decide it again. Nor does it decide the condition of a step that was under way: that step runs.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class SkipRules:
             return SkipReason.DISABLED
         if not set(self._run.abandoned).isdisjoint(step.groups):
             return SkipReason.GROUP_FAILED
+        if step.is_for_windows_pe:  # before its conditions, which may not be decidable here
+            return SkipReason.WINDOWS_PE
         for index in step.groups:
             verdict = self._enter(self._sequence.groups[index])
             if verdict is not Verdict.TRUE:
                 return _NOT_MET[verdict]
-        if step.is_for_windows_pe:
-            return SkipReason.WINDOWS_PE
         verdict = self._judge.decide(step.condition, self._variables, step.name)
         return None if verdict is Verdict.TRUE else _NOT_MET[verdict]
 

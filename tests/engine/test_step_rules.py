@@ -13,7 +13,7 @@ from dlcore.engine.listeners.words import describe
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import EXTRA, GOES_ON, TOOLS, Acting, Machine, outcomes, parsed
-from tests.engine.scene import deployment, group, step, when
+from tests.engine.scene import PREFIX, deployment, group, step, when
 from tests.engine.virtual_time import virtually
 
 
@@ -87,6 +87,26 @@ def test_a_step_for_windows_pe_does_not_run(
     assert executor.ran == ["os", "full", "both", "os only"]
     assert outcomes(report)["pe"] == "Windows PE"
     assert report.outcome == "succeeded"
+
+
+def test_a_group_whose_steps_are_all_for_windows_pe_is_not_asked_for_its_condition(
+    machine: Machine,
+) -> None:
+    """Fault: the condition of a group for Windows PE cannot be decided here, and the settings say
+    to end the sequence then. dlcore leaves its steps out, and goes on.
+    """
+    machine.more = ["[conditions]", "undecided = 'fail'"]
+    pe = step("pe", attributes='runIn="WinPE"')
+    whatever = (
+        f'<condition><expression type="{PREFIX}WMIConditionExpression">'
+        '<variable name="Query">SELECT * FROM X</variable></expression></condition>'
+    )
+    only_pe = group("only pe", pe, condition=whatever)
+    report = machine.run(parsed(only_pe, step("last")), Acting())
+    assert (report.outcome, outcomes(report)["pe"]) == ("succeeded", "Windows PE")
+    both = group("both", pe, step("both"), condition=whatever)
+    report = machine.run(parsed(both), Acting())
+    assert (report.outcome, report.steps[-1].name) == ("failed", "both")
 
 
 def test_a_step_is_told_its_name_before_it_runs(machine: Machine) -> None:
