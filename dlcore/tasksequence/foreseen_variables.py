@@ -102,6 +102,10 @@ class ForeseenVariables:
         """Whether a step that may run has a parameter that names the variable as one it sets."""
         return name.upper() in self._by_steps.names
 
+    def is_settled(self, name: str) -> bool:
+        """Whether the variable has a certain value, or is certainly not set, by the parameters."""
+        return not self.is_written(name) and (name in self.expected) == (name in self.certain)
+
     def is_untouched(self, name: str) -> bool:
         """Whether the variable is not set, and no parameter of a step says that it may be set."""
         return not self.is_written(name) and name not in self.expected

@@ -22,7 +22,7 @@ from dlcore.tasksequence.step_types import PackageParameter, step_type
 from dlcore.tasksequence.tree import Step
 from dlcore.tasksequence.variables import FrozenVariables
 
-_MAX_LIST_MEMBERS = 999  # documented for lists of three digits
+MAX_LIST_MEMBERS = 999  # documented for lists of three digits
 _MAX_DOWNLOADS = 10_000
 _SEPARATORS = re.compile(r"[\s,;]+")
 _RUNNER = r'(?:"(?:[^"]*[\\/])?smsswd(?:\.exe)?"|(?:\S*[\\/])?smsswd(?:\.exe)?)'
@@ -138,7 +138,7 @@ def list_base(step: Step, variables: Mapping[str, str]) -> str:
 
 def list_members(base: str, known: FrozenVariables) -> Iterator[str]:
     """What a dynamic list has in place of package ids, in its order, expanded."""
-    for number in range(1, _MAX_LIST_MEMBERS + 1 if base else 0):
+    for number in range(1, MAX_LIST_MEMBERS + 1 if base else 0):
         value = known.get(f"{base}{number:03}") or known.get(f"{base}{number:02}")
         if not value:  # the engine stops at the first gap, too
             return
