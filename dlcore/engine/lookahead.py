@@ -35,6 +35,8 @@ def look_ahead(
     judge: Judge,
     entered: Mapping[int, Verdict],
     abandoned: frozenset[int] = frozenset(),
+    *,
+    turn: int | None = None,
 ) -> Lookahead:
     """Find the packages of the steps from ``position`` on.
 
@@ -45,6 +47,7 @@ def look_ahead(
         judge: Decides conditions.
         entered: Groups whose condition has been decided for good, and how.
         abandoned: Groups whose rest does not run, because a step in them failed.
+        turn: Index of the step whose turn has come, if it has.
     """
     needed: list[str] = []
     maybe_needed: list[str] = []
@@ -53,6 +56,7 @@ def look_ahead(
         variables,
         judge.evaluator,
         position=position,
+        turn=turn,
         entered=entered,
         abandoned=abandoned,
         unanswered=judge.foreseen(),

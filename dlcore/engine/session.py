@@ -174,11 +174,13 @@ class Session:
         Raises:
             TaskSequenceError: A text becomes too long when it is expanded.
         """
+        turn = self._turns.turn
         return foresee(
             self.sequence,
             self.variables,
             self._judge.evaluator,
             position=self._run.position,
+            turn=turn.step.index if turn and turn.result is None else self._run.begun,
             entered={index: Verdict.of(met) for index, met in self._run.entered.items()},
             abandoned=frozenset(self._run.abandoned),
             unanswered=self._judge.foreseen(),

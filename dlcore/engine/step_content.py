@@ -89,6 +89,9 @@ class StepContent:
     def order(self, position: int) -> None:
         """Order the downloads for the steps from ``position`` on, as far as it can be told now.
 
+        Args:
+            position: Index of the step whose content is asked for: it runs.
+
         Raises:
             ConfigError: A variable that says how to retry cannot be used.
         """
@@ -102,6 +105,7 @@ class StepContent:
             self._judge,
             {index: Verdict.of(met) for index, met in self._run.entered.items()},
             frozenset(self._run.abandoned),
+            turn=position,
         )
         _log.debug("needed: %s; maybe needed: %s", wanted.needed, wanted.maybe_needed)
         self._content.order(wanted.needed, wanted.maybe_needed)

@@ -114,13 +114,14 @@ class ForeseenVariables:
         """The values that steps which may run give a variable; `expected` has one more."""
         return tuple(self._alternatives.get(name.upper(), ()))
 
-    def assign(self, name: str, value: str, *, is_certain: bool) -> None:
+    def assign(self, name: str, value: str, *, is_certain: bool, is_sure: bool) -> None:
         """A step sets a variable.
 
         Args:
             name: May quote variables, as the value may.
             value: Not expanded.
-            is_certain: Whether the step certainly runs.
+            is_certain: Whether the step certainly runs, as the parameters of steps tell.
+            is_sure: Whether it runs whatever programs set.
 
         Raises:
             TaskSequenceError: The value becomes too long.
@@ -128,6 +129,9 @@ class ForeseenVariables:
         if self.may_change(names_read(name)):
             self.write(_ANY)
             return
+        if self.commands_may_change(names_read(name)):
+            self._by_commands.add(_ANY)
+        is_sure = is_sure and not self.commands_may_change(names_read(name) | names_read(value))
         name = self.expected.expand(name).strip()
         if _is_engines(name) and name.upper() not in _INPUTS:
             return  # the step fails
@@ -148,6 +152,8 @@ class ForeseenVariables:
                 known.pop(name, None)
         self._alternatives.pop(name.upper(), None)
         self._now_known(name.upper())
+        if not is_sure:
+            self._by_commands.add({name.upper()})
 
     def write(self, names: Set[str]) -> None:
         """A step that may run sets variables to values that cannot be told.

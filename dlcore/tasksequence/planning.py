@@ -32,8 +32,8 @@ class PlannedStep(msgspec.Struct, frozen=True):
         name: As the author named it.
         type: ``SMS_TaskSequence_RunCommandLineAction`` and so on.
         enabled: Neither the step nor any group around it is disabled.
-        runs: Whether it will run, as far as that is known beforehand. Undecided, too, if a
-            program of an earlier step might set a variable that makes it run.
+        runs: Whether it will run, as far as that is known beforehand. Undecided, too, if it
+            runs only if an earlier step fails, or if a program of one sets a variable.
         reason: Why it will not run: ``disabled``, ``Windows PE``, ``condition``; empty if it may.
         packages: Ids of the packages it needs, in the order in which it uses them.
         maybe_packages: Ids of packages that it may need besides.

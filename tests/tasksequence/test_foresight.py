@@ -122,6 +122,70 @@ def test_what_was_set_behind_the_program_is_certain() -> None:
     assert (found.runs, found.may_run) == (NO, False)
 
 
+@pytest.mark.parametrize(
+    "chooses",
+    [
+        sets("Chosen", "%Told%"),
+        sets("%Told%", "2") + sets("Chosen", "2", condition=when("Told", "", "notExists")),
+        sets("Chosen", "2", condition=when("Told", "1", "notEquals")),
+        group("g", sets("Chosen", "2"), condition=when("Told", "1", "notEquals")),
+        dynamic(rule("Chosen", "2", condition=when("Told", "1", "notEquals"))),
+        sets("Chosen", "2") + dynamic(rule("Chosen", "1", condition=when("Told", "1"))),
+    ],
+)
+def test_a_program_may_make_a_later_choice_another_one(chooses: str) -> None:
+    """Fault: a script sets what the step asks that chooses. dlcore expects each choice."""
+    chosen = needs_package(condition=when("Chosen", "1"))
+    found = last(COMMAND, chooses, chosen)
+    assert (found.runs, found.may_run) == (NO, True)
+    alone = last(chooses, chosen)
+    assert (alone.runs, alone.may_run) == (NO, False)
+
+
+def test_a_step_whose_turn_has_come_runs_whatever_it_changes() -> None:
+    inside = read_steps(
+        needs_package(condition=when("Done", "", "notExists")),
+        needs_package(condition=when("X", "")),
+    )
+    known = {"Done": "1"}
+    without, _ = foresee(inside, known, from_facts({}))
+    assert (without.runs, without.may_run) == (NO, False)
+    its_turn, _ = foresee(inside, known, from_facts({}), turn=0)
+    assert (its_turn.runs, its_turn.may_run) == (YES, True)
+
+
+@pytest.mark.parametrize("fails", [COMMAND, step("RebootAction"), download(A)])
+def test_what_a_group_sets_behind_a_step_that_fails_is_not_set(fails: str) -> None:
+    """Fault: a step fails, so its group does not set what the next step asks for. dlcore says
+    before the run that this step may run.
+    """
+    recovers = needs_package(condition=when("Done", "", "notExists"))
+    tries = group("tries", fails, sets("Done", "1"), continueOnError="true")
+    found = last(tries, recovers)
+    assert (found.runs, found.may_run, found.reason) == (NO, True, None)
+    inner = group("tries", group("in", fails), sets("Done", "1"), continueOnError="true")
+    assert last(inner, recovers).may_run
+
+
+def test_what_is_set_whatever_fails_is_certain() -> None:
+    recovers = needs_package(condition=when("Done", "", "notExists"))
+    failing = download(A)
+    stops = group("stops", failing, sets("Done", "1"))
+    assert not last(stops, recovers).may_run, "the sequence ends"
+    before = group("before", sets("Done", "1"), failing, continueOnError="true")
+    assert not last(before, recovers).may_run
+    goes_on = step(
+        "DownloadPackageContentAction", parameters={DOWNLOADS: A}, continueOnError="true"
+    )
+    assert not last(
+        group("goes on", goes_on, sets("Done", "1"), continueOnError="true"), recovers
+    ).may_run
+    within = group("in", failing, sets("Done", "1"), recovers, continueOnError="true")
+    assert not last(within).may_run
+    again = group("tries", failing, sets("Done", "1"), continueOnError="true")
+    assert not last(again, sets("Done", "2"), recovers).may_run
+
+
 def test_a_program_that_may_run_may_set_variables_too() -> None:
     perhaps = step(condition=when("X", "1"))
     found = last(
