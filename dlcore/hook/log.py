@@ -32,8 +32,9 @@ class HookLog:
     """One log, which several processes may append to in turn.
 
     Args:
-        folder: Where it lies; made if it does not exist. If it cannot be made, or if it is None,
-            the folder for temporary files; if there is none, nothing is logged.
+        folder: Where it lies; made if it does not exist. If it cannot be made, as no folder can
+            have that name, or if it is None, the folder for temporary files; if there is none,
+            nothing is logged.
         max_bytes: Length at which it is rolled over.
     """
 
@@ -55,7 +56,7 @@ class HookLog:
         data = f"{written}\r\n".encode(errors="backslashreplace")
         try:
             self._append(self._folder or _temporary(), data)
-        except OSError:
+        except (OSError, ValueError):  # no path has such characters
             with contextlib.suppress(OSError):
                 self._append(_temporary(), data)
 

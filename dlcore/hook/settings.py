@@ -101,9 +101,15 @@ def machine_state(process: Mapping[str, str] = os.environ, *, platform: str = sy
 
 
 def log_folder(environment: TaskSequenceEnvironment) -> Path | None:
-    """Where the log goes: by the hook's setting, else to the logs of the task sequence, if any."""
-    named = environment.get("DLCORE_HOOK_LOG_FOLDER") or environment.get("_SMSTSLogPath")
-    return Path(named) if named else None
+    """Where the log goes: by the hook's setting, else to the logs of the task sequence, if any.
+
+    A relative path would begin wherever the program was started, so it does not count.
+    """
+    for name in ("DLCORE_HOOK_LOG_FOLDER", "_SMSTSLogPath"):
+        folder = Path(environment.get(name).strip())
+        if folder.is_absolute():
+            return folder
+    return None
 
 
 def read_settings(

@@ -45,6 +45,15 @@ def test_a_folder_that_cannot_be_used_is_replaced(tmp_path: Path) -> None:
     assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "long" * 1000])
+def test_a_folder_that_no_path_can_name_is_replaced(tmp_path: Path, name: str) -> None:
+    """Fault: the variable with the folder of the log is damaged. dlcore logs to the folder for
+    temporary files, and ends as it should.
+    """
+    HookLog(tmp_path / name, 1000).write("text")
+    assert "text" in (tmp_path / "temporary" / "dlcore-smsts.log").read_text()
+
+
 def test_no_folder_at_all_costs_the_log_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

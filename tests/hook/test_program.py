@@ -323,3 +323,15 @@ def test_a_request_to_end_cannot_keep_the_log_from_its_line(scene: HookScene) ->
     assert scene.program(tell=tell).run([INI, FIRST, str(scene.destination)]) == 1
     assert "[config]" in scene.told()
     assert len(told) == 1
+
+
+def test_a_log_that_cannot_be_named_changes_no_exit_code(scene: HookScene) -> None:
+    """Fault: the variable with the folder of the log is damaged. dlcore delivers all the same, and
+    a failure does not become that of a program that aborts.
+    """
+    scene.variables.set("_SMSTSLogPath", "/logs\0")
+    scene.variables.set("SMSTSDownloadAbortCode", "1")
+    assert scene.call() == 0
+    assert tree(scene.destination) == tree(scene.source())
+    assert scene.call("ABC00099", scene.root / "ABC00099") == 2
+    assert scene.variables.get("DLCORE_HOOK_OUTCOME") == "not-found"

@@ -59,3 +59,15 @@ def test_the_log_goes_to_the_logs_of_the_task_sequence(tmp_path: Path) -> None:
     assert log_folder(variables) == tmp_path / "smsts"
     variables.set("DLCORE_HOOK_LOG_FOLDER", str(tmp_path / "own"))
     assert log_folder(variables) == tmp_path / "own"
+
+
+@pytest.mark.parametrize("folder", ["logs", "..", " ", "-1"])
+def test_a_log_folder_that_is_not_absolute_does_not_count(tmp_path: Path, folder: str) -> None:
+    """Fault: the folder of the log is a relative path. dlcore makes no folder where it happens to
+    have been started.
+    """
+    variables = VariablesInMemory({"_SMSTSLogPath": folder})
+    assert log_folder(variables) is None
+    variables.set("_SMSTSLogPath", str(tmp_path))
+    variables.set("DLCORE_HOOK_LOG_FOLDER", folder)
+    assert log_folder(variables) == tmp_path
