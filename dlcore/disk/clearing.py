@@ -30,6 +30,16 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def clear_but(folder: Path, name: str) -> None:
+    """Delete everything in a folder but what has one name, as `clear`; the folder stays."""
+    with contextlib.suppress(OSError):
+        _make_writable(folder)
+        for path in [each for each in folder.iterdir() if each.name != name]:
+            clear(path)
+            with contextlib.suppress(OSError):  # no folder
+                path.unlink()
+
+
 def left_in(folder: Path) -> Path | None:
     """What keeps `clear` from deleting a folder: the first thing in it; None if it is gone."""
     if not os.path.lexists(folder):

@@ -113,13 +113,17 @@ def _take(path: Path, folder: PrivateFolder | None, *, to_look: bool) -> int | N
     """A descriptor that holds the lock; None if another process holds it.
 
     None also if the holder deleted the file in between, as a fetch does with its state: a lock on
-    a deleted file does not keep out a process that opens the path again.
+    a deleted file does not keep out a process that opens the path again. Its folder may go, too.
     """
-    if folder is not None:
-        make_way(path.parent)  # may be deleted together with the lock
-        folder.forget()
-    place = folder.place(path) if folder is not None else place_anywhere(path)
-    fd = open_file(path, place, create=True)
+    if folder is None:
+        fd = open_file(path, place_anywhere(path), create=True)
+    else:
+        try:
+            make_way(path.parent)
+            folder.forget()
+            fd = open_file(path, folder.place(path), create=True)
+        except FileNotFoundError:
+            return None
     try:
         if _try_lock(fd, to_look=to_look) and os.fstat(fd).st_nlink:
             return fd

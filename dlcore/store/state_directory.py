@@ -5,6 +5,7 @@ A state directory is recognized by the folders that each one has from the moment
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def make_state_folder(files: Files, state: Path) -> None:
     if files.status(state) is not None:
         return
     make_state_folder(files, state.parent)
-    files.make_folder(state)
+    with contextlib.suppress(FileExistsError):  # another process was faster
+        files.make_folder(state)
     files.sync_folder(state.parent)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.disk.system import make_folders
-from dlcore.engine.delivery.state_folder import remove_released
+from dlcore.engine.delivery.state_folder import remove_lock, remove_released
 from dlcore.engine.delivery.target import Look, Standing, Target
 from dlcore.engine.locking import hold
 from dlcore.engine.numbers_for_people import amount
@@ -131,6 +131,7 @@ async def held(path: Path, state: Path, wait_s: float) -> Store:
 
 def release(store: Store, state: Path) -> None:
     """Give back what `held` has locked."""
+    remove_lock(state)
     store.close()
     remove_released(state)
 

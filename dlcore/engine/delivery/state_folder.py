@@ -7,9 +7,10 @@ import hashlib
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from dlcore.disk.clearing import clear, left_in
+from dlcore.disk.clearing import clear_but, left_in
 from dlcore.errors import ConfigError
 from dlcore.long_path import why_no_folder
 
@@ -43,16 +44,33 @@ def _length(name: str) -> int:
 
 
 def remove_state(state: Path) -> None:
-    """Delete a state folder; what cannot be deleted is logged; the next call tries again.
+    """Delete what is in a state folder; what cannot be is logged, and the next call tries again.
 
-    The lock of a process that holds it stays on Windows, until `remove_released`.
+    The lock stays, and with it the folder, until `remove_lock`: once the lock is away, another
+    process may have one of the same name, and work in the folder.
     """
-    clear(state)
+    clear_but(state, LOCK)
     if has_content(state):
         _log.warning(
             "%s cannot be deleted completely: %s; delete it, or run the same again",
             *(state, left_in(state)),
         )
+
+
+def remove_lock(state: Path, *, unlink: Callable[[Path], None] = Path.unlink) -> None:
+    """Delete the lock that this process holds, and the folder, if there is nothing else in it.
+
+    Called last, before the lock is released: the folder may be another process's then, in which
+    nothing is deleted. An open file cannot be deleted on Windows: see `remove_released`.
+
+    Args:
+        state: The state folder.
+        unlink: Deletes a file.
+    """
+    if not has_content(state):
+        with contextlib.suppress(OSError):
+            unlink(state / LOCK)
+            state.rmdir()
 
 
 def has_content(state: Path) -> bool:
@@ -66,7 +84,7 @@ def has_content(state: Path) -> bool:
 
 
 def remove_released(state: Path) -> None:
-    """Delete what `remove_state` had to leave: an open file cannot be deleted on Windows.
+    """Delete what `remove_lock` had to leave: an open file cannot be deleted on Windows.
 
     Called after the lock was released. If another process has taken it since, or the folder has
     content, the system refuses, and all stays as it is.

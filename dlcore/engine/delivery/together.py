@@ -27,7 +27,12 @@ from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.rights import Right, give_rights, rights_of_new_file
 from dlcore.disk.system import make_folders
 from dlcore.engine.delivery.deliveries import Delivered, Deliveries
-from dlcore.engine.delivery.state_folder import remove_released, remove_state, state_folder
+from dlcore.engine.delivery.state_folder import (
+    remove_lock,
+    remove_released,
+    remove_state,
+    state_folder,
+)
 from dlcore.engine.delivery.target import Disk, place_of_delivery
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError
@@ -130,6 +135,7 @@ class Together:
             self._clear()
             lock, self._lock = self._lock, None
             remove_state(self._state)
+            remove_lock(self._state)
             lock.release()
             remove_released(self._state)
 
