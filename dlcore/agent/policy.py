@@ -31,6 +31,8 @@ class AgentPolicy(msgspec.Struct, frozen=True):
             of the agent misses none of them; together they take less than 2 MB.
         event_numbers: How many event numbers are taken at once from those that are kept on disk.
             More than a week of downloads needs.
+        event_numbers_per_s: Where the numbers of a life begin at least, by seconds since 1970: far
+            more events than an agent tells. 2**53 is reached in 70,000 years.
         max_readers: How many clients can read events at the same time.
         keep_alive_s: Seconds without an event after which a reader is told that there was none, so
             that either side notices if the other has gone.
@@ -49,6 +51,7 @@ class AgentPolicy(msgspec.Struct, frozen=True):
     over_after_s: float = 7 * 86_400.0
     kept_events: int = 4096
     event_numbers: int = 1 << 20
+    event_numbers_per_s: int = 1 << 12
     max_readers: int = 64
     keep_alive_s: float = 15.0
     max_write_s: float = 30.0

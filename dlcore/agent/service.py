@@ -115,7 +115,9 @@ class AgentService:
         await self._client.hold(is_beside_runs=True)
         self._client.bus.subscribe(self._hear)
         await self._memory.load()
-        self.events.next_number = self._memory.next_event_number
+        # The memory may be lost, or an old one: numbers that clients have seen must not come again.
+        by_clock = int(self._clock()) * self.policy.event_numbers_per_s
+        self.events.next_number = max(self._memory.next_event_number, by_clock)
         await self._take_numbers()
         await self._wants.take_up()
         self._pass_on_stated()
