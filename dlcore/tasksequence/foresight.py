@@ -95,7 +95,7 @@ def foresee(
         evaluator: Answers the expressions that are not about variables.
         position: Index of the first step that has not ended.
         turn: Index of the step whose turn has come, so that it runs whatever its condition says
-            now: it may have changed itself what that asks for. None: it is no step's turn.
+            now: it may have changed itself what that asks for. None: no turn has come.
         entered: Groups whose condition has been decided for good, and how.
         abandoned: Groups whose rest does not run, because a step in them failed.
         unanswered: What a condition counts as that the evaluator cannot decide.
