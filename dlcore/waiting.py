@@ -3,11 +3,16 @@
 Cancelling a coroutine does not stop the thread or the task that it waits for: that goes on using
 buffers, connections and file descriptors which their owner believes to be free. So these waits last
 until the work has ended, and raise the cancellation then.
+
+A program may cancel all tasks of its loop, as `asyncio.run` does after an interrupt. So
+nothing can cancel a task that must come to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -48,9 +53,42 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         CancelledError: This was cancelled; the work has ended.
         BaseException: What the function raised.
     """
-    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    work = begin_in_thread(function, *args, **kwargs)
     await wait_for_all([work])
     return work.result()
+
+
+def begin_in_thread(
+    function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[T]:
+    """Begin blocking work in a thread; the future is done when the work has ended."""
+    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+    return asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do work that must not be left half-done.
+
+    Raises:
+        CancelledError: This was cancelled; the work has ended.
+        BaseException: What the work raised.
+    """
+    task = enduring(work)
+    await wait_for_all([task])
+    return task.result()
+
+
+def enduring(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begin work that nobody can cancel."""
+    return _EnduringTask(work, loop=asyncio.get_running_loop())
+
+
+class _EnduringTask(asyncio.Task[T]):
+    """A task that comes to its end."""
+
+    def cancel(self, msg: object = None) -> bool:
+        """Leave it as it is."""
+        return False
 
 
 async def side_by_side(

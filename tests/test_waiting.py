@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from dlcore.waiting import cancel_and_wait, in_thread, wait_for_all
+from dlcore.waiting import cancel_and_wait, in_thread, to_the_end, wait_for_all
 
 
 async def cancelled_at_once(work: Awaitable[object]) -> asyncio.Task[object]:
@@ -34,6 +34,45 @@ async def test_a_cancelled_wait_lasts_until_the_thread_has_ended() -> None:
         has_ended.set()
 
     task = await cancelled_at_once(in_thread(work))
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert has_ended.is_set()
+
+
+async def cancelled_with_all_others(work: Awaitable[object]) -> asyncio.Task[object]:
+    """A task that waits, and was cancelled with all other tasks of the loop."""
+
+    async def wait() -> object:
+        return await work
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    for each in asyncio.all_tasks() - {asyncio.current_task()}:
+        each.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_thread_is_waited_for_if_all_tasks_are_cancelled() -> None:
+    may_end = threading.Event()
+    task = await cancelled_with_all_others(in_thread(may_end.wait, 10))
+    assert not task.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_must_come_to_its_end_does_so_if_all_tasks_are_cancelled() -> None:
+    may_end, has_ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        await may_end.wait()
+        has_ended.set()
+
+    task = await cancelled_with_all_others(to_the_end(work()))
     assert not task.done()
     may_end.set()
     with pytest.raises(asyncio.CancelledError):

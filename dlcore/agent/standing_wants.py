@@ -11,7 +11,6 @@ What the want of a run has in use is released when the process of the run is gon
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 import msgspec
@@ -31,7 +30,7 @@ from dlcore.engine.lookahead import Lookahead
 from dlcore.engine.state import CatalogPin
 from dlcore.errors import DlcoreError, LockedError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog
-from dlcore.waiting import in_thread, wait_for_all
+from dlcore.waiting import in_thread, to_the_end
 
 _log = logging.getLogger(__name__)
 
@@ -164,7 +163,7 @@ class StandingWants:
         """
         ahead, pinned = await self._look(want)
         kept = await in_thread(as_kept, want)
-        await wait_for_all([asyncio.ensure_future(self._keep(kept, ahead, pinned))])
+        await to_the_end(self._keep(kept, ahead, pinned))
 
     async def drop(self, name: str) -> None:
         """Remove a want. Idempotent. If it is cancelled, all is done or nothing.
@@ -172,7 +171,7 @@ class StandingWants:
         Raises:
             StorageError: The disk failed.
         """
-        await wait_for_all([asyncio.ensure_future(self._forget(name))])
+        await to_the_end(self._forget(name))
 
     def over(self, before_s: float) -> tuple[str, ...]:
         """The names of those that nobody forgets although they are over; see `wants_over`.

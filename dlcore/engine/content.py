@@ -23,7 +23,7 @@ from dlcore.errors import DlcoreError, StorageError
 from dlcore.long_path import plain_path
 from dlcore.store import Store
 from dlcore.store.store import package_key
-from dlcore.waiting import wait_for_all
+from dlcore.waiting import to_the_end
 
 MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again
 
@@ -208,7 +208,7 @@ class Content:
 
     async def aclose(self) -> None:
         """Stop; what is verified stays. Idempotent. A cancellation waits until it has stopped."""
-        await wait_for_all([asyncio.ensure_future(self._stop())])
+        await to_the_end(self._stop())
 
     async def _stop(self) -> None:
         tasks = [task for task in (self._preparing, *self._begun.values()) if task]

@@ -22,7 +22,7 @@ from dlcore.engine.documents import pinned_documents
 from dlcore.engine.state import LifeFigures, RunState
 from dlcore.engine.state_file import StateFile
 from dlcore.errors import StorageError
-from dlcore.waiting import in_thread, wait_for_all
+from dlcore.waiting import in_thread, to_the_end
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class RunKeeper:
                 _log.warning("the run's figures were not saved: %s", error.message)
 
     async def _write(self) -> None:
-        await wait_for_all([asyncio.ensure_future(self._write_next())])
+        await to_the_end(self._write_next())
 
     async def _write_next(self) -> None:
         async with self._saving:

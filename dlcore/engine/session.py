@@ -6,7 +6,6 @@ program that runs the steps itself. Meanwhile the packages of later steps arrive
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -48,7 +47,7 @@ from dlcore.tasksequence import (
     foresee,
     packages_in_order,
 )
-from dlcore.waiting import in_thread, wait_for_all
+from dlcore.waiting import in_thread, to_the_end
 
 _log = logging.getLogger(__name__)
 
@@ -275,7 +274,7 @@ class Session:
         result, outcome = self._turns.end_attempt(step, outcome, is_final=is_final)
         if result:
             ending = self._end(step, result, outcome)
-            await wait_for_all([asyncio.ensure_future(ending)])  # cancelled or not, all of it
+            await to_the_end(ending)  # cancelled or not, all of it
 
     async def content(self, step: Step) -> dict[str, Path]:
         """Wait until all packages of a step are complete, and prove them right before it runs.

@@ -27,7 +27,9 @@ CONTENT_BYTES = sum(item.manifest.content_bytes for item in PACKAGES.values())
 EVERY_TURNS = 37 if sys.platform == "win32" else 11  # each life takes seconds under Wine
 
 
-def fetch_until_turn(state: Path, turn: int, endpoint: FakeEndpoint) -> bool:
+def fetch_until_turn(
+    state: Path, turn: int, endpoint: FakeEndpoint, *, all_tasks: bool = False
+) -> bool:
     """Fetch all and cancel when the loop looks for work the given time; False if never."""
     cancelled = False
 
@@ -36,12 +38,14 @@ def fetch_until_turn(state: Path, turn: int, endpoint: FakeEndpoint) -> bool:
         assert isinstance(loop, VirtualTimeLoop)
         task = asyncio.create_task(fetch(state, PACKAGES, [endpoint]))
 
-        begun = loop.turns
+        begun, main_task = loop.turns, asyncio.current_task()
 
         def look(now: int) -> None:
             nonlocal cancelled
-            if now - begun == turn:
-                cancelled = task.cancel()
+            if now - begun == turn and not task.done():
+                cancelled = True
+                for each in asyncio.all_tasks(loop) - {main_task} if all_tasks else (task,):
+                    each.cancel()
                 loop.call_soon(int)  # the cancellation is to be looked at now
 
         loop.each_turn = look
@@ -78,6 +82,23 @@ def test_what_was_verified_before_a_cancellation_is_not_fetched_again(tmp_path: 
     assert lives > 3
     # Each of two connections loses the block that it was receiving.
     assert endpoint.delivered_bytes <= CONTENT_BYTES + 2 * BLOCK_BYTES * lives
+
+
+def test_all_tasks_may_be_cancelled_at_any_moment(tmp_path: Path) -> None:
+    """Fault P5: a program cancels all tasks of its loop at any moment, as `asyncio.run` does after
+    an interrupt. dlcore ends, has closed its files when it does, and the next call goes on.
+    """
+    endpoint = FakeEndpoint("a", PACKAGES)
+    fetch_until_turn(tmp_path / "warm", 10, endpoint, all_tasks=True)
+    before = open_files()
+    turn = 1
+    while fetch_until_turn(tmp_path / str(turn), turn, endpoint, all_tasks=True):
+        assert not opened_since(before)
+        again = FakeEndpoint("a", PACKAGES)
+        virtually(fetch(tmp_path / str(turn), PACKAGES, [again]))
+        assert again.delivered_bytes <= CONTENT_BYTES
+        turn += EVERY_TURNS
+    assert turn > 50
 
 
 @pytest.mark.parametrize("room_bytes", [0, 3 * BLOCK_BYTES, 20 * BLOCK_BYTES])

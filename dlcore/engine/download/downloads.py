@@ -39,7 +39,7 @@ from dlcore.model import Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Scheduler, Terms
 from dlcore.store import Reserve, Store
 from dlcore.transfer import ReceiveWindows
-from dlcore.waiting import wait_for_all
+from dlcore.waiting import enduring, wait_for_all
 
 SYNC_EVERY_S = 1.0  # a power loss costs up to this much work
 PROGRESS_EVERY_S = 0.5
@@ -361,7 +361,7 @@ class Downloads:
     async def aclose(self) -> None:
         """Stop; what is verified is synced and stays. Idempotent; a cancellation waits for it."""
         if self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._stop())
+            self._stopping = enduring(self._stop())
         await wait_for_all([self._stopping])
 
     async def _stop(self) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
 from dlcore.model import BlockInObject, BlockRange, Manifest
-from dlcore.waiting import wait_for_all
+from dlcore.waiting import enduring, wait_for_all
 
 Verify: TypeAlias = Callable[[BlockRange, memoryview], Awaitable[None]]
 KeepStart: TypeAlias = Callable[[BlockInObject, memoryview], None]
@@ -167,7 +167,7 @@ class BlockSink:
         buffer, self._buffer = self._buffer, None
         self._filled_bytes = 0
         if run.last > run.first:
-            self._tasks.append(asyncio.ensure_future(self._verified(run, buffer)))
+            self._tasks.append(enduring(self._verified(run, buffer)))
         else:
             self._pool.give_back(buffer)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.store import Partial
-from dlcore.waiting import wait_for_all
+from dlcore.waiting import enduring, wait_for_all
 
 JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
 MAX_JOBS = 4  # one or two hash while the others write; more would be short of memory
@@ -75,7 +75,7 @@ class Verifier:
 
     def _start_jobs(self) -> None:
         while self._is_time_for_a_job():
-            job = asyncio.ensure_future(self._run(self._next_job()))
+            job = enduring(self._run(self._next_job()))
             self._jobs.add(job)
             job.add_done_callback(self._ended)
 

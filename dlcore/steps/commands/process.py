@@ -27,7 +27,7 @@ from dlcore.steps.commands.step_environment import step_environment
 from dlcore.steps.commands.working_folder import scratch_folder, working_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import Variables
-from dlcore.waiting import in_thread, wait_for_all
+from dlcore.waiting import begin_in_thread, in_thread, wait_for_all
 
 _log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ class _Execution:
 
         It is not one of asyncio's processes: those take no command line as it is on Windows.
         """
-        starting = asyncio.ensure_future(asyncio.to_thread(self._start, command))
+        starting = begin_in_thread(self._start, command)
         try:
             await wait_for_all([starting])
         except asyncio.CancelledError:
