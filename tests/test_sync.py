@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import dlcore
 from dlcore import sync
 from dlcore.agent.running import running_agent
 from dlcore.engine.events import PackageReady
-from dlcore.errors import NotFoundError, StepError
+from dlcore.errors import ConfigError, NotFoundError, StepError
 from tests.engine.scene import deployment, publish_packages, sequence, step, upgrade
 from tests.telemetry.memory import Memory, told
 
@@ -205,6 +207,73 @@ def test_events_are_there_from_the_call_on(site: Path) -> None:
         stream = client.events()
         client.fetch("ABC00001")
     assert [e.package for e in stream if isinstance(e, PackageReady)] == ["ABC00001"]
+
+
+@pytest.mark.parametrize("request_", [SystemExit(3), KeyboardInterrupt()])
+def test_a_callback_may_end_the_program(site: Path, request_: BaseException) -> None:
+    """Fault P7: a function of the program that hears events ends it (`sys.exit`), in the thread of
+    dlcore's event loop. The call raises that, and does not wait for a loop that has ended.
+    """
+
+    def end(event: dlcore.Event) -> None:
+        raise request_
+
+    endpoints = [str(site / "published")]
+    with pytest.raises(type(request_)):
+        sync.fetch("ABC00001", to=site / "to", endpoints=endpoints, on_event=end)
+    assert sync.fetch("ABC00001", to=site / "to", endpoints=endpoints).path
+
+
+class Calling(Blocking):
+    """An executor that calls the client from the thread of its loop."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__()
+        self.call = call
+
+    def obstacle(self, step: dlcore.Step, variables: Mapping[str, str]) -> str:
+        self.call()
+        return ""
+
+
+def test_what_the_client_calls_may_not_wait_for_it(site: Path) -> None:
+    tree = sync.load_sequence(site / "upgrade.xml")
+    with sync.Client(deployment(site), site / "state") as client:
+        sync.run_sequence(client, tree, Calling(client.resume))
+        with pytest.raises(ConfigError, match="may not wait for dlcore"):
+            sync.preflight(client, tree, Calling(lambda: client.fetch("ABC00001")))
+
+
+def test_a_client_that_is_not_open_is_refused(site: Path) -> None:
+    client = sync.Client(deployment(site), site / "state")
+    with pytest.raises(ConfigError, match="not open"):
+        client.fetch("ABC00001")
+    with client:
+        client.fetch("ABC00001")
+    with pytest.raises(ConfigError, match="not open"):
+        client.fetch("ABC00001")
+    with pytest.raises(ConfigError, match="opened before"), client:
+        pass
+
+
+@pytest.mark.posix_only(reason="processes are not forked")
+def test_a_client_is_refused_in_a_forked_process(site: Path) -> None:
+    """Fault P6: a program forks while its client is open. The child is told to open its own."""
+    with sync.Client(deployment(site), site / "state") as client:
+        client.fetch("ABC00001")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12: threads are there
+            child = os.fork()
+        if not child:
+            signal.alarm(30)
+            try:
+                client.fetch("ABC00002")
+            except ConfigError:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0) == (child, 0)
+        assert client.fetch("ABC00002").is_dir()
 
 
 @pytest.mark.posix_only(reason="no signal can be sent to a thread")

@@ -36,6 +36,7 @@ from dlcore.engine.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency
+from dlcore.errors import ConfigError
 from dlcore.machine import Machine, this_machine
 from dlcore.schedule import Terms
 from dlcore.steps.post_action import PostAction
@@ -112,6 +113,7 @@ class Client:
         )
         self._holding = asyncio.Lock()
         self._held = False
+        self._is_open = self._was_closed = False
         self._runs = Runs(self, run_content)
         self.store = Store.look(state)
         self.endpoints = self._opened.all
@@ -151,13 +153,19 @@ class Client:
         """Open the endpoints that this client may use.
 
         Raises:
-            ConfigError: An endpoint's settings cannot be used.
+            ConfigError: An endpoint's settings cannot be used; or the client was closed before,
+                which is the program's fault.
         """
+        if self._is_open or self._was_closed:
+            raise ConfigError(
+                "the client was opened before", remedy="Make another one for each 'async with'."
+            )
         async with AsyncExitStack() as stack:
             stack.callback(self.bus.close)
             self.bus.subscribe(self.boundaries.hear)
             self._opened.open(stack)
             self._stack = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -169,6 +177,7 @@ class Client:
         """Close everything. The outcome of a run counts as told, unless this is interrupted."""
         if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
             self.keep_outcome()
+        self._is_open, self._was_closed = False, True
         await self._stack.aclose()
 
     async def hold(self, *, is_beside_runs: bool = False) -> None:
@@ -180,14 +189,20 @@ class Client:
             is_beside_runs: Whether runs of other processes may go on there, as beside an agent.
 
         Raises:
+            ConfigError: The client is not open; the program's fault.
             LockedError: Another process holds it, or a run or its step works there; the message
                 says which.
             StorageError: It cannot be used.
         """
         async with self._holding:
+            self._check_is_open()
             if not self._held:
                 times = self._wait_s, self.policy.lock_retry_s
-                self.store = await hold(self.state, *times, is_beside_runs=is_beside_runs)
+                store = await hold(self.state, *times, is_beside_runs=is_beside_runs)
+                if not self._is_open:  # it was closed meanwhile
+                    store.close()
+                    raise _not_open()
+                self.store = store
                 self._stack.callback(self.store.close)
                 cache = self.deployment.cache
                 limit = CacheLimit(cache.max_bytes, cache.max_share)
@@ -203,6 +218,7 @@ class Client:
         `session` does it itself.
 
         Raises:
+            ConfigError: The client is not open; the program's fault.
             LockedError: Another process holds it, or runs a sequence there, or a step of a run that
                 was killed still works; the message says which.
             StorageError: It cannot be used.
@@ -210,9 +226,13 @@ class Client:
         if not self._runs.is_content_elsewhere:
             await self.hold()
         async with self._holding:
+            self._check_is_open()
             held = self._runs.held
             if held is None:
                 held = await self._runs.hold(self._wait_s, has_content=self._held)
+                if not self._is_open:
+                    await self._runs.aclose()
+                    raise _not_open()
                 self._stack.push_async_callback(self._runs.aclose)
             return held
 
@@ -313,6 +333,7 @@ class Client:
             that only their package has.)
 
         Raises:
+            ConfigError: The client is not open; the program's fault.
             NotFoundError: The catalog or the endpoints do not know it.
             ExhaustedError: No endpoint is left to serve some blocks; what was verified is kept.
             IntegrityError: Every endpoint served some block wrong.
@@ -379,12 +400,14 @@ class Client:
         """Hands out packages; downloads begin with its first order.
 
         Raises:
+            ConfigError: The client is not open; the program's fault.
             LockedError: Another process holds the state directory; the message says which.
             StorageError: It cannot be used.
             DlcoreError: The catalog cannot be read.
         """
         await self.hold()
         package_index = await self.package_index()
+        self._check_is_open()  # it may have been closed meanwhile
         if self._content is None:
             downloads = Downloads(
                 self._opened.terms,
@@ -429,7 +452,15 @@ class Client:
         set_bytes = self.deployment.content.reserve_bytes
         return self.policy.reserve if set_bytes is None else Reserve.exactly(set_bytes)
 
+    def _check_is_open(self) -> None:
+        if not self._is_open:
+            raise _not_open()
+
     def judge(self) -> Judge:
         """Decides conditions: by the deployment's facts, else as this machine can."""
         settings = self.deployment.conditions
         return Judge(from_facts(settings.facts, default_evaluator()), settings.undecided)
+
+
+def _not_open() -> ConfigError:
+    return ConfigError("the client is not open", remedy="Use it inside of its 'async with'.")

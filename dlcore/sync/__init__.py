@@ -49,7 +49,7 @@ from dlcore.steps.registry import standard_executors
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.store import verify_tree
 from dlcore.sync.agent_client import AgentClient
-from dlcore.sync.loop import Loop, alone
+from dlcore.sync.loop import Loop, alone, not_open
 from dlcore.tasksequence import Step, TaskSequence, Variables, plan
 from dlcore.tasksequence import load as load_sequence
 from dlcore.waiting import in_thread
@@ -130,6 +130,7 @@ class Client:
     def __init__(self, deployment: Deployment, state: Path, *, wait_s: float = 0.0) -> None:
         self._client = AsyncClient(deployment, state, wait_s=wait_s)
         self._listeners: list[asyncio.Task[None]] = []
+        self._opened_loop: Loop | None = None
 
     @classmethod
     def from_config(
@@ -140,12 +141,13 @@ class Client:
 
     def __enter__(self) -> Self:
         """Open the endpoints; raises as `dlcore.Client.__aenter__`."""
-        self._loop = Loop()
+        loop = Loop()
         try:
-            self._loop.run(self._client.__aenter__())
+            loop.run(self._client.__aenter__())
         except BaseException:
-            self._loop.close()
+            loop.close()
             raise
+        self._opened_loop = loop
         return self
 
     def __exit__(
@@ -158,6 +160,12 @@ class Client:
             self._loop.run(self._close(kind, error, trace))
         finally:
             self._loop.close()
+
+    @property
+    def _loop(self) -> Loop:
+        if self._opened_loop is None:
+            raise not_open()
+        return self._opened_loop
 
     def fetch(self, package_id: str) -> Path:
         """Fetch one package; returns and raises as `dlcore.Client.fetch`."""
