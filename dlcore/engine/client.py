@@ -178,7 +178,13 @@ class Client:
         if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
             self.keep_outcome()
         self._is_open, self._was_closed = False, True
-        await self._stack.aclose()
+        try:
+            await self.stop_downloads()  # takes longest: until it has ended, nothing was told
+        except BaseException:
+            self.keep_outcome()  # whatever follows the ``async with`` is not reached
+            raise
+        finally:
+            await self._stack.aclose()
 
     async def hold(self, *, is_beside_runs: bool = False) -> None:
         """Lock the state directory until the client is closed. Idempotent.

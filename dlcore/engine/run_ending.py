@@ -17,6 +17,7 @@ from dlcore.engine.work_folders import work_folder
 from dlcore.errors import StorageError
 from dlcore.steps.post_action import POST_ACTION, PostAction
 from dlcore.tasksequence import Variables
+from dlcore.waiting import to_the_end
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,9 @@ class RunEnding:
         if self._is_taken:
             return
         self._is_taken = True
+        await to_the_end(self._take(outcome))  # nobody comes back to what it leaves behind
+
+    async def _take(self, outcome: RunOutcome) -> None:
         try:
             if outcome is RunOutcome.RESTART:
                 await self._keeper.take_restart()

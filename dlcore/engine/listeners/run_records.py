@@ -119,11 +119,13 @@ async def recorded(state: Path, bus: EventBus, policy: RecordPolicy) -> AsyncIte
     try:
         yield
     finally:
-        await writer.aclose()
         try:
-            await in_thread(records.close)
-        except StorageError as error:
-            _log.warning("the end of the run's record may be lost: %s", error.message)
+            await writer.aclose()
+        finally:
+            try:
+                await in_thread(records.close)
+            except StorageError as error:
+                _log.warning("the end of the run's record may be lost: %s", error.message)
 
 
 def numbers(state: Path) -> list[int]:

@@ -18,7 +18,7 @@ from dlcore.engine.events import Event
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.lines import Clock, StampedEvent, stamp
 from dlcore.errors import DlcoreError
-from dlcore.waiting import in_thread
+from dlcore.waiting import in_thread, wait_for_all
 
 Write: TypeAlias = Callable[[Sequence[StampedEvent]], None]
 """Writes events; raises a `DlcoreError`, an ``OSError`` or a ``ValueError`` if it cannot."""
@@ -59,12 +59,15 @@ class EventWriter:
         bus.subscribe(self._hear)
 
     async def aclose(self) -> None:
-        """Hear nothing more, and wait until all that was heard is written. Idempotent."""
+        """Hear nothing more, and wait until all that was heard is written. Idempotent.
+
+        A cancellation waits as well.
+        """
         if not self._is_closed:
             self._is_closed = True
             self._bus.unsubscribe(self._hear)
             self._has_news.set()
-        await self._writing
+        await wait_for_all([self._writing])
 
     def _hear(self, event: Event) -> None:
         self._waiting += self._choose(StampedEvent(stamp(self._now, self._now_s), event))
