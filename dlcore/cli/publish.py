@@ -15,7 +15,13 @@ from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_optio
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, quiet_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER
-from dlcore.cli.publish_library import LibraryAsked, join, library_options, publish_everything
+from dlcore.cli.publish_library import (
+    LibraryAsked,
+    contradictions,
+    join,
+    library_options,
+    publish_everything,
+)
 from dlcore.cli.views import open_view
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.model import DEFAULT_BLOCK_BYTES
@@ -228,7 +234,8 @@ def _published(done: Published, *, is_dry_run: bool) -> list[str]:
     if done.patches:
         made = f"patches for {counted(done.patches, 'file')}: {amount(done.patch_bytes)}"
         lines.insert(1, made)
-    return [*_without_patches(done, is_dry_run=is_dry_run), *lines]
+    wrong = contradictions([done.package_id] if done.contradicts_itself else [])
+    return [*_without_patches(done, is_dry_run=is_dry_run), *wrong, *lines]
 
 
 def _repaired(done: Repaired) -> list[str]:

@@ -140,6 +140,16 @@ def library_options(command: Command) -> Command:
     return command
 
 
+def contradictions(packages: Sequence[str]) -> list[str]:
+    """What to say of contents that do not have the content hash that their library states."""
+    if not packages:
+        return []
+    return [
+        *_some("the files do not have the content hash that the content library states", packages),
+        "a file may be missing in the library: validate the content on the distribution point",
+    ]
+
+
 def publish_everything(
     roots: Sequence[Path], asked: LibraryAsked, *, quiet: bool, as_json: bool, **how: Any
 ) -> int:
@@ -208,6 +218,7 @@ def _published(done: PublishedLibrary, *, is_dry_run: bool, shard: str) -> list[
     withdrawn = "would be withdrawn" if is_dry_run else "withdrawn"
     lines += _some(f"not in the library any more, and {withdrawn}", done.withdrawn)
     lines += _some("not in the library any more, and still published", still)
+    lines += contradictions(done.contradicting)
     lines.append(counts)
     if not is_dry_run:
         lines.append(

@@ -44,6 +44,7 @@ from dlcore.publish.preparing import (
 from dlcore.publish.progress import Advance, Progress, Stage, meter
 from dlcore.publish.prune_mark import Now, PruneWatch, now_utc
 from dlcore.publish.site_catalog import SiteCatalog, UnsignedCatalog
+from dlcore.publish.source import Source
 from dlcore.publish.trusted_catalog import catalog_of
 
 log = logging.getLogger("dlcore.publish")
@@ -67,6 +68,8 @@ class Published(msgspec.Struct, frozen=True):
         patches_removed: Keys of what was removed because patches of this version were damaged: the
             patch list, and objects. Clients fetch blocks, until it is published with
             ``patch_from`` again.
+        contradicts_itself: Whether the content library states a content hash that the files do not
+            have: a file that nothing in the library describes may be missing.
     """
 
     package_id: str
@@ -81,6 +84,7 @@ class Published(msgspec.Struct, frozen=True):
     patches: int = 0
     patch_bytes: int = 0
     patches_removed: tuple[str, ...] = ()
+    contradicts_itself: bool = False
 
 
 def publish(
@@ -223,7 +227,7 @@ def publish_to(
         damaged = () if old_versions else _damaged(target, manifest, digest, catalog, policy)
         if dry_run:
             outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
-            return _summary(manifest, digest, outcomes, patches, damaged)
+            return _summary(source, manifest, digest, outcomes, patches, damaged)
 
         def write(advance: Advance) -> dict[str, ObjectOutcome]:
             outcomes = write_objects(target, source, manifest, wanted, advance, policy)
@@ -243,7 +247,7 @@ def publish_to(
                 name: each for name, each in again.items() if each is not ObjectOutcome.PRESENT
             }
         log.info("%s version %d is published as manifest %s", options.package_id, version, digest)
-        return _summary(manifest, digest, outcomes, patches, damaged)
+        return _summary(source, manifest, digest, outcomes, patches, damaged)
 
 
 def _damaged(
@@ -273,6 +277,7 @@ def _make(
 
 
 def _summary(
+    source: Source,
     manifest: Manifest,
     digest: str,
     outcomes: dict[str, ObjectOutcome],
@@ -294,4 +299,5 @@ def _summary(
         patches=len({patch.file for patch in patches.listed.patches}),
         patch_bytes=patches.patch_bytes,
         patches_removed=patches_removed,
+        contradicts_itself=source.contradicts_itself,
     )

@@ -49,11 +49,13 @@ class Source(msgspec.Struct, frozen=True):
         files: The files, in path order.
         folders: Paths of the empty folders, in order.
         version: The version that the source states for itself; 1 if it states none.
+        contradicts_itself: Whether it states a package content hash that its files do not have.
     """
 
     files: tuple[SourceFile, ...]
     folders: tuple[str, ...]
     version: int = 1
+    contradicts_itself: bool = False
 
 
 def list_source(root: Path, entries: Entries | None = None) -> Source:

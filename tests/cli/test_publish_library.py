@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import Here, refused
-from tests.publish.library import file_of, write_content
+from tests.publish.library import file_of, state_hash, write_content
 from tests.publish.whole import APPLICATION, package, write_whole
 
 PACKAGES = 3
@@ -60,6 +60,20 @@ def test_what_is_not_published_is_named_and_decides_the_status(
     assert "error (integrity): ABC00777: " in ended.err
     assert len(ended.document["new"]) == CONTENTS
     assert here("list", tmp_path / "site", "--json").status == 0
+
+
+def test_what_the_library_contradicts_is_named(here: Here, library: Path, tmp_path: Path) -> None:
+    tree = {"a.txt": b"a", "setup.exe": b"bb"}
+    write_content(library, "ABC0F003.1", tree)
+    state_hash(library, "ABC0F003.1", tree)
+    asked = ("publish", "--content-library", library, "--to", tmp_path / "site")
+    assert "content hash" not in here(*asked, "--all").out
+    (library / "DataLib" / "ABC0F003.1" / "setup.exe.INI").unlink()
+    named = "the files do not have the content hash that the content library states: ABC0F003"
+    assert named in here(*asked, "--all", "--replace", "--dry-run").out
+    done = here(*asked, "--all", "--replace", "--json").document
+    assert (done["contradicting"], done["refused"]) == (["ABC0F003"], [])
+    assert named in here(*asked, "--package-id", "ABC0F003").out
 
 
 def test_shards_are_published_and_joined(here: Here, library: Path, tmp_path: Path) -> None:

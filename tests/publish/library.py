@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from dlcore.manifest import FolderDigests, content_hash
+
 PACKAGE_ID = "ABC00012"
 
 
@@ -60,6 +62,18 @@ def write_content(
             _write((folder / path).with_name(f"{Path(path).name}.INI"), ini(data), encoding)
             _write_once(file_of(root, data), data)
     return root
+
+
+def state_hash(root: Path, content_id: str, tree: Mapping[str, bytes | None]) -> None:
+    """Write the content hash of a tree where the library states that of a content."""
+    files = {path: data for path, data in tree.items() if data is not None}
+    told = content_hash(
+        FolderDigests(
+            {path: hashlib.sha256(data).digest() for path, data in files.items()},
+            tuple(tree.keys() - files.keys()),
+        )
+    )
+    _write(root / "DataLib" / f"{content_id}.INI", f"[Info]\r\nHash={told}\r\n", "latin-1")
 
 
 def ini(data: bytes, *, size: object = None, digest: str = "") -> str:

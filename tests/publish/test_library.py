@@ -24,7 +24,7 @@ from tests.publish.helpers import (
     sample,
     write_tree,
 )
-from tests.publish.library import PACKAGE_ID, file_of, ini, write_library
+from tests.publish.library import PACKAGE_ID, file_of, ini, state_hash, write_library
 
 FILE = content(3 * BLOCK + 5)
 TREE = {"setup.exe": FILE, "a/driver.inf": content(700), "a/read me.INI": content(9), "b": None}
@@ -141,6 +141,19 @@ def test_an_ini_file_that_cannot_be_read_as_one_is_named(library: Path) -> None:
 def test_a_file_that_stands_for_none_is_named(library: Path) -> None:
     (library / "DataLib" / f"{PACKAGE_ID}.3" / "stray").touch()
     assert "stray" in refused(library, ManifestError).message
+
+
+def test_a_file_of_which_the_library_has_lost_the_description_is_noticed(library: Path) -> None:
+    """Fault: a content library has lost the INI file of one file, or never got it. dlcore says that
+    the content is not what the library's content hash states.
+    """
+    state_hash(library, f"{PACKAGE_ID}.3", {**TREE, "empty.txt": b""})
+    (library / "DataLib" / f"{PACKAGE_ID}.3" / "empty.txt.INI").write_text(ini(b""))
+    assert not published(library).contradicts_itself
+    (library / "DataLib" / f"{PACKAGE_ID}.3" / "empty.txt.INI").unlink()
+    assert published(library, 4).contradicts_itself
+    (library / "DataLib" / f"{PACKAGE_ID}.3.INI").unlink()
+    assert not published(library, 5).contradicts_itself, "nothing is stated"
 
 
 def test_a_name_is_held_to_the_same_rules_without_its_suffix(library: Path) -> None:

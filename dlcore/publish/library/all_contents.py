@@ -59,6 +59,9 @@ class PublishedLibrary(msgspec.Struct, frozen=True):
         written_bytes: Length of these objects.
         documents_written: Number of manifests, and changes of the catalog or of the shard's part.
         withdrawn: Those of what is gone that were taken out of the catalog, or would be.
+        contradicting: Ids of contents of which the library states a content hash that their files
+            do not have. They are published: the files are as their digests say, but a file that
+            nothing in the library describes may be missing.
     """
 
     contents: int
@@ -72,6 +75,7 @@ class PublishedLibrary(msgspec.Struct, frozen=True):
     written_bytes: int = 0
     documents_written: int = 0
     withdrawn: tuple[str, ...] = ()
+    contradicting: tuple[str, ...] = ()
 
 
 class WholeLibrary:
@@ -219,6 +223,9 @@ class WholeLibrary:
             objects_written=len(objects),
             written_bytes=sum(objects.values()),
             documents_written=sum(done.wrote_manifest for done in self._done.values()),
+            contradicting=tuple(
+                sorted(key for key, done in self._done.items() if done.contradicts_itself)
+            ),
         )
 
 

@@ -10,6 +10,8 @@ Digests are compared later, when the files are read (`reading.check_files`).
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,14 +20,25 @@ from pathlib import Path
 import msgspec
 
 from dlcore.errors import ConfigError, IntegrityError, ManifestError, NotFoundError
-from dlcore.manifest import check_path, check_together, decode_file_ini, decode_package_ini
+from dlcore.manifest import (
+    FolderDigests,
+    check_path,
+    check_together,
+    decode_content_ini,
+    decode_file_ini,
+    decode_package_ini,
+    has_content_hash,
+)
 from dlcore.manifest.content_library import MAX_INI_BYTES
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.source import Source, SourceFile, blaming, list_source
 from dlcore.spelling import IDS, hint
 
 _SUFFIX = ".ini"
+_EMPTY = hashlib.sha256().digest()
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
+
+log = logging.getLogger("dlcore.publish")
 
 
 class LibraryContent(msgspec.Struct, frozen=True):
@@ -83,7 +96,25 @@ def list_content(
     with blaming(tree):
         check_together([*(file.path for file in files), *described.folders])
     in_order = sorted(files, key=lambda file: file.path)
-    return Source(tuple(in_order), described.folders, content.version)
+    digests = {
+        ini.location.relative_to(tree).as_posix()[: -len(_SUFFIX)]: file.sha256 or _EMPTY
+        for ini, file in zip(described.files, files, strict=True)
+    }
+    contradicts = _contradicts(tree, FolderDigests(digests, described.folders))
+    return Source(tuple(in_order), described.folders, content.version, contradicts)
+
+
+def _contradicts(tree: Path, found: FolderDigests) -> bool:
+    """Whether the library states another content hash: of a content that is here in part, say."""
+    place = tree.with_name(f"{tree.name}.INI")
+    with disk_faults(place):
+        if not place.is_file():
+            return False
+    stated = decode_content_ini(read_ini(place), source=str(place))
+    if not stated or has_content_hash(found, stated):
+        return False
+    log.warning("the files in %s do not have the content hash that %s states", tree, place.name)
+    return True
 
 
 def described_at(roots: Sequence[Path]) -> Path:

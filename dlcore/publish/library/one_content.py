@@ -82,6 +82,7 @@ class Done(msgspec.Struct, frozen=True):
         objects: Lengths of the objects that were written, by name.
         wrote_manifest: Whether the manifest was written.
         round: That of its job.
+        contradicts_itself: As of `Source`.
     """
 
     package_id: str
@@ -91,6 +92,7 @@ class Done(msgspec.Struct, frozen=True):
     objects: dict[str, int] = {}
     wrote_manifest: bool = False
     round: int = 0
+    contradicts_itself: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -211,7 +213,13 @@ class ContentPublisher:
             if known is not None and known.version >= content.version:
                 entry = self._described(job, source)[2]
         length = sum(file.length_bytes for file in source.files)
-        return Done(content.published_id, content.version, length, entry)
+        return Done(
+            content.published_id,
+            content.version,
+            length,
+            entry,
+            contradicts_itself=source.contradicts_itself,
+        )
 
     def _published(self, job: Job) -> Done:
         with _blaming_the_content():
@@ -231,6 +239,7 @@ class ContentPublisher:
             written,
             not is_there,
             job.round,
+            source.contradicts_itself,
         )
 
     def _listed(self, job: Job) -> Source:
