@@ -27,7 +27,7 @@ from dlcore.deployment import (
     load_deployment,
     usable_endpoints,
 )
-from dlcore.doctor import Diagnosis, examine
+from dlcore.doctor import Diagnosis, deployment_catalog, examine
 from dlcore.engine.boundaries import place_of
 from dlcore.engine.fetching.access import Access, NamedServers
 from dlcore.engine.fetching.sources import settings_of
@@ -77,19 +77,23 @@ def command(
 ) -> int:
     """Look for what keeps dlcore from working here, and say what to do about it.
 
-    Looks at the configuration file, this installation and the state directory; and, for each
-    endpoint, at the proxy, the host's name, the connection, the certificate, the clock, the login
-    and the catalog. Nothing is left on the disk. Ends with status 14 if a check failed.
+    Looks at the configuration file, this installation, the state directory and the catalog that
+    --config names; and, for each endpoint, at the proxy, the host's name, the connection, the
+    certificate, the clock, the login and the catalog. Nothing is left on the disk. Ends with status
+    14 if a check failed.
     """
     servers = NamedServers(access, sources)
     endpoints = [
         settings_of(source, number, access, servers) for number, source in enumerate(sources)
     ]
     deployment = load_deployment(config) if config else None
-    endpoints += _configured(deployment)
-    diagnosis = run_async(examine(dlcore.__version__, endpoints, state))
+    configured = _configured(deployment)
+    diagnosis = run_async(examine(dlcore.__version__, [*endpoints, *configured], state))
     file = _configuration_file(ctx.meta.get(_REFUSAL))
     checks = (file, *diagnosis.machine, *_boundary_groups(deployment))
+    if deployment:
+        usable = {endpoint.name for endpoint in configured}
+        checks += run_async(deployment_catalog(deployment, state, usable))
     diagnosis = msgspec.structs.replace(diagnosis, machine=checks)
     if as_json:
         show_json({"sound": diagnosis.is_sound, **msgspec.to_builtins(diagnosis)})

@@ -83,6 +83,37 @@ def test_the_endpoints_of_a_deployment_are_asked(here: Here, site: Site, tmp_pat
     assert (ended.status, ended.document["sound"]) == (0, True)
 
 
+def settings(tmp_path: Path, site: Path, catalog: str) -> Path:
+    """Settings with one endpoint, the folder ``site``."""
+    config = tmp_path / "deployment.toml"
+    endpoint = f"[[endpoint]]\nname = 'disk'\nkind = 'file'\npath = '{site}'\n"
+    config.write_text(f"[catalog]\n{catalog}\n{endpoint}")
+    return config
+
+
+def test_a_catalog_that_a_deployment_cannot_use_is_told(
+    here: Here, site: Site, tmp_path: Path
+) -> None:
+    """Fault: the deployment's own catalog is damaged or not there, and all endpoints are sound.
+    The doctor says so.
+    """
+    right, damaged = site.published / "catalog.json", tmp_path / "damaged.json"
+    damaged.write_bytes(right.read_bytes()[:-1])
+    for catalog, outcome in (
+        (f"path = '{right}'", "passed"),
+        (f"path = '{right}'\nsha256 = '{'0' * 64}'", "failed"),
+        (f"path = '{damaged}'", "failed"),
+        (f"path = '{tmp_path / 'missing.json'}'", "failed"),
+    ):
+        config = settings(tmp_path, site.published, catalog)
+        ended = here("doctor", "--config", config, "--state", tmp_path / "state", "--json")
+        (checks,) = ended.document["endpoints"].values()
+        assert outcomes(checks)["catalog"] == "passed"
+        assert outcomes(ended.document["machine"])["deployment-catalog"] == outcome
+        assert ended.status == (0 if outcome == "passed" else 14)
+    assert not (tmp_path / "state").exists()
+
+
 def test_without_an_endpoint_this_machine_is_examined(here: Here, tmp_path: Path) -> None:
     ended = here("doctor", "--state", tmp_path / "state")
     assert "No endpoint was asked" in ended.out
