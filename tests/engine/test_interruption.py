@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import DiskFullError, DlcoreError
-from dlcore.store import Partial
+from dlcore.model import Manifest
+from dlcore.store import Partial, Store
 from dlcore.store.pending_runs import OnWritten
 from dlcore.waiting import in_thread
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
@@ -200,3 +201,53 @@ def test_an_error_in_the_engine_itself_reaches_every_waiter(tmp_path: Path) -> N
 
     virtually(main())
     assert entry_of(PACKAGES["ABC00001"]).version == 1
+
+
+def test_downloads_may_be_closed_while_a_package_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: one of several fetches side by side is interrupted while another one begins. dlcore
+    closes what both have opened, and each of them ends.
+    """
+    begins, may_begin, has_begun = threading.Event(), threading.Event(), threading.Event()
+    begin, sync = Store.begin, Partial.sync
+
+    def begin_when_closing(store: Store, manifest: Manifest, document: bytes) -> Partial:
+        if manifest.package_id == "ABC00002":
+            begins.set()
+            assert may_begin.wait(10)
+        return begin(store, manifest, document)
+
+    def sync_when_the_other_has_begun(partial: Partial) -> None:
+        assert has_begun.wait(10)
+        sync(partial)
+
+    async def main() -> None:
+        endpoint = FakeEndpoint("a", PACKAGES, latency_s=1000.0)
+        state = tmp_path / "state"
+        with Store.open(state) as store:
+            async with opened(tmp_path / "none", PACKAGES, [endpoint]) as content:
+                downloads = content.downloads
+                one, two = (
+                    downloads.begin(name, item.manifest, item.document, store)
+                    for name, item in PACKAGES.items()
+                )
+                await one
+                other = asyncio.create_task(two)
+                assert await in_thread(begins.wait, 10)
+                other.add_done_callback(lambda _: has_begun.set())
+                closing = asyncio.create_task(downloads.aclose())
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                may_begin.set()
+                with pytest.raises(asyncio.CancelledError):
+                    await other
+                await closing
+
+    fetch_until_turn(tmp_path / "warm", 10, FakeEndpoint("a", PACKAGES))
+    before = open_files()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "begin", begin_when_closing)
+        patch.setattr(Partial, "sync", sync_when_the_other_has_begun)
+        virtually(main())
+    assert not opened_since(before)

@@ -200,8 +200,7 @@ class Packages:
             StorageError: The state directory cannot be used, or there is no room.
         """
         async with self._beginning:
-            if self._failure:
-                raise self._failure
+            self._check_goes_on()
             package = self._begun.get(package_id)
             is_under_way = package is not None and not package.has_failed
             if package_id not in self._finished and not is_under_way:
@@ -228,9 +227,9 @@ class Packages:
         # Before the package is begun: one that is begun and not wanted would be waited for forever.
         finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
         partial = await in_thread(store.begin, manifest, document)
-        if self._failure:  # meanwhile, and only the packages that were begun have heard of it
+        if not self._is_going_on:  # meanwhile, and only those that were begun have heard of it
             partial.close()
-            raise self._failure
+            self._check_goes_on()
         package = self._begun[package_id] = PackageDownload(package_id, manifest, partial)
         self._note_reused(package_id, partial.reused_bytes)
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
@@ -447,11 +446,19 @@ class Packages:
 
     async def aclose(self) -> None:
         """Stop all packages; none of their requests is in flight."""
-        for package in self._begun.values():
-            await package.aclose()
+        async with self._beginning:  # what is beginning gives up, and leaves nothing open
+            for package in self._begun.values():
+                await package.aclose()
         for partial in self._hints:
             with contextlib.suppress(StorageError):
                 partial.close()
+
+    def _check_goes_on(self) -> None:
+        """Refuse to begin; who waits for a package that was begun hears the same."""
+        if self._failure:
+            raise self._failure
+        if self._is_closed:
+            raise asyncio.CancelledError
 
     @property
     def _is_going_on(self) -> bool:
