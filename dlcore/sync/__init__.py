@@ -311,7 +311,7 @@ class Session:
             while (step := self._loop.run(_next_of(steps))) is not None:
                 yield step
         finally:
-            self._loop.run(steps.aclose())
+            self._loop.finish(steps)
 
     def content(self, step: Step) -> dict[str, Path]:
         """Wait for a step's packages; returns and raises as `dlcore.Session.content`."""

@@ -75,7 +75,7 @@ class AgentClient:
             while True:
                 yield self._loop.run(_next_event(stream))
         finally:
-            self._loop.run(stream.aclose())
+            self._loop.finish(stream)
 
     def stop(self) -> None:
         """End the agent; raises as `dlcore.AgentClient.stop`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from dlcore.errors import ConfigError
@@ -79,6 +79,15 @@ class Loop:
             return function()
 
         return self.run(call())
+
+    def finish(self, stream: AsyncGenerator[Any]) -> None:
+        """Close a stream that a program has not read to its end.
+
+        Python may call this whenever it finds that the program has forgotten the stream. If the
+        loop has ended, it has closed all of them; on its own thread it closes this one later.
+        """
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self.run(stream.aclose())
 
     def close(self) -> None:
         """End the thread, and those that the loop has started."""
