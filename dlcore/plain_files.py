@@ -68,6 +68,25 @@ def read_plain(path: Path | str, max_bytes: int = -1) -> bytes:
         return file.read(max_bytes)
 
 
+def is_file_there(path: Path | str) -> bool:
+    """Whether a path leads to a file; no if the system does not tell.
+
+    `Path.is_file` raises then: of a name that is too long, or below a folder that is closed to this
+    user. Who asks this goes on to open the path, and so hears of it with the path's name.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder_there(path: Path | str) -> bool:
+    """Whether a path leads to a folder; no if the system does not tell, as `is_file_there`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_there(path: Path | str) -> bool:
+    """Whether a path leads anywhere; no if the system does not tell, as `is_file_there`."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def check_plain(path: Path | str) -> None:
     """Refuse what a library would wait for that opens files itself; raises as `open_plain`."""
     open_plain(path).close()

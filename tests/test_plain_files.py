@@ -13,7 +13,16 @@ import pytest
 from dlcore.deployment import load_deployment
 from dlcore.engine.documents.manifests import load_manifest
 from dlcore.errors import ConfigError, DlcoreError, StorageError
-from dlcore.plain_files import NotPlainError, buffered, check_plain, open_plain, read_plain
+from dlcore.plain_files import (
+    NotPlainError,
+    buffered,
+    check_plain,
+    is_file_there,
+    is_folder_there,
+    is_there,
+    open_plain,
+    read_plain,
+)
 from dlcore.tasksequence import load
 from dlcore.transfer.endpoints.credentials import read_private
 from dlcore.transfer.http.tls import _trusting
@@ -113,3 +122,15 @@ def test_what_a_user_names_is_told_if_it_is_a_pipe(
     assert isinstance(error, kind)
     assert str(pipe) in error.message
     assert "not a plain file" in error.message
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000, "\0"])
+def test_what_the_system_does_not_tell_of_is_not_there(name: str, tmp_path: Path) -> None:
+    """Fault: a name is too long for the system to look for. dlcore takes it for a file that is not
+    there, and goes on to say what keeps it from being opened.
+    """
+    for look in (is_there, is_file_there, is_folder_there):
+        assert not look(tmp_path / name)
+    assert is_folder_there(tmp_path)
+    assert is_there(tmp_path)
+    assert not is_file_there(tmp_path)

@@ -34,6 +34,7 @@ from dlcore.engine.fetching.sources import settings_of
 from dlcore.errors import DlcoreError, PreflightError
 from dlcore.machine import this_machine
 from dlcore.model import EndpointSettings
+from dlcore.plain_files import is_file_there
 
 _REFUSAL = "dlcore.doctor.refusal"  # key in a context's `meta`: why the configuration file fails
 
@@ -107,7 +108,7 @@ def _configuration_file(refusal: DlcoreError | None) -> Check:
     if refusal:
         return Check("configuration-file", CheckOutcome.FAILED, refusal.message, refusal.remedy)
     path = option_file.config_path(os.environ)
-    detail = f"{path} is read" if path.is_file() else f"there is none ({path})"
+    detail = f"{path} is read" if is_file_there(path) else f"there is none ({path})"
     return Check("configuration-file", CheckOutcome.PASSED, detail)
 
 

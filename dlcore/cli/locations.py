@@ -15,7 +15,7 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.named_files import not_planted
 from dlcore.errors import ConfigError, NotFoundError, StorageError
 from dlcore.long_path import long_path
-from dlcore.plain_files import read_plain
+from dlcore.plain_files import is_file_there, read_plain
 from dlcore.printable import quoted
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     text = deployment_file(told, catalog=catalog)
     path = (output or Path("deployment.toml")).absolute()
     named = parse_deployment(text.encode(), path).catalog.path
-    if named and not long_path(Path(named)).is_file():
+    if named and not is_file_there(long_path(Path(named))):
         _tell_missing(Path(named))
     if output:
         _write(output, text)

@@ -19,7 +19,7 @@ from dlcore.disk.faults import storage_error
 from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import ConfigError, NotFoundError, OwnershipError
 from dlcore.long_path import long_path
-from dlcore.plain_files import read_plain
+from dlcore.plain_files import is_folder_there, read_plain
 from dlcore.spelling import hint
 from dlcore.text_files import text_of
 
@@ -174,7 +174,7 @@ def read(environment: Mapping[str, str], commands: Iterable[str]) -> OptionFile 
     if str(path) == os.devnull:
         return None
     try:
-        if long_path(path).is_dir():
+        if is_folder_there(long_path(path)):
             raise ConfigError(
                 f"the configuration file {path} is a folder", remedy=f"Let {VARIABLE} name a file."
             )

@@ -12,6 +12,7 @@ import click
 
 from dlcore.errors import ConfigError, NotFoundError
 from dlcore.long_path import long_path, shown, why_no_folder
+from dlcore.plain_files import is_folder_there
 from dlcore.printable import quoted
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
@@ -84,7 +85,7 @@ def check_no_folder(path: Path) -> None:
     Raises:
         ConfigError: It is one; the user's fault.
     """
-    if long_path(path).is_dir():
+    if is_folder_there(long_path(path)):
         raise ConfigError(f"{shown(path)} is a folder, not a file", remedy="Name a file.")
 
 

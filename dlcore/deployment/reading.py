@@ -35,7 +35,7 @@ from dlcore.deployment.sizes import parse_share, with_sizes
 from dlcore.deployment.stated_packages import StatedPackage, read_stated_packages
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, EndpointKind, EndpointSettings
-from dlcore.plain_files import read_plain
+from dlcore.plain_files import is_folder_there, read_plain
 from dlcore.spelling import hint
 
 _TABLES = (
@@ -75,7 +75,7 @@ def load_deployment(path: Path, *, trust_root: Path | None = None) -> Deployment
     try:
         text = read_plain(path)
     except OSError as error:
-        reason = "it is a folder" if path.is_dir() else error.strerror
+        reason = "it is a folder" if is_folder_there(path) else error.strerror
         raise ConfigError(
             f"{path}: cannot be read: {reason}",
             remedy="Name a deployment file that exists and can be read.",

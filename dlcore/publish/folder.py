@@ -25,6 +25,7 @@ from dlcore.errors import LockedError, OwnershipError
 from dlcore.file_times import moment_of
 from dlcore.long_path import long_path, plain_path, rooted
 from dlcore.model import is_content_key
+from dlcore.plain_files import is_there
 from dlcore.publish.destination import Change, Listed, Stored, too_long
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
@@ -57,7 +58,7 @@ class FolderDestination:
     def name(self) -> str:
         """The folder's path; if nothing is there, without the secrets of a mistyped URL."""
         path = str(plain_path(self.root))
-        return path if self.root.exists() else redact_named(path)
+        return path if is_there(self.root) else redact_named(path)
 
     @property
     def folder(self) -> Path:

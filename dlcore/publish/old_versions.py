@@ -18,6 +18,7 @@ from dlcore.errors import ConfigError, IntegrityError
 from dlcore.long_path import long_path
 from dlcore.model import File, Manifest, object_key
 from dlcore.native import verify_blocks
+from dlcore.plain_files import is_folder_there
 from dlcore.publish.destination import Site
 from dlcore.publish.policy import PublishPolicy
 from dlcore.publish.preparing import PublishOptions, digested
@@ -63,7 +64,7 @@ def open_old_versions(
 
 def _open(named: str, target: Site, options: PublishOptions, policy: PublishPolicy) -> OldVersion:
     folder = Path(named)
-    if named and long_path(folder).is_dir():
+    if named and is_folder_there(long_path(folder)):
         return _of_folder(folder, options, policy)
     if not _VERSION.fullmatch(named):
         raise ConfigError(

@@ -12,6 +12,7 @@ from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
 from dlcore.long_path import long_path, why_no_folder
 from dlcore.model import BUCKET_SCHEMES, EndpointKind
+from dlcore.plain_files import is_file_there, is_there
 from dlcore.publish.bucket import BucketDestination
 from dlcore.publish.destination import Destination, Site
 from dlcore.publish.folder import FolderDestination
@@ -33,19 +34,19 @@ def _folder_in(where: str) -> str:
         ConfigError: It is meant as a URL and is not one, or as an endpoint of some kind.
     """
     kind, plus, _ = where.partition("+")
-    if plus and kind in _KINDS and not Path(where).exists():
+    if plus and kind in _KINDS and not is_there(where):
         raise ConfigError(
             f"{redact_named(where)} is an endpoint to fetch from, not a published site",
             remedy=f"If a site was published there, leave '{kind}+' out.",
         )
     where = path_of_file_url(where) if is_file_url(where) else where
-    if "://" not in where and _SLIP.match(where) and not Path(where).exists():
+    if "://" not in where and _SLIP.match(where) and not is_there(where):
         scheme = where.partition(":")[0].lower()
         raise ConfigError(
             f"{redact_named(where)} is not a URL: {scheme} is not followed by ://",
             remedy=f"Write it as {scheme}://..., without a password.",
         )
-    if "://" not in where and _USER.search(where) and not Path(where).exists():
+    if "://" not in where and _USER.search(where) and not is_there(where):
         raise ConfigError(
             f"{redact_named(where)} is not a folder, and as a URL it has no scheme",
             remedy="Name a folder, or write a URL as https://..., without a password.",
@@ -72,7 +73,7 @@ def open_destination(
     if "://" not in where:
         if reason := why_no_folder(Path(where)):
             raise ConfigError(f"{where}: {reason}", remedy="Choose another name.")
-        if long_path(Path(where)).is_file():
+        if is_file_there(long_path(Path(where))):
             raise ConfigError(f"{where} is a file, not a folder", remedy="Name a folder.")
         return FolderDestination(Path(where), policy, doing=doing)
     _check_url(where, "to publish to", BUCKET_SCHEMES, f"cannot publish to '{redact(where)}'")

@@ -32,6 +32,7 @@ from dlcore.patches import (
     make,
 )
 from dlcore.patches.choosing import Pair, pairs, worth_keeping
+from dlcore.plain_files import is_folder_there
 from dlcore.publish.destination import Destination
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.objects import distinct_objects
@@ -250,6 +251,6 @@ def _is_stored(
 def _waiting_file(folder: Path | None) -> IO[bytes]:
     """A file that is gone when it is closed."""
     above = (folder, *folder.parents) if folder else ()
-    place = next((each for each in above if each.is_dir()), None)  # a new site is not there yet
+    place = next(filter(is_folder_there, above), None)  # a new site is not there yet
     with disk_faults(place or Path("TMPDIR")):
         return tempfile.TemporaryFile(dir=place, prefix=".patches.", suffix=TEMPORARY)

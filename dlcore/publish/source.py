@@ -18,6 +18,7 @@ import msgspec
 from dlcore.disk.links import is_file, is_folder
 from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import check_path, check_together
+from dlcore.plain_files import is_folder_there
 from dlcore.publish.disk import disk_faults
 
 Entries = Callable[[Path], list[tuple[Path, os.stat_result]]]
@@ -70,7 +71,7 @@ def list_source(root: Path, entries: Entries | None = None) -> Source:
             fault.
         StorageError: The disk cannot be listed.
     """
-    if not root.is_dir():
+    if not is_folder_there(root):
         raise ConfigError(f"{root} is not a folder", remedy="Name the folder to be published.")
     files: list[SourceFile] = []
     empty: list[str] = []

@@ -29,6 +29,40 @@ def test_a_message_shows_a_path_as_it_was_given(here: Here, tmp_path: Path) -> N
     assert message.startswith(f"'{folder / 'none'}' is neither a package id")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000 + "y", "9" * 5000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "report NAME",
+        "fetch NAME -o to",
+        "fetch -i NAME -o to",
+        "prune NAME --keep 1",
+        "publish SITE --package-id ABC00001 --to NAME",
+        "publish NAME --package-id ABC00001 --to to",
+        "publish SITE --package-id ABC00001 --to to --patch-from NAME",
+        "trust init NAME --keys keys",
+        "list NAME",
+        "verify NAME",
+    ],
+)
+def test_a_name_that_no_file_has_is_told(
+    line: str,
+    name: str,
+    here: Here,
+    site: Site,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault: a path is longer than the file system has names, or below a folder that is closed to
+    this user. dlcore says so, and names the path.
+    """
+    monkeypatch.chdir(tmp_path)
+    places = {"NAME": name, "SITE": str(site.published)}
+    ended = here(*(places.get(word, word) for word in line.split()), "--json")
+    assert ended.status in {2, 4, 9}, ended.err
+    assert name[:40] in ended.error["message"]
+
+
 @pytest.mark.parametrize("command", ["publish", "serve", "plan", "verify"])
 def test_an_empty_path_is_not_the_current_folder(command: str, here: Here) -> None:
     """Fault: a variable that is not set makes a path empty. dlcore does not take the current

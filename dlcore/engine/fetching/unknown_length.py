@@ -17,7 +17,7 @@ from dlcore.engine.fetching.plain_urls import PlainUrls
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DiskFullError, IntegrityError
 from dlcore.long_path import rooted
-from dlcore.plain_files import buffered
+from dlcore.plain_files import buffered, is_file_there, is_folder_there
 from dlcore.store.free_space import space_at
 from dlcore.transfer import SpooledFile, redact
 from dlcore.waiting import in_thread
@@ -68,7 +68,7 @@ async def measure(stream: Stream, urls: PlainUrls) -> Measured:
     if length_bytes is not None:
         return Measured(length_bytes)
     parent = rooted(target.parent)
-    place = next(p for p in (parent, *parent.parents) if p.is_dir())
+    place = next(p for p in (parent, *parent.parents) if is_folder_there(p))
 
     def check(length_bytes: int) -> None:
         urls.check_length(target.name, length_bytes)
@@ -97,7 +97,7 @@ async def measure(stream: Stream, urls: PlainUrls) -> Measured:
 def _length_if_right(target: Path, digest: Digest) -> int | None:
     """The length of what is there, if it has the digest; the delivery looks at it again."""
     path = rooted(target)
-    if not path.is_file():
+    if not is_file_there(path):
         return None
     with guarded(f"read {target}", target.parent), buffered(path) as file:
         if hashlib.file_digest(file, digest.hash).digest() != digest.value:

@@ -13,6 +13,7 @@ from dlcore.errors import ConfigError
 from dlcore.file_urls import is_file_url
 from dlcore.long_path import long_path
 from dlcore.model import BUCKET_SCHEMES, EndpointSettings
+from dlcore.plain_files import is_file_there
 from dlcore.transfer import redact, redact_named
 
 _SCHEMES: Final = frozenset({"http", "https"}) | BUCKET_SCHEMES
@@ -115,4 +116,4 @@ def digest_of_user(wanted: Wanted) -> Digest | None:
 
 def is_file(path: str) -> bool:
     """Whether a text is the path of a file that exists."""
-    return long_path(Path(path)).is_file()
+    return is_file_there(long_path(Path(path)))
