@@ -18,10 +18,18 @@ import msgspec
 from dlcore.deployment.problems import Problems
 from dlcore.deployment.refused_values import what_is_allowed, what_is_wrong
 from dlcore.errors import ConfigError
+from dlcore.printable import quoted
 from dlcore.spelling import hint
 from dlcore.text_files import text_of
 
 MAX_TOML_BYTES = 1 << 20  # some 10,000 facts or variables
+MAX_INTEGER = (1 << 63) - 1
+"""Any whole number of a document, with or without a minus. TOML knows no larger ones, and a float
+holds them.
+
+Source: TOML 1.0.0, "Integer".
+"""
+
 MAX_KEY_PARTS = 32
 """Parts of a dotted key. `tomllib` takes time that grows with the square of their number."""
 
@@ -36,7 +44,8 @@ def parse(text: bytes, file: str) -> Table:
     """Parse a TOML document, in any encoding in which Windows saves text.
 
     Raises:
-        ConfigError: Not text or not TOML, or longer or deeper than settings can be.
+        ConfigError: Not text or not TOML, or longer or deeper than settings can be; or a number has
+            more than 64 bits.
     """
     if len(text) > MAX_TOML_BYTES:
         raise ConfigError(
@@ -49,12 +58,27 @@ def parse(text: bytes, file: str) -> Table:
     try:
         if _LONG_KEY.search(document):
             raise ValueError(f"a key has {MAX_KEY_PARTS} parts or more")
-        return tomllib.loads(document)
+        table = tomllib.loads(document)
+        _refuse_large_integers(table)
     except (ValueError, RecursionError) as error:  # a number of 4301 digits is a bare ValueError
         raise ConfigError(
             f"{file}: {error}",
             remedy="Correct the TOML there. Strings need quotes; a Windows path needs single ones.",
         ) from None
+    return table
+
+
+def _refuse_large_integers(table: Table) -> None:
+    """Refuse what is no number in TOML; `tomllib` reads as many digits as there are."""
+    waiting: list[tuple[str, object]] = list(table.items())
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(key, item) for item in value]
+        elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise ValueError(f"the number of {quoted(key)} has more than 64 bits")
 
 
 def build(shape: type[T], table: object, where: str, problems: Problems | None = None) -> T:

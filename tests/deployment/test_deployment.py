@@ -396,6 +396,22 @@ def test_settings_that_go_on_and_on_are_refused_in_linear_time(text: str) -> Non
         parse_deployment(text.encode(), Path("/d.toml"))
 
 
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "0x" + "f" * 4000, "-9223372036854775809"])
+@pytest.mark.parametrize("place", ["{}", "[{}]", "[[{}]]", "{{ x = {} }}", "[{{ x = [1, {}] }}]"])
+def test_a_number_of_more_than_64_bits_is_refused(number: str, place: str) -> None:
+    """Fault: a setting is a number that no float holds. dlcore refuses it, and names the key."""
+    value = place.format(number)
+    with pytest.raises(ConfigError, match="has more than 64 bits") as refusal:
+        parse_deployment(f"[transfer]\ncap_bytes_per_s = {value}".encode(), PATH)
+    assert ("'x'" if "x = " in value else "'cap_bytes_per_s'") in refusal.value.message
+
+
+def test_the_largest_number_of_64_bits_is_a_cap() -> None:
+    text = f"[transfer]\ncap_bytes_per_s = {(1 << 63) - 1}\n[catalog]\nendpoint = 'h'\n{HTTP_PLAIN}"
+    pinned = f"[trust]\nroot = 'root.json'\n{text}".encode()
+    assert parse_deployment(pinned, PATH).transfer.cap_bytes_per_s == (1 << 63) - 1
+
+
 def test_settings_that_are_too_long_are_refused_before_they_are_read() -> None:
     """Fault M5: the settings file is something huge. dlcore refuses it by its length."""
     with pytest.raises(ConfigError, match="longer than 1 MiB"):
