@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _ROLES: Final[tuple[Role, ...]] = ("root", "targets", "snapshot", "timestamp")
 _USUAL_DAYS: Final = {"root": 365, "targets": 90, "snapshot": 90, "timestamp": 7}
 MIN_LIFETIME_DAYS: Final = 0.01  # a quarter of an hour: less would expire while it is fetched
+MAX_LIFETIME_DAYS: Final = 365_000  # a thousand years: dates end with the year 9999
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,7 +43,7 @@ def _lifetime_options(command: F) -> F:
     for role in reversed(_ROLES):
         command = click.option(
             f"--{role}-days",
-            type=NumberRange(min=MIN_LIFETIME_DAYS),
+            type=NumberRange(min=MIN_LIFETIME_DAYS, max=MAX_LIFETIME_DAYS),
             metavar="DAYS",
             help=f"For how long the {role} is valid. [default: {_USUAL_DAYS[role]}, or as before]",
         )(command)

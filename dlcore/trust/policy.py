@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 DAY_S: Final = 86_400
+MAX_LIFE_S: Final = 365_000 * DAY_S  # a thousand years: dates end with the year 9999
+Life = Annotated[int, msgspec.Meta(ge=1, le=MAX_LIFE_S)]
 
 
 class TrustPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +49,10 @@ class Lifetimes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             day, and may fail over a long weekend.
     """
 
-    root: int = 365 * DAY_S
-    targets: int = 90 * DAY_S
-    snapshot: int = 90 * DAY_S
-    timestamp: int = 7 * DAY_S
+    root: Life = 365 * DAY_S
+    targets: Life = 90 * DAY_S
+    snapshot: Life = 90 * DAY_S
+    timestamp: Life = 7 * DAY_S
 
 
 DEFAULT_POLICY = TrustPolicy()

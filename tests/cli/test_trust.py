@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dlcore.cli.trust import MAX_LIFETIME_DAYS
 from dlcore.disk.ownership import how_to_close
 from dlcore.engine.client import Client
 from dlcore.publish.first_signing import UNFINISHED
+from dlcore.trust.policy import MAX_LIFE_S, Lifetimes
+from dlcore.trust.roots import ROLES, first_root, lifetimes_of
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree, sequence, step, upgrade
 from tests.nginx import running
@@ -235,6 +238,28 @@ def test_a_change_that_makes_no_sense_is_refused(signed: Signed, options: tuple[
         "trust", "rotate", signed.site, "--sign-with", signed.keys, *options, "--json"
     )
     refused(ended, 2, "config")
+
+
+@pytest.mark.parametrize("days", ["inf", "1e300", "5000000", "365001", "nan", "-1"])
+def test_a_lifetime_that_no_date_ends_is_refused(days: str, signed: Signed, here: Here) -> None:
+    """Fault: what is signed is to be valid beyond the year 9999, or for ever. dlcore refuses it."""
+    assert MAX_LIFETIME_DAYS * 86_400 == MAX_LIFE_S
+    before = signed.roles()
+    rotate = ("trust", "rotate", signed.site, "--sign-with", signed.keys / "root.pem", "--json")
+    refused(here(*rotate, "--root-days", days), 2, "config")
+    init = ("trust", "init", signed.site, "--keys", signed.folder / "new", "--json")
+    refused(here(*init, "--timestamp-days", days), 2, "config")
+    assert signed.roles() == before
+    assert here(*rotate, "--root-days", MAX_LIFETIME_DAYS).status == 0
+
+
+@pytest.mark.parametrize("life_s", [0, MAX_LIFE_S + 1, 10**30])
+def test_a_root_that_states_a_lifetime_without_a_date_has_the_usual_ones(life_s: int) -> None:
+    """Fault: another program has made a root whose documents never expire. dlcore signs with the
+    usual lifetimes.
+    """
+    root = first_root(dict.fromkeys(ROLES, ()), Lifetimes(root=life_s))
+    assert lifetimes_of(root) == Lifetimes()
 
 
 def test_lifetimes_are_chosen_once_and_kept(signed: Signed, here: Here) -> None:
