@@ -31,6 +31,7 @@ Value = str | bool | int | list[str]
 
 _ON: Final = frozenset({"1", "true", "yes", "on"})
 _OFF: Final = frozenset({"0", "false", "no", "off"})
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -143,7 +144,7 @@ def _suffix(name: str) -> str:
 
 def _of_variable(option: click.Option, variable: str, text: str) -> Value:
     if option.count:
-        if text.strip().isdecimal():
+        if _COUNT.fullmatch(text.strip()):
             return int(text)
         raise _refused(variable, "is not a number", "Give a number, such as 1.")
     if option.is_flag:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -21,6 +23,8 @@ from dlcore.errors import NotFoundError, StorageError
 from dlcore.plain_files import buffered
 from dlcore.timeline import Timeline, headline, latest, reasons, timeline_of, verdict
 from dlcore.timeline.page import page_of
+
+_BEFORE_LATEST: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @click.command(cls=LoggedCommand)
@@ -63,7 +67,7 @@ def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bo
 
 
 def _events(run: str, state: Path) -> EventLines:
-    if run.isdigit():
+    if _BEFORE_LATEST.fullmatch(run):
         return _recorded(state, int(run))
     check_no_folder(Path(run))
     try:

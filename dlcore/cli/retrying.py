@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from dlcore.cli.numbers import NumberRange
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.transfer import TransferPolicy
 
@@ -16,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 timeout_option = click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, min_open=True, max=86400),
+    type=NumberRange(min=0, min_open=True, max=86400),
     default=None,
     metavar="SECONDS",
     help="Give up a request (its connection attempt included) that brings nothing for this time. "
@@ -36,7 +37,7 @@ _OPTIONS = (
     click.option(
         "--retry-time",
         "retry_time_s",
-        type=click.FloatRange(min=0),
+        type=NumberRange(min=0),
         default=None,
         metavar="SECONDS",
         help="How long to go on asking, since anything last arrived; also when no server answers "

@@ -90,6 +90,7 @@ def test_each_kind_of_option_is_read_from_the_file() -> None:
     [
         ({"DLCORE_QUIET": "perhaps"}, "", "DLCORE_QUIET is neither 1 nor 0"),
         ({"DLCORE_VERBOSE": "much"}, "", "DLCORE_VERBOSE is not a number"),
+        ({"DLCORE_VERBOSE": "9" * 5000}, "", "DLCORE_VERBOSE is not a number"),
         ({}, "quiet = 1", "config.toml:1: quiet is neither true nor false"),
         ({}, "[x]\n\nverbose = true", "config.toml:3: verbose is not a number"),
         ({}, "[x]\nwait = [1]", "config.toml:2: wait is neither text nor a number"),

@@ -89,6 +89,8 @@ def test_the_runs_that_are_recorded_are_listed(site: Site, tmp_path: Path, here:
         ((), 4, "no run is recorded there"),
         (("7",), 4, "no run 7 before the latest"),
         (("missing.ndjson",), 4, "there is no such file"),
+        (("²",), 4, "there is no such file"),
+        (("9" * 9,), 4, "no run 999999999 before the latest"),
         ((Path(__file__),), 3, "no line of it is an event of dlcore"),
     ],
 )

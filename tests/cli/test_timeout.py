@@ -27,5 +27,6 @@ def test_a_server_that_stalls_is_given_up_after_a_time(here: Here, tmp_path: Pat
         asked = len(server.asked)
         for wrong in ("0", "-1", "nan", "soon"):
             assert here(*command, wrong).status == 2
+        assert here(*command, "1", "--retry-time", "nan").status == 2  # it would be without end
         assert len(server.asked) == asked
         assert here(*command, "30", "--json").document["verified"]
