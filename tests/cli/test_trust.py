@@ -15,8 +15,9 @@ from dlcore.cli.trust import MAX_LIFETIME_DAYS
 from dlcore.disk.ownership import how_to_close
 from dlcore.engine.client import Client
 from dlcore.publish.first_signing import UNFINISHED
+from dlcore.trust.layout import ROLES
 from dlcore.trust.policy import MAX_LIFE_S, Lifetimes
-from dlcore.trust.roots import ROLES, first_root, lifetimes_of
+from dlcore.trust.roots import first_root, lifetimes_of
 from tests.cli.helpers import Here, refused
 from tests.engine.scene import make_tree, sequence, step, upgrade
 from tests.nginx import running
