@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -21,6 +22,9 @@ from dlcore.cli.rates import rate_of
 from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.private_files import write_private
 from dlcore.model import EndpointKind
+
+MAX_LATENCY_S: Final = 86_400
+MAX_LIFE_S: Final = 1_000_000_000  # thirty years: what expires has a date, and none is after 9999
 
 
 @click.command(cls=LoggedCommand)
@@ -58,21 +62,21 @@ from dlcore.model import EndpointKind
 )
 @click.option(
     "--latency-s",
-    type=NumberRange(min=0),
+    type=NumberRange(min=0, max=MAX_LATENCY_S),
     default=0.0,
     show_default=True,
     help="Seconds by which every answer is delayed.",
 )
 @click.option(
     "--token-life-s",
-    type=NumberRange(min=1),
+    type=NumberRange(min=1, max=MAX_LIFE_S),
     default=28800.0,
     show_default=True,
     help="Seconds until an access token expires.",
 )
 @click.option(
     "--location-life-s",
-    type=NumberRange(min=1),
+    type=NumberRange(min=1, max=MAX_LIFE_S),
     default=3600.0,
     show_default=True,
     help="Seconds until a signed blob location expires.",

@@ -341,6 +341,8 @@ def test_a_gateway_is_given_numbers(option: str, here: Here, tmp_path: Path) -> 
     ended = here("serve", tmp_path, option, "nan", "--json")
     refused(ended, 2, "config")
     assert "nan is not a number" in ended.out
+    for endless in ("inf", "1e12"):
+        refused(here("serve", tmp_path, option, endless, "--json"), 2, "config")
 
 
 # Signals
