@@ -109,4 +109,6 @@ def _written_code(file: Path) -> int | None:
     if not file.exists():
         return None
     text = read_plain(file).decode(errors="replace").strip()
-    return int(text, 0) if _CODE.fullmatch(text) else None
+    if not _CODE.fullmatch(text):
+        return None
+    return int(text, 16 if text[:2].lower() == "0x" else 10)  # 010 is ten, as in a batch file

@@ -107,6 +107,15 @@ async def test_a_failure_is_explained_and_its_code_kept(
     assert "_SMSTSSetupRollback" not in site.variables
 
 
+@pytest.mark.parametrize(
+    ("written", "code"), [("010", 10), ("0000000000", 0), ("09\n", 9), ("0X0a", 10), ("007", 7)]
+)
+async def test_a_code_may_begin_with_zeros(site: Site, written: str, code: int) -> None:
+    """Fault: the script of a setup writes its exit code with zeros before it. dlcore reads it."""
+    site.variables["ENDS_WITH"] = written
+    assert (await site.run(InstallPackageID=OS)).exit_code == code
+
+
 async def test_a_short_exit_code_needs_no_file(site: Site) -> None:
     site.variables["EXITS_WITH"] = "7"
     assert (await site.run(InstallPackageID=OS)).exit_code == 7
