@@ -10,6 +10,7 @@ import msgspec
 
 from dlcore.tasksequence import Step, StepParameters, Variables
 
+_MIN_CODE: Final = -0x80000000
 _MAX_CODE: Final = 0xFFFFFFFF
 CANNOT_RUN: Final = 0x80004005  # E_FAIL, which the task sequence engine reports for such steps
 
@@ -51,10 +52,16 @@ class Outcome(msgspec.Struct, frozen=True):
     def is_success_of(self, step: Step) -> bool:
         """Whether the exit code is one of the step's success codes.
 
-        Exit codes have 32 bits: -1 and 4294967295 are the same one.
+        Exit codes have 32 bits: -1 and 4294967295 are the same one. A number that has more is none:
+        4294967296 is not 0.
         """
-        success_codes = {code & _MAX_CODE for code in step.success_codes}
-        return self.exit_code & _MAX_CODE in success_codes
+        success_codes = {_unsigned(code) for code in step.success_codes}
+        return _unsigned(self.exit_code) in success_codes - {None}
+
+
+def _unsigned(code: int) -> int | None:
+    """A code from 0 to 4294967295; None if it does not fit into 32 bits, signed or not."""
+    return code & _MAX_CODE if _MIN_CODE <= code <= _MAX_CODE else None
 
 
 class Inherited(msgspec.Struct, frozen=True):

@@ -93,6 +93,29 @@ def test_success_codes_are_success(machine: Machine, codes: str, code: int) -> N
     assert report.outcome == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ("0", 1 << 32),
+        ("0 3010", -(1 << 32)),
+        ("0", 10**30),
+        ("4294967296", 0),
+        ("4294967296", 1 << 32),
+        ("1", -(1 << 31) - 1 - 0x7FFFFFFE),
+    ],
+)
+def test_a_number_of_more_than_32_bits_is_no_exit_code(
+    machine: Machine, codes: str, code: int
+) -> None:
+    """Fault: an executor tells a number that is no exit code, and whose last 32 bits are 0. dlcore
+    does not take it for 0: the step has failed.
+    """
+    report = machine.run(
+        parsed(step("odd", attributes=f'successCodeList="{codes}"')), exits(odd=code)
+    )
+    assert report.outcome == "failed"
+
+
 def test_a_step_is_tried_again_as_often_as_it_says(machine: Machine) -> None:
     executor = exits(bad=7)
     report = machine.run(parsed(step("bad", attributes='retryCount="2"')), executor)
