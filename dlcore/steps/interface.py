@@ -55,11 +55,11 @@ class Outcome(msgspec.Struct, frozen=True):
         Exit codes have 32 bits: -1 and 4294967295 are the same one. A number that has more is none:
         4294967296 is not 0.
         """
-        success_codes = {_unsigned(code) for code in step.success_codes}
-        return _unsigned(self.exit_code) in success_codes - {None}
+        success_codes = {unsigned_code(code) for code in step.success_codes}
+        return unsigned_code(self.exit_code) in success_codes - {None}
 
 
-def _unsigned(code: int) -> int | None:
+def unsigned_code(code: int) -> int | None:
     """A code from 0 to 4294967295; None if it does not fit into 32 bits, signed or not."""
     return code & _MAX_CODE if _MIN_CODE <= code <= _MAX_CODE else None
 

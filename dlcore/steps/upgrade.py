@@ -29,7 +29,7 @@ from dlcore.steps.exit_codes import (
     UPGRADED,
     explain_setup,
 )
-from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
+from dlcore.steps.interface import CANNOT_RUN, Job, Outcome, unsigned_code
 from dlcore.steps.post_upgrade import ROLLBACK, write_scripts
 from dlcore.steps.setup_command import SetupOptions, is_package, options_from, setup_line
 from dlcore.steps.setup_runner import SetupRunner
@@ -185,7 +185,10 @@ def _with_time(step: Step, parameters: StepParameters) -> Step:
 
 
 def _judged(job: Job, options: SetupOptions, outcome: Outcome) -> Outcome:
-    code = outcome.exit_code & 0xFFFFFFFF
+    code = unsigned_code(outcome.exit_code)
+    if code is None:
+        told = f"Windows Setup ended with {outcome.exit_code}, which is no exit code"
+        return msgspec.structs.replace(outcome, exit_code=CANNOT_RUN, message=told)
     job.variables[RETURN_CODE] = str(code)
     good = (0, COMPATIBLE) if options.scans_only else (0, UPGRADED, RESTART_REQUIRED)
     if code not in good:

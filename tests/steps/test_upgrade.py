@@ -116,6 +116,18 @@ async def test_a_code_may_begin_with_zeros(site: Site, written: str, code: int) 
     assert (await site.run(InstallPackageID=OS)).exit_code == code
 
 
+@pytest.mark.parametrize("written", ["4294967296", "4294967299", "8589937602"])
+async def test_a_number_of_more_than_32_bits_is_no_code_of_setup(site: Site, written: str) -> None:
+    """Fault: the script of a setup writes a number whose last 32 bits are a success code. dlcore
+    does not take it for that code: the step has failed.
+    """
+    site.variables["ENDS_WITH"] = written
+    outcome = await site.run(InstallPackageID=OS)
+    assert outcome.exit_code == CANNOT_RUN
+    assert f"{written}, which is no exit code" in outcome.message
+    assert site.variables[CODE] == ""
+
+
 async def test_a_short_exit_code_needs_no_file(site: Site) -> None:
     site.variables["EXITS_WITH"] = "7"
     assert (await site.run(InstallPackageID=OS)).exit_code == 7
