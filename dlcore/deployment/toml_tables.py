@@ -69,7 +69,7 @@ def parse(text: bytes, file: str) -> Table:
 
 
 def _refuse_large_integers(table: Table) -> None:
-    """Refuse what is no number in TOML; `tomllib` reads as many digits as there are."""
+    """Refuse integers that TOML does not know; `tomllib` reads as many digits as there are."""
     waiting: list[tuple[str, object]] = list(table.items())
     while waiting:
         key, value = waiting.pop()

@@ -52,8 +52,8 @@ class Outcome(msgspec.Struct, frozen=True):
     def is_success_of(self, step: Step) -> bool:
         """Whether the exit code is one of the step's success codes.
 
-        Exit codes have 32 bits: -1 and 4294967295 are the same one. A number that has more is none:
-        4294967296 is not 0.
+        Exit codes have 32 bits: -1 and 4294967295 are the same one. A number that has more is not
+        an exit code: 4294967296 is not 0.
         """
         success_codes = {unsigned_code(code) for code in step.success_codes}
         return unsigned_code(self.exit_code) in success_codes - {None}

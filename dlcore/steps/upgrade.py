@@ -187,7 +187,7 @@ def _with_time(step: Step, parameters: StepParameters) -> Step:
 def _judged(job: Job, options: SetupOptions, outcome: Outcome) -> Outcome:
     code = unsigned_code(outcome.exit_code)
     if code is None:
-        told = f"Windows Setup ended with {outcome.exit_code}, which is no exit code"
+        told = f"Windows Setup ended with {outcome.exit_code}, which is not an exit code"
         return msgspec.structs.replace(outcome, exit_code=CANNOT_RUN, message=told)
     job.variables[RETURN_CODE] = str(code)
     good = (0, COMPATIBLE) if options.scans_only else (0, UPGRADED, RESTART_REQUIRED)

@@ -124,7 +124,7 @@ async def test_a_number_of_more_than_32_bits_is_no_code_of_setup(site: Site, wri
     site.variables["ENDS_WITH"] = written
     outcome = await site.run(InstallPackageID=OS)
     assert outcome.exit_code == CANNOT_RUN
-    assert f"{written}, which is no exit code" in outcome.message
+    assert f"{written}, which is not an exit code" in outcome.message
     assert site.variables[CODE] == ""
 
 
