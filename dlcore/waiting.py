@@ -79,7 +79,7 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 def enduring(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Begin work that nobody can cancel."""
+    """Begin work that nobody can cancel; so no `asyncio.timeout` in it ends anything."""
     return _EnduringTask(work, loop=asyncio.get_running_loop())
 
 
