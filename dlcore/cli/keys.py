@@ -17,11 +17,19 @@ PASSPHRASE_ENV = "DLCORE_TRUST_PASSPHRASE"  # noqa: S105  # the name of a variab
 def _read_passphrase(_: click.Context, __: click.Parameter, path: Path | None) -> bytes | None:
     if path is None:
         given = os.environ.get(PASSPHRASE_ENV, "")
-        return given.encode() or None
+        return _of_environment(given) or None
     require("trust")
     from dlcore.trust.keys import read_private
 
     return _encoded(read_private(path)).rstrip(b"\r\n")
+
+
+def _of_environment(given: str) -> bytes:
+    """A passphrase in UTF-8; one that is not text as its bytes are, as `_encoded`."""
+    try:
+        return given.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(given)
 
 
 def _encoded(saved: bytes) -> bytes:

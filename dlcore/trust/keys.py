@@ -28,7 +28,21 @@ from dlcore.errors import ConfigError, NotFoundError
 from dlcore.plain_files import buffered
 
 MAX_KEY_BYTES = 64 << 10
+MAX_PASSPHRASE_BYTES = 1023  # of OpenSSL
 PUBLIC_FILE_MODE = 0o644
+
+
+def check_passphrase(passphrase: bytes | None) -> None:
+    """Refuse a passphrase with which no key can be encrypted.
+
+    Raises:
+        ConfigError: It is empty or too long. The message does not repeat it.
+    """
+    if passphrase is not None and not 0 < len(passphrase) <= MAX_PASSPHRASE_BYTES:
+        raise ConfigError(
+            f"a passphrase of {len(passphrase)} bytes cannot be used",
+            remedy=f"Give one of 1 to {MAX_PASSPHRASE_BYTES} bytes, or none.",
+        )
 
 
 def write_new_key(path: Path, passphrase: bytes | None) -> CryptoSigner:

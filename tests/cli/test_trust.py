@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dlcore.cli.trust import MAX_LIFETIME_DAYS
+from dlcore.disk.lock import FileLock
 from dlcore.disk.ownership import how_to_close
 from dlcore.engine.client import Client
 from dlcore.publish.first_signing import UNFINISHED
@@ -117,7 +119,10 @@ def test_init_replaces_no_key_and_signs_no_site_twice(signed: Signed) -> None:
     assert {path: path.read_bytes() for path in signed.keys.iterdir()} == before
 
 
-@pytest.mark.parametrize("left", ["half a key", "keys", "keys and a root", "a signed site"])
+LEFT = ["no name", "half a name", "half a key", "keys", "keys and a root", "a signed site"]
+
+
+@pytest.mark.parametrize("left", LEFT)
 def test_init_that_was_killed_is_finished_by_the_same_command(signed: Signed, left: str) -> None:
     """Fault P1: `trust init` is killed anywhere. The same command finishes it, nobody helps."""
     (signed.keys / UNFINISHED).write_text(str(signed.site.resolve()))
@@ -125,6 +130,10 @@ def test_init_that_was_killed_is_finished_by_the_same_command(signed: Signed, le
         shutil.rmtree(signed.site / "metadata")
     if left in {"half a key", "keys"}:
         signed.root.unlink()
+    if left in {"no name", "half a name"}:
+        shutil.rmtree(signed.keys)
+        signed.keys.mkdir(0o700)
+        (signed.keys / UNFINISHED).write_text("" if left == "no name" else str(signed.site)[:3])
     if left == "half a key":
         (signed.keys / "targets.pem").write_text("-----BEGIN")
         (signed.keys / "online.pem").unlink()
@@ -141,6 +150,57 @@ def test_init_for_another_site_takes_no_unfinished_keys(signed: Signed) -> None:
     (signed.keys / UNFINISHED).write_text("another site")
     again = signed.here("trust", "init", signed.folder / "other", "--keys", signed.keys, "--json")
     assert "never replaced" in str(refused(again, 2, "config")["message"])
+
+
+def test_init_whose_site_others_signed_meanwhile_says_so(signed: Signed) -> None:
+    """Fault: `trust init` is killed, and somebody else signs the site. dlcore says that it is."""
+    other = signed.folder / "other keys"
+    other.mkdir(0o700)
+    (other / UNFINISHED).write_text(str(signed.site.resolve()))
+    again = signed.here("trust", "init", signed.site, "--keys", other, "--json")
+    assert "signed already" in str(refused(again, 2, "config")["message"])
+
+
+def test_one_process_at_a_time_makes_keys_in_a_folder(signed: Signed) -> None:
+    """Fault: `trust init` runs twice at once. dlcore removes no key that the other one has made."""
+    site, keys = signed.folder / "other", signed.folder / "other keys"
+    keys.mkdir(0o700)
+    (keys / UNFINISHED).write_text(str(site.resolve()))
+    (keys / "root.pem").write_text("of the other one")
+    init = ("trust", "init", site, "--keys", keys)
+    with FileLock(keys / UNFINISHED, 0.0):
+        assert "holds the lock" in str(
+            refused(signed.here(*init, "--json"), 10, "locked")["message"]
+        )
+        assert (keys / "root.pem").read_text() == "of the other one"
+    assert signed.here(*init).status == 0
+    assert not (keys / UNFINISHED).exists()
+
+
+@pytest.mark.parametrize("passphrase", ["", "\n", "x" * 1024])
+def test_a_passphrase_that_encrypts_nothing_is_refused(signed: Signed, passphrase: str) -> None:
+    """Fault: the file of the passphrase is empty. dlcore says so before it makes a key."""
+    file, keys = signed.folder / "passphrase", signed.folder / "other keys"
+    file.write_text(passphrase)
+    let_nobody_else(file)
+    site = signed.folder / "other"
+    given = ("--keys", keys, "--passphrase-file", file, "--json")
+    ended = signed.here("trust", "init", site, *given)
+    assert "1 to 1023 bytes" in str(refused(ended, 2, "config")["remedy"])
+    assert not keys.exists()
+
+
+@pytest.mark.posix_only(reason="the environment of Windows is text")
+def test_a_passphrase_of_the_environment_may_be_any_bytes(
+    signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, keys = signed.folder / "other", signed.folder / "other keys"
+    file = signed.folder / "passphrase"
+    file.write_bytes(b"p\xff\xfew\n")
+    let_nobody_else(file)
+    assert signed.here("trust", "init", site, "--keys", keys, "--passphrase-file", file).status == 0
+    monkeypatch.setenv("DLCORE_TRUST_PASSPHRASE", os.fsdecode(b"p\xff\xfew"))
+    assert signed.here("trust", "renew", site, "--sign-with", keys / "online.pem").status == 0
 
 
 def test_a_pinned_root_that_is_none_is_the_users_mistake(signed: Signed) -> None:
