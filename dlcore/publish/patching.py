@@ -8,11 +8,13 @@ no more than those that are being made.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -67,6 +69,7 @@ class MadePatches:
         patches: Limits of patches.
         folder: Where the patches are stored in the end; until then they wait there, or in the
             folder around it if it is not there yet. None: where the system keeps temporary files.
+        open_waiting: Opens the file in which they wait there; None for a temporary one.
 
     Attributes:
         listed: The patch list; empty until `make`.
@@ -80,12 +83,14 @@ class MadePatches:
         policy: PublishPolicy,
         patches: PatchPolicy = PATCHES,
         folder: Path | None = None,
+        open_waiting: Callable[[Path | None], IO[bytes]] | None = None,
     ) -> None:
         self._source = source
         self._manifest = manifest
         self._policy = policy
         self._patches = patches
         self._folder = folder
+        self._open_waiting = open_waiting or _temporary_file
         self._waiting: IO[bytes] = BytesIO()  # until `make`
         self._places: list[list[_Made]] = []  # of each object, what is in it
         self.listed = PatchList(
@@ -102,7 +107,8 @@ class MadePatches:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.close()
+        with contextlib.suppress(OSError):  # the disk is full; nothing needs what is not written
+            self._waiting.close()
 
     @property
     def patch_bytes(self) -> int:
@@ -117,7 +123,8 @@ class MadePatches:
             advance: Called with the bytes of new files that are done, and of all.
         """
         if old_versions:
-            self._waiting = _waiting_file(self._folder)
+            with self._disk_faults():
+                self._waiting = self._open_waiting(self._folder)
         kept: list[list[_Made]] = []
         known = set[tuple[int, bytes]]()
         todo = [[*pairs(self._manifest, old.manifest, self._patches)] for old in old_versions]
@@ -156,8 +163,10 @@ class MadePatches:
             advance(self._manifest.files[pair.file].length_bytes)
             if not patch and found and found.path == self._manifest.files[pair.file].path:
                 continue  # clients look there anyway
-            start = self._waiting.seek(0, os.SEEK_END)
-            self._waiting.write(patch)
+            with self._disk_faults():
+                start = self._waiting.seek(0, os.SEEK_END)
+                self._waiting.write(patch)
+                self._waiting.flush()
             yield _Made(pair, found, start, len(patch))
 
     def _list(self, kept: Sequence[Sequence[_Made]]) -> None:
@@ -207,9 +216,13 @@ class MadePatches:
         """The bytes of an object."""
         parts = []
         for each in self._places[index]:
-            self._waiting.seek(each.start)
-            parts.append(self._waiting.read(each.length_bytes))
+            with self._disk_faults():
+                self._waiting.seek(each.start)
+                parts.append(self._waiting.read(each.length_bytes))
         return b"".join(parts)
+
+    def _disk_faults(self) -> AbstractContextManager[None]:
+        return disk_faults(_place_for(self._folder) or Path("TMPDIR"))
 
     @property
     def documents(self) -> dict[str, bytes]:
@@ -248,9 +261,12 @@ def _is_stored(
     return damage_of(target, content, index, policy.span_bytes, lambda _: None) is None
 
 
-def _waiting_file(folder: Path | None) -> IO[bytes]:
-    """A file that is gone when it is closed."""
+def _place_for(folder: Path | None) -> Path | None:
+    """A folder that is there, because a new site is not yet."""
     above = (folder, *folder.parents) if folder else ()
-    place = next(filter(is_folder_there, above), None)  # a new site is not there yet
-    with disk_faults(place or Path("TMPDIR")):
-        return tempfile.TemporaryFile(dir=place, prefix=".patches.", suffix=TEMPORARY)
+    return next(filter(is_folder_there, above), None)
+
+
+def _temporary_file(folder: Path | None) -> IO[bytes]:
+    """A file that is gone when it is closed."""
+    return tempfile.TemporaryFile(dir=_place_for(folder), prefix=".patches.", suffix=TEMPORARY)

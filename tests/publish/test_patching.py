@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from dlcore.errors import ConfigError, IntegrityError, NotFoundError, StorageError
+from dlcore.errors import ConfigError, DiskFullError, IntegrityError, NotFoundError, StorageError
 from dlcore.model import patch_list_key
 from dlcore.patches import PatchList, apply, decode_patch_list
 from dlcore.publish import Progress, Published, Stage, Wrong, prune, publish, repair, verify_site
+from dlcore.publish.folder import FolderDestination
+from dlcore.publish.old_versions import open_old_versions
+from dlcore.publish.patching import MadePatches
+from dlcore.publish.policy import DEFAULT_POLICY
+from dlcore.publish.preparing import PublishOptions, digested
+from dlcore.publish.preparing import listed as listed_source
 from tests.no_temporary_folder import take_away_temporary_files
 from tests.publish.helpers import BLOCK, content, write_tree
 
@@ -55,6 +63,35 @@ def names(root: Path, folder: str) -> set[str]:
 def listed(root: Path, made: Published) -> PatchList:
     document = (root / "site" / patch_list_key(made.manifest)).read_bytes()
     return decode_patch_list(document, source="site")
+
+
+class FullDisk(BytesIO):
+    """A file with no room, whose buffer cannot be written when it is closed either."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        super().close()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_with_no_room_for_patches_is_named(tmp_path: Path) -> None:
+    """Fault: the disk is full while patches are made. dlcore names the disk, and publishes none."""
+    published(tmp_path, 1)
+    write_tree(tmp_path / "v2", NEW)
+    target = FolderDestination(tmp_path / "site")
+    options = PublishOptions(ID, 2, BLOCK, patch_from=("1",))
+    source = listed_source(tmp_path / "v2", options, DEFAULT_POLICY)
+    old = open_old_versions(options.patch_from, target, options, DEFAULT_POLICY)
+    manifest = digested(source, 2, options, lambda _: None, DEFAULT_POLICY)
+    made = MadePatches(
+        *(source, manifest, "0" * 64, DEFAULT_POLICY),
+        folder=tmp_path / "site",
+        open_waiting=lambda _: FullDisk(),
+    )
+    with pytest.raises(DiskFullError, match="site"), made:
+        made.make(old, lambda *_: None)
 
 
 def test_each_patch_gives_its_new_file(tmp_path: Path) -> None:
