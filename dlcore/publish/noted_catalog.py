@@ -40,6 +40,10 @@ class NotedCatalog:
         """As that of the catalog; raises as `read`."""
         return self._catalog.signed_patch_lists()
 
+    def check_root(self) -> None:
+        """As that of the catalog."""
+        self._catalog.check_root()
+
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace it atomically; see `SiteCatalog.change`.
 

@@ -144,6 +144,7 @@ def publish(
         ConfigError: An argument, a name in the folder or the catalog forbids it; the user's fault.
         ManifestError: The catalog at the destination, or the content library, is malformed.
         TrustError: The site's signatures are not what was signed last; someone altered the site.
+            Or its root has expired.
         NotFoundError: The package, or one of its files, is not in the content library; or the
             site does not have an old version.
         IntegrityError: A file of the content library does not have the digest that is stated; or
@@ -188,6 +189,7 @@ def publish_to(
     check_options(options)
     refuse_own_source(target, folder)
     catalog = catalog or NotedCatalog(target, UnsignedCatalog(target), now)
+    catalog.check_root()
     catalog_name = f"{target.name}/{CATALOG_KEY}"
     old_versions = open_old_versions(options.patch_from, target, options, policy)
     source = listed(folder, options, policy)

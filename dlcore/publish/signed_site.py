@@ -10,7 +10,7 @@ catalog, and is written after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,7 @@ from dlcore.trust import (
     patch_digests_in,
 )
 from dlcore.trust.patch_lists import PatchTargets, next_patch_targets, patch_targets
+from dlcore.trust.refusals import expired
 from dlcore.trust.roots import Root as Root
 from dlcore.trust.roots import RootChange, next_root
 from dlcore.trust.signing import Signing, Versions, is_signed
@@ -97,6 +98,10 @@ class SignedSite:
         """The SHA-256 of each patch list that was signed, by that of its manifest, hex."""
         return patch_digests_in(encode_evidence(self.verify().evidence))
 
+    def check_root(self) -> None:
+        """Refuse to publish under a root that has expired; see `SiteCatalog.check_root`."""
+        self._check_valid(self.verify(), ["root"])
+
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace the catalog and sign it, then put a copy in the place of the unsigned one."""
 
@@ -123,6 +128,10 @@ class SignedSite:
 
         Returns:
             The site as it is now.
+
+        Raises:
+            TrustError: Also if something has expired that the keys at hand cannot sign. The rest
+                is renewed.
         """
 
         def sign(_: bytes | None) -> bytes:
@@ -139,7 +148,9 @@ class SignedSite:
             return signing.renewed_timestamp(meta, version)
 
         self._target.change(TIMESTAMP_KEY, sign)
-        return self.verify()
+        renewed = self.verify()
+        self._check_valid(renewed, renewed.signed)
+        return renewed
 
     def rotate(self, change: RootChange) -> int:
         """Replace the root, and sign whatever the keys of the new one have not signed yet.
@@ -265,6 +276,13 @@ class SignedSite:
         verified = self.verify()
         restore_documents(self._target, self._keys.root, verified)
         return verified
+
+    def _check_valid(self, verified: Verification, roles: Iterable[Role]) -> None:
+        now = self._now()
+        for role in roles:
+            document = verified.signed[role]
+            if document.is_expired(now):
+                raise expired(f"{role}.json", self._target.name, document.expires, now, now)
 
     def _known_roots(self) -> tuple[bytes, ...]:
         return self._keys.root, *self._begin_verification().evidence.roots

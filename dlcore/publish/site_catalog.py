@@ -31,6 +31,15 @@ class SiteCatalog(Protocol):
         """
         ...
 
+    def check_root(self) -> None:
+        """Refuse to publish under a root that has expired.
+
+        Raises:
+            TrustError: The catalog is signed, and clients that pin its root refuse the site until
+                the root is rotated.
+        """
+        ...
+
     def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
         """Replace it atomically, as `Destination.change`.
 
@@ -58,20 +67,37 @@ class UnsignedCatalog:
             ConfigError: The site is signed, so clients with a pinned root would never see an
                 unsigned change.
         """
+        self._refuse_signed()
+        return self._target.read_whole(CATALOG_KEY)
+
+    def signed_patch_lists(self) -> None:
+        """Nothing is signed."""
+
+    def check_root(self) -> None:
+        """There is no root."""
+
+    def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
+        """Replace it atomically; see `SiteCatalog.change`.
+
+        Raises:
+            ConfigError: The site was signed since it was read. Nothing was changed that counts.
+        """
+
+        def guarded(current: bytes | None) -> bytes | None:
+            self._refuse_signed()  # in a folder nobody can sign it between this and the change
+            return change(current)
+
+        self._target.change(CATALOG_KEY, guarded)
+        if self._target.folder is None:  # an object store has no lock for both documents
+            self._refuse_signed()
+
+    def _refuse_signed(self) -> None:
         if self._target.read_whole(TIMESTAMP_KEY) is not None:
             raise ConfigError(
                 f"{self._target.name} is signed, and no key is given",
                 remedy="Name the keys with --sign-with. To repair or prune it, its root is enough:"
                 " --root.",
             )
-        return self._target.read_whole(CATALOG_KEY)
-
-    def signed_patch_lists(self) -> None:
-        """Nothing is signed."""
-
-    def change(self, change: Change, patch_lists: PatchLists = NO_LISTS) -> None:
-        """Replace it atomically; see `SiteCatalog.change`."""
-        self._target.change(CATALOG_KEY, change)
 
 
 def packages_of(document: bytes | None, target: Destination) -> Mapping[str, CatalogEntry]:

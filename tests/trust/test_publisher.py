@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -164,6 +165,55 @@ def test_a_renewal_signs_again_what_is_half_over_if_it_can(tmp_path: Path) -> No
         versions.append((renewed.targets.version, renewed.snapshot.version))
     assert versions == [(1, 1), (1, 2), (2, 3), (2, 3)]
     assert client_sees(site) == {}
+
+
+def test_nothing_is_published_under_a_root_that_has_expired(tmp_path: Path) -> None:
+    """Fault: the root of a site has expired, so clients refuse it. dlcore publishes nothing."""
+    site = Site(tmp_path)
+    site.later(days=366)
+    before = site.copy()
+    with pytest.raises(TrustError, match=r"root\.json expired") as caught:
+        site.publish(1)
+    assert caught.value.fault is TrustFault.EXPIRED
+    assert "rotate" in caught.value.remedy
+    assert site.copy() == before
+    site.opened(key("root")).rotate(RootChange())
+    site.publish(1)
+    assert client_sees(site) == {PACKAGE: 1}
+
+
+@pytest.mark.parametrize(("days", "role"), [(91, "targets"), (366, "root")])
+def test_a_renewal_after_which_clients_still_refuse_the_site_fails(
+    tmp_path: Path, days: int, role: str
+) -> None:
+    """Fault: what a renewal cannot sign has expired. dlcore says so, and not that all is valid."""
+    site = Site(tmp_path)
+    site.later(days=days)
+    with pytest.raises(TrustError, match=rf"{role}\.json expired"):
+        site.opened(key("online")).renew()
+    assert site.verified().timestamp.expires > site.now
+
+
+def test_a_site_that_is_signed_while_somebody_publishes_to_it_is_refused(tmp_path: Path) -> None:
+    """Fault: a site is signed while somebody publishes to it without a key. dlcore refuses that:
+    the next signature would take it away.
+    """
+    site = Site(tmp_path / "signed")
+    metadata = {each.name: each.read_bytes() for each in (site.folder / "metadata").iterdir()}
+    shutil.rmtree(site.folder / "metadata")
+    before = site.read(CATALOG_KEY)
+
+    def sign() -> None:
+        (site.folder / "metadata").mkdir(exist_ok=True)
+        for name, document in metadata.items():
+            (site.folder / "metadata" / name).write_bytes(document)
+
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "setup.exe").write_bytes(b"new")
+    options = PublishOptions(PACKAGE, 1, BLOCK)
+    with pytest.raises(ConfigError, match="is signed, and no key"):
+        publish_to(Moments(site.folder, sign), tmp_path / "source", options, lambda _: None)
+    assert site.read(CATALOG_KEY) == before
 
 
 def test_a_reader_sees_the_old_or_the_new_site_at_every_moment(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def join_shards(
     for part in found:
         if part.pruned_by != watch.changed_by:
             raise _pruned(target, part.shard)
+    catalog.check_root()
     published = packages_of(catalog.read(), target)
     new = [
         Entered(part.shard, package_id, entry)

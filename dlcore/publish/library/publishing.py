@@ -107,6 +107,7 @@ def publish_library(
     catalog = None
     if shard == ALL:
         catalog = catalog_of(target, sign_with, trust_root, passphrase, keeps=not dry_run)
+        catalog.check_root()
         document = catalog.read()
     else:
         document = _read_without_keys(target, sign_with, trust_root, passphrase)
