@@ -18,6 +18,7 @@ from typing import NamedTuple
 from dlcore.errors import ConfigError, TrustError
 from dlcore.manifest import decode_catalog
 from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
+from dlcore.publish.begun_rotation import is_begun, verified_before
 from dlcore.publish.destination import Change, Destination
 from dlcore.publish.lost_documents import (
     read_signed,
@@ -55,6 +56,18 @@ class _ToSign(NamedTuple):
     catalog: bytes
     versions: Versions
     patch_lists: PatchTargets
+
+
+class _Replacing(NamedTuple):
+    """A root, and the one that replaces it.
+
+    Attributes:
+        is_begun: Whether the new one is at the site already: an interrupted call left it.
+    """
+
+    old: Root
+    new: Root
+    is_begun: bool
 
 
 class SignedSite:
@@ -156,6 +169,7 @@ class SignedSite:
         """Replace the root, and sign whatever the keys of the new one have not signed yet.
 
         While the keys at hand suffice for both roots, readers see a consistent site all the time.
+        If they do not, and the call is interrupted, the same call finishes it.
 
         Args:
             change: What the new root changes; its validity begins again in any case.
@@ -164,9 +178,9 @@ class SignedSite:
             Version of the new root.
         """
 
-        def kept(old: Root, new: Root, _: bytes | None) -> _ToSign | None:
-            verified = self._verified_below(old)
-            if all(is_signed(new, role, d) for role, d in _documents(verified).items()):
+        def kept(roots: _Replacing, _: bytes | None) -> _ToSign | None:
+            verified = self._verified_below(roots)
+            if all(is_signed(roots.new, role, d) for role, d in _documents(verified).items()):
                 return None
             assert verified.catalog is not None
             listed = patch_targets(verified.targets)
@@ -188,7 +202,7 @@ class SignedSite:
             Version of the new root.
         """
 
-        def given(_: Root, __: Root, current: bytes | None) -> _ToSign:
+        def given(_: _Replacing, current: bytes | None) -> _ToSign:
             check()
             known = max(version_of(current or b""), self._remembered_version())
             restore_roots(self._target, self._known_roots())
@@ -197,19 +211,18 @@ class SignedSite:
         return self._replace_root(change, given)
 
     def _replace_root(
-        self, change: RootChange, choose: Callable[[Root, Root, bytes | None], _ToSign | None]
+        self, change: RootChange, choose: Callable[[_Replacing, bytes | None], _ToSign | None]
     ) -> int:
-        """Replace the root, with what `choose` says of the old root, the new one, the timestamp."""
-        old = self._newest_root()
-        new = next_root(old, change)
-        document = self._signing(old, new).root(new)
+        """Replace the root, with what `choose` says of the roots and the timestamp."""
+        roots, document = self._roots_for(change)
+        old, new, _ = roots
         signing = self._signing(old, new)
         both = signing.suffices("targets", "snapshot", "timestamp")
         if not both:
             signing = self._signing(new)
 
         def sign(current: bytes | None) -> bytes | None:
-            chosen = choose(old, new, current)
+            chosen = choose(roots, current)
             if chosen is None:
                 return None
             signing.check("targets", "snapshot", "timestamp")
@@ -224,6 +237,24 @@ class SignedSite:
         self._target.sync()
         self._copy_catalog()
         return new.version
+
+    def _roots_for(self, change: RootChange) -> tuple[_Replacing, bytes]:
+        """What a change replaces by what, and the document of the new root."""
+        newest, remembered = self._newest_root(), self._begin_verification().root
+        if is_begun(remembered, newest, change) and not self._is_whole():
+            document = self._target.read_whole(metadata_key("root", newest.version))
+            if document is not None:
+                return _Replacing(remembered, newest, is_begun=True), document
+        new = next_root(newest, change)
+        document = self._signing(newest, new).root(new)
+        return _Replacing(newest, new, is_begun=False), document
+
+    def _is_whole(self) -> bool:
+        try:
+            self.verify()
+        except TrustError:
+            return False
+        return True
 
     def restore(self) -> tuple[str, ...]:
         """Write signed documents again that were lost or damaged, if their bytes are known.
@@ -304,9 +335,13 @@ class SignedSite:
             verification.accept(document)
         return verification.root
 
-    def _verified_below(self, root: Root) -> Verification:
+    def _verified_below(self, roots: _Replacing) -> Verification:
+        if roots.is_begun:
+            remembered = self._memory.read()
+            verification = self._begin_verification()
+            return verified_before(verification, remembered, self._read, self._target.name)
         verified = self._restored()
-        if verified.root.version != root.version:
+        if verified.root.version != roots.old.version:
             raise ConfigError(
                 f"{self._target.name}: another publisher has replaced the root",
                 remedy="Look at it (dlcore trust show), then rotate again if it is still needed.",
