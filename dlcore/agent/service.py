@@ -36,7 +36,7 @@ from dlcore.engine.content import Content
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.events import Event
 from dlcore.engine.traffic_rules import Urgency
-from dlcore.errors import DlcoreError
+from dlcore.errors import DiskFullError, DlcoreError
 from dlcore.waiting import cancel_and_wait
 
 _ANY: Final = ObtainTerms()
@@ -54,6 +54,7 @@ class AgentService:
         clock: Seconds since 1970.
         rng: Spreads the retries of many machines.
         pace: Told how urgent the downloads are, whenever that changes.
+        memory: What it remembers; None: in the state directory of the client.
 
     Attributes:
         events: What happened.
@@ -70,6 +71,7 @@ class AgentService:
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         pace: Callable[[Urgency], None] = lambda urgency: None,
+        memory: Remembered | None = None,
     ) -> None:
         self.policy = policy or AgentPolicy()
         self.events = EventRing(self.policy.kept_events, 0, clock)
@@ -79,7 +81,7 @@ class AgentService:
         self._config = config
         self._clock = clock
         self._began_s = clock()
-        self._memory = Remembered(client.state)
+        self._memory = memory or Remembered(client.state)
         self._order = FetchOrder()
         self._known = KnownPackages(client)
         self._wants = StandingWants(client, self._memory, self._known)
@@ -118,7 +120,8 @@ class AgentService:
         # The memory may be lost, or an old one: numbers that clients have seen must not come again.
         by_clock = int(self._clock()) * self.policy.event_numbers_per_s
         self.events.next_number = max(self._memory.next_event_number, by_clock)
-        await self._take_numbers()
+        with contextlib.suppress(DiskFullError):  # what is there can be handed out all the same
+            await self._take_numbers()
         await self._wants.take_up()
         self._pass_on_stated()
         await self._look_at_run()

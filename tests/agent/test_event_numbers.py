@@ -8,19 +8,35 @@ from pathlib import Path
 import pytest
 
 from dlcore.agent.memory import FOLDER, NAME
+from dlcore.agent.remembered import Remembered
 from dlcore.agent.service import AgentService
 from dlcore.engine.events import PackageReady
+from dlcore.errors import DiskFullError
 from tests.agent.scene import OS, Switch, opened
 from tests.engine.virtual_time import virtually
 
 
-def life(published: Path, state: Path, now_s: float) -> tuple[int, int]:
+class OnFullDisk(Remembered):
+    """A memory that cannot be written."""
+
+    async def take_event_numbers(self, before: int) -> None:
+        raise DiskFullError("cannot save: 340 bytes are still to come, 0 bytes are free")
+
+
+def life(
+    published: Path, state: Path, now_s: float, memory: Remembered | None = None
+) -> tuple[int, int]:
     """An agent that begins at a time and tells of something; its first and last numbers."""
 
     async def main() -> tuple[int, int]:
         async with opened(published, state, Switch()) as client:
             service = AgentService(
-                client, version="0", config="", clock=lambda: now_s, rng=random.Random(1)
+                client,
+                version="0",
+                config="",
+                clock=lambda: now_s,
+                rng=random.Random(1),
+                memory=memory,
             )
             try:
                 await service.start()
@@ -52,6 +68,19 @@ def test_the_numbers_go_on_without_the_memory(
         memory.write_bytes(old if becomes == "old" else b"{}")
     first, _ = life(published, state, 2001.0)
     assert first > last
+
+
+def test_an_agent_begins_on_a_full_disk(published: Path, tmp_path: Path) -> None:
+    """Fault: the disk is full when the agent begins. It hands out what is there, and its events
+    have new numbers all the same.
+    """
+    state = tmp_path / "state"
+    last = 0
+    for now_s in (1000.0, 2000.0, 2001.0):
+        memory = OnFullDisk(state) if now_s == 2000.0 else None
+        first, next_last = life(published, state, now_s, memory)
+        assert first > last
+        last = next_last
 
 
 def test_the_numbers_go_on_when_the_clock_is_put_back(published: Path, tmp_path: Path) -> None:
