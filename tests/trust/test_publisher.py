@@ -6,11 +6,10 @@ import itertools
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from securesystemslib.signer import CryptoSigner
 from tuf.ngclient import FetcherInterface, Updater
 
 from dlcore.errors import ConfigError, TrustError, TrustFault
@@ -326,69 +325,6 @@ def test_a_rotation_with_all_keys_is_consistent_at_every_moment(tmp_path: Path) 
     site.keys = [key("targets new"), key("online")]
     site.publish(2)
     assert client_sees(site) == {PACKAGE: 2}
-
-
-def _killed_rotations(before: Site, folder: Path, keys: tuple[CryptoSigner, ...]) -> Iterator[Site]:
-    """The site after a rotation to another key of the targets was killed, at each moment."""
-    for moments in itertools.count():
-        killed = before.copied(folder / str(moments))
-        left = itertools.count()
-
-        def moment(left: itertools.count[int] = left, moments: int = moments) -> None:
-            if next(left) >= moments:
-                raise InterruptionError
-
-        signed = SignedSite(
-            Moments(killed.folder, moment),
-            SigningKeys(killed.root.read_bytes(), keys),
-            memory=killed.folder.parent / "publisher",
-            now=lambda: before.now,
-        )
-        try:
-            signed.rotate(_replaced("targets", "targets new"))
-        except InterruptionError:
-            yield killed
-        else:
-            return
-
-
-def test_a_rotation_without_the_old_keys_is_finished_by_the_same_call(tmp_path: Path) -> None:
-    """Fault: a rotation without the old keys is killed, and clients refuse the site. The same call
-    finishes it.
-    """
-    before = Site(tmp_path / "before")
-    before.publish(1)
-    keys = (key("root"), key("targets new"), key("online"))
-    refused = 0
-    for site in _killed_rotations(before, tmp_path, keys):
-        try:
-            client_sees(site)
-            is_done = site.verified().root.version == 2
-        except TrustError:
-            refused, is_done = refused + 1, False
-        if not is_done:
-            assert site.opened(*keys).rotate(_replaced("targets", "targets new")) == 2
-        site.keys = list(keys[1:])
-        assert client_sees(site) == {PACKAGE: 1}
-        site.publish(2)
-        assert client_sees(site) == {PACKAGE: 2}
-    assert refused > 4
-
-
-def test_a_begun_rotation_signs_nothing_that_came_later(tmp_path: Path) -> None:
-    """Fault: a thief signs a catalog after a rotation that was to replace the stolen key was
-    killed. dlcore does not sign that.
-    """
-    before = Site(tmp_path / "before")
-    before.publish(1)
-    keys = (key("root"), key("targets new"), key("online"))
-    thief = before.copied(tmp_path / "thief")
-    thief.forge(thief.evil_catalog(), key("targets"), key("online"))
-    killed = _killed_rotations(before, tmp_path, keys)
-    site = next(site for site in killed if (site.folder / "metadata/2.root.json").exists())
-    site.restore(thief.copy() | {"metadata/2.root.json": site.read("metadata/2.root.json")})
-    with pytest.raises(TrustError, match="changed after a rotation was interrupted"):
-        site.opened(*keys).rotate(_replaced("targets", "targets new"))
 
 
 def test_after_a_rotation_the_old_key_counts_no_longer(tmp_path: Path) -> None:
