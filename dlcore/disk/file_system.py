@@ -1,4 +1,4 @@
-"""The file system that a folder lies on, by the name that the operating system has for it.
+"""The file system that a folder lies on, by the system's name for it, and where others begin.
 
 Source: man 5 proc_pid_mountinfo; learn.microsoft.com/en-us/windows/win32/api/fileapi
 (GetVolumePathNameW, GetVolumeInformationW).
@@ -6,8 +6,10 @@ Source: man 5 proc_pid_mountinfo; learn.microsoft.com/en-us/windows/win32/api/fi
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 IN_MEMORY = ("tmpfs", "ramfs")
@@ -52,6 +54,26 @@ else:
             return ""
 
 
+def is_mount_point(path: Path, mounts: Path = _MOUNTS) -> bool:
+    """Whether something is mounted at a path, which can be neither renamed nor replaced then.
+
+    Python tells only other file systems. On Linux a folder can be mounted at a second place of its
+    own one (``mount --bind``), as containers get theirs.
+
+    Args:
+        path: Any path.
+        mounts: Linux' list of what is mounted; elsewhere there is none.
+    """
+    if os.path.ismount(path):  # Path.is_mount fails on Windows before Python 3.12
+        return True
+    try:
+        listed = mounts.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    place = os.path.realpath(path)
+    return any(point == place for point, _ in _mounted(listed))
+
+
 def kind_in(mounts: str, path: Path) -> str:
     """The file system of a path, by Linux' list of what is mounted.
 
@@ -60,10 +82,15 @@ def kind_in(mounts: str, path: Path) -> str:
         path: Absolute, without links.
     """
     found, longest = "", 0
-    for line in mounts.splitlines():
-        place, _, source = line.partition(" - ")
-        point = _ESCAPED.sub(lambda code: chr(int(code[1], 8)), place.split(" ")[4])
+    for point, source in _mounted(mounts):
         # Of two mounts at one place the later one is seen.
         if path.is_relative_to(point) and len(point) >= longest:
             found, longest = source.split(" ")[0], len(point)
     return found
+
+
+def _mounted(mounts: str) -> Iterator[tuple[str, str]]:
+    """Where something is mounted, and what follows about it."""
+    for line in mounts.splitlines():
+        place, _, source = line.partition(" - ")
+        yield _ESCAPED.sub(lambda code: chr(int(code[1], 8)), place.split(" ")[4]), source

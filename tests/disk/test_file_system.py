@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.disk.file_system import kind_in, kind_of
+from dlcore.disk.file_system import is_mount_point, kind_in, kind_of
 
 MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 23 22 0:21 / /srv rw - xfs /dev/sdb1 rw
@@ -32,6 +32,22 @@ MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 )
 def test_the_nearest_mount_counts_and_of_two_the_later_one(path: str, kind: str) -> None:
     assert kind_in(MOUNTS, Path(path)) == kind
+
+
+@pytest.mark.posix_only(reason="Windows has no list of what is mounted where")
+def test_a_folder_that_is_mounted_at_a_second_place_is_a_mount_point(tmp_path: Path) -> None:
+    place = tmp_path.resolve() / "two words"
+    place.mkdir()
+    (tmp_path / "link").symlink_to(place)
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    assert not is_mount_point(place, mounts)
+    escaped = str(place).replace(" ", r"\040")
+    mounts.write_text(MOUNTS + rf"28 22 8:1 /a {escaped} rw - ext4 /dev/sda1 rw")
+    assert is_mount_point(place, mounts)
+    assert is_mount_point(tmp_path / "link", mounts)
+    assert not is_mount_point(tmp_path, mounts)
+    assert is_mount_point(Path("/"), tmp_path / "none")
 
 
 def test_nothing_is_made_up() -> None:

@@ -55,6 +55,27 @@ def test_an_older_version_is_replaced_though_its_files_are_read_only(
     assert neighbours(folder) == ["to"]
 
 
+class Mounted(Disk):
+    """A disk on which every folder is mounted there."""
+
+    def is_mount_point(self, path: Path) -> bool:
+        return True
+
+
+def test_a_folder_that_is_mounted_is_refused_before_anything_arrives(
+    folder: Path, records: Path
+) -> None:
+    """Fault: the output folder is mounted there, perhaps from the same disk, and cannot be
+    replaced. dlcore says so before it fetches.
+    """
+    folder.mkdir()
+    source = Memory(V1)
+    with pytest.raises(ConfigError, match="is a mount point"):
+        bring(OwnFolder(folder, Deliveries(records), Mounted()), V1, source)
+    assert source.fills == 0
+    assert neighbours(folder) == ["to"]
+
+
 def test_right_content_is_hashed_and_left_as_it_is(folder: Path, records: Path) -> None:
     put(V1, folder, records)
     before = folder.stat().st_ino, folder.stat().st_mtime_ns

@@ -7,7 +7,6 @@ it there, while the package arrives, has it there still; then the delivery is re
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from dlcore.disk.faults import guarded, storage_error
@@ -75,13 +74,14 @@ class OwnFolder:
     def look(self, manifest: Manifest) -> Look:
         """Hash what is in the folder; what another user owns is to be replaced, though right."""
         with guarded(f"look at {self.path}", self.path):
-            self._check_kind(manifest)
+            self._check_kind()
             self._seen = self._identities(self.path)
             check_holds_none(self.path, self._seen)
             is_there = bool(self._seen)
             bad = verify_tree(self.path, manifest) if is_there else []
             if is_there and not bad and not self._is_of_another():
                 return Look(Standing.RIGHT)
+            self._check_no_mount_point(manifest)
             if self._left:
                 raise self._left
             if is_there:
@@ -138,12 +138,14 @@ class OwnFolder:
         if strange:
             raise foreign_files(self._replaced, manifest, strange)
 
-    def _check_kind(self, manifest: Manifest) -> None:
-        if os.path.ismount(self.path):  # Path.is_mount fails on Windows before Python 3.12
+    def _check_no_mount_point(self, manifest: Manifest) -> None:
+        if self._disk.is_mount_point(self.path):
             raise ConfigError(
                 f"{self.path} is a mount point, which a package cannot replace",
                 remedy=f"Name a folder in it, such as {self.path / manifest.package_id}.",
             )
+
+    def _check_kind(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(
                 f"{self.path} is not a folder, but a package is one",

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from dlcore.disk import renames
 from dlcore.disk.clearing import clear, left_in
 from dlcore.disk.faults import guarded
+from dlcore.disk.file_system import is_mount_point
 from dlcore.disk.links import is_folder
 from dlcore.disk.ownership import followed
 from dlcore.disk.rights import Rights
@@ -42,6 +43,10 @@ class Disk(Files):
     def move_to_free_name(self, source: Path, target: Path) -> None:
         """Rename; raise `FileExistsError` if something is at the target."""
         renames.move_to_free_name(source, target)
+
+    def is_mount_point(self, path: Path) -> bool:
+        """Whether something is mounted there, so that nothing can take its place."""
+        return is_mount_point(path)
 
     def clear(self, folder: Path) -> Path | None:
         """Delete a folder as far as that is possible; the first thing that is left, if any."""
