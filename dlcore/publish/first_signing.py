@@ -74,10 +74,8 @@ def sign_for_the_first_time(
             log.warning("%s: keys of an interrupted call are made again", folder)
             for path in files:
                 _remove(path)
-        elif not (
-            folder / ROOT_NAME
-        ).exists():  # others signed it before the interrupted call could
-            raise _is_signed_already(target)
+        elif not (folder / ROOT_NAME).exists():
+            raise _is_signed_already(target)  # by others, before the interrupted call could
         if not is_signed:
             _sign(target, files, passphrase, lifetimes)
         root = SigningKeys(read_root(folder / ROOT_NAME), ())
