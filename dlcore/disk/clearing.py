@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
+import sys
 from pathlib import Path
 
 from dlcore.disk.links import is_link
+from dlcore.disk.trees import walk
+
+if sys.platform == "win32":
+    import shutil
+else:
+    from dlcore.disk.trees import ignore, remove_tree
 
 
 def clear(folder: Path) -> None:
@@ -21,13 +27,12 @@ def clear(folder: Path) -> None:
     A `tempfile.TemporaryDirectory` recurses without end where Windows refuses, before Python 3.12,
     and may change the mode of what a link points to.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    _delete(folder)
     _make_writable(folder)
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in walk(folder):
         for name in (*folders, *files):
-            _make_writable(Path(parent, name))
-        folders[:] = [name for name in folders if not _leads_elsewhere(Path(parent, name))]
-    shutil.rmtree(folder, ignore_errors=True)
+            _make_writable(parent / name)
+    _delete(folder)
 
 
 def clear_but(folder: Path, name: str) -> None:
@@ -44,10 +49,18 @@ def left_in(folder: Path) -> Path | None:
     """What keeps `clear` from deleting a folder: the first thing in it; None if it is gone."""
     if not os.path.lexists(folder):
         return None
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in walk(folder):
         if files or not folders:
             return Path(parent, *sorted(files)[:1])
     return folder
+
+
+def _delete(folder: Path) -> None:
+    if sys.platform == "win32":
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            remove_tree(folder, None, ignore)
 
 
 def _leads_elsewhere(path: Path) -> bool:

@@ -22,6 +22,8 @@ from typing import Any
 
 if sys.platform == "win32":
     from dlcore.disk import held_files, sparse_files, windows_files
+else:
+    from dlcore.disk import trees
 
 _WRITE_AND_WAIT = 1 | 2 | 4  # SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE, _WAIT_AFTER
 _OVERLAY = 0x794C7630  # OVERLAYFS_SUPER_MAGIC
@@ -198,14 +200,16 @@ def make_folders(path: Path) -> None:
     Their rights are those that the umask leaves. `private_folder.make_way` makes private ones.
     """
     missing = [*takewhile(lambda each: not each.exists(), (path, *path.parents))]
-    path.mkdir(parents=True, exist_ok=True)
-    for each in reversed(missing):
+    for each in reversed(missing):  # `parents=True` calls itself for each level
+        each.mkdir(exist_ok=True)
         with contextlib.suppress(PermissionError):  # this user may write there but not read
             sync_folder(each.parent)
+    if not missing:
+        path.mkdir(exist_ok=True)  # refused if it is no folder
 
 
 def stop_walk(error: OSError) -> None:
-    """Pass as ``onerror`` to ``os.walk``: else a folder that cannot be read counts as empty."""
+    """Pass where an error is heard: else what cannot be read or deleted is left out."""
     raise error
 
 
@@ -380,18 +384,4 @@ def remove_tree(path: Path | str, *, parent: int | None = None) -> None:
     if sys.platform == "win32":
         held_files.remove_tree(path)
     else:
-        _remove_tree(path, parent)
-
-
-def _remove_tree(path: Path | str, parent: int | None) -> None:
-    def tell(call: Callable[..., object], name: str, error: BaseException) -> None:
-        if isinstance(error, OSError):
-            error.filename = str(name)  # not only the last part of it
-        raise error
-
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(path, dir_fd=parent, onexc=tell)
-    else:
-        shutil.rmtree(
-            path, dir_fd=parent, onerror=lambda call, name, info: tell(call, name, info[1])
-        )
+        trees.remove_tree(path, parent, stop_walk)

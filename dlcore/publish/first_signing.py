@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from dlcore.disk import system
 from dlcore.disk.faults import storage_error
 from dlcore.disk.lock import FileLock
 from dlcore.disk.ownership import followed
-from dlcore.disk.private_folder import make_missing
+from dlcore.disk.private_folder import make_missing, open_file, place_anywhere
 from dlcore.errors import ConfigError
 from dlcore.model import TIMESTAMP_KEY
 from dlcore.plain_files import read_plain
@@ -132,7 +133,8 @@ def _was_begun(unfinished: Path, target: Destination) -> bool:
 def _begin(unfinished: Path, target: Destination) -> None:
     """Note the site, durably before there is any key."""
     try:
-        with unfinished.open("r+b") as file:
+        fd = open_file(unfinished, place_anywhere(unfinished), os.O_WRONLY)
+        with os.fdopen(fd, "wb") as file:
             file.truncate()
             file.write(target.name.encode())
             file.flush()

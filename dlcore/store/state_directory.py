@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractContextManager
+from itertools import takewhile
 from pathlib import Path
 
 from dlcore.disk.faults import translated
@@ -32,12 +33,11 @@ def make_state_folder(files: Files, state: Path) -> None:
     Raises:
         OSError: The disk refused.
     """
-    if files.status(state) is not None:
-        return
-    make_state_folder(files, state.parent)
-    with contextlib.suppress(FileExistsError):  # another process was faster
-        files.make_folder(state)
-    files.sync_folder(state.parent)
+    missing = takewhile(lambda each: files.status(each) is None, (state, *state.parents))
+    for each in reversed([*missing]):
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            files.make_folder(each)
+        files.sync_folder(each.parent)
 
 
 def translated_in(files: Files, doing: str, folder: Path) -> AbstractContextManager[None]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Self
 from dlcore.disk.ownership import check_way
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.disk.system import allocated_bytes
+from dlcore.disk.trees import walk
 from dlcore.errors import InternalError
 from dlcore.long_path import plain_path, rooted
 from dlcore.model import BlockInPackage, Manifest
@@ -208,9 +208,9 @@ class Store:
         key = package_key(package_id, version, manifest_digest)
         with self._translated("look for a package"):
             return sum(
-                allocated_bytes(Path(folder) / name)
+                allocated_bytes(folder / name)
                 for parent in (self._packages, self._partials)
-                for folder, _, names in os.walk(parent / key)
+                for folder, _, names in walk(parent / key)
                 for name in names
             )
 

@@ -29,7 +29,12 @@ def test_a_message_shows_a_path_as_it_was_given(here: Here, tmp_path: Path) -> N
     assert message.startswith(f"'{folder / 'none'}' is neither a package id")
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000 + "y", "9" * 5000])
+NO_NAMES = ["x" * 300, "9" * 5000]
+if sys.platform != "win32":  # where a path may be as long as that
+    NO_NAMES.append("y/" * 3000 + "y")
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
 @pytest.mark.parametrize(
     "line",
     [

@@ -74,6 +74,7 @@ class OwnFolder:
     def look(self, manifest: Manifest) -> Look:
         """Hash what is in the folder; what another user owns is to be replaced, though right."""
         with guarded(f"look at {self.path}", self.path):
+            self._check_no_mount_point(manifest)
             self._check_kind()
             self._seen = self._identities(self.path)
             check_holds_none(self.path, self._seen)
@@ -81,7 +82,6 @@ class OwnFolder:
             bad = verify_tree(self.path, manifest) if is_there else []
             if is_there and not bad and not self._is_of_another():
                 return Look(Standing.RIGHT)
-            self._check_no_mount_point(manifest)
             if self._left:
                 raise self._left
             if is_there:

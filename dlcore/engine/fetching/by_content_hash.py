@@ -12,13 +12,13 @@ match, all that has arrived is deleted: nothing tells which file is wrong.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from dlcore import manifest as documents
+from dlcore.disk.trees import walk
 from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.engine.delivery.unproven_place import unproven_place
 from dlcore.engine.documents.content_library import StatedHash
@@ -246,9 +246,9 @@ def _found(name: str, manifest: Manifest, origin: Origin) -> FoundContent:
 def _has_lengths(folder: Path, lengths: Mapping[str, int]) -> bool:
     """Whether a folder has these files and no others, by their paths and lengths."""
     found = 0
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in walk(folder):
         for name in names:
-            path = Path(parent, name)
+            path = parent / name
             length_bytes = lengths.get(path.relative_to(folder).as_posix())
             if length_bytes != path.lstat().st_size:
                 return False
