@@ -205,7 +205,7 @@ def make_folders(path: Path) -> None:
         with contextlib.suppress(PermissionError):  # this user may write there but not read
             sync_folder(each.parent)
     if not missing:
-        path.mkdir(exist_ok=True)  # refused if it is no folder
+        path.mkdir(exist_ok=True)  # refused if something else is there
 
 
 def stop_walk(error: OSError) -> None:
