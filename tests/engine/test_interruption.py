@@ -60,19 +60,24 @@ def fetch_until_turn(
     return cancelled
 
 
-def test_a_cancellation_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Fault G6: a download is cancelled at any moment. dlcore leaves no task and no file open."""
+def check_nothing_is_left_behind(tmp_path: Path, *, all_tasks: bool) -> None:
+    """Cancel a fetch at one turn of the loop after another, until it ends before that."""
     endpoint = FakeEndpoint("a", PACKAGES)
-    fetch_until_turn(tmp_path / "warm", 10, endpoint)
+    fetch_until_turn(tmp_path / "warm", 10, endpoint, all_tasks=all_tasks)
     before = open_files()
     turn = 1
-    while fetch_until_turn(tmp_path / str(turn), turn, endpoint):
+    while fetch_until_turn(tmp_path / str(turn), turn, endpoint, all_tasks=all_tasks):
         assert not opened_since(before)
         again = FakeEndpoint("a", PACKAGES)
         virtually(fetch(tmp_path / str(turn), PACKAGES, [again]))
         assert again.delivered_bytes <= CONTENT_BYTES
         turn += EVERY_TURNS
     assert turn > 50
+
+
+def test_a_cancellation_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Fault G6: a download is cancelled at any moment. dlcore leaves no task and no file open."""
+    check_nothing_is_left_behind(tmp_path, all_tasks=False)
 
 
 def test_what_was_verified_before_a_cancellation_is_not_fetched_again(tmp_path: Path) -> None:
@@ -89,17 +94,7 @@ def test_all_tasks_may_be_cancelled_at_any_moment(tmp_path: Path) -> None:
     """Fault P5: a program cancels all tasks of its loop at any moment, as `asyncio.run` does after
     an interrupt. dlcore ends, has closed its files when it does, and the next call goes on.
     """
-    endpoint = FakeEndpoint("a", PACKAGES)
-    fetch_until_turn(tmp_path / "warm", 10, endpoint, all_tasks=True)
-    before = open_files()
-    turn = 1
-    while fetch_until_turn(tmp_path / str(turn), turn, endpoint, all_tasks=True):
-        assert not opened_since(before)
-        again = FakeEndpoint("a", PACKAGES)
-        virtually(fetch(tmp_path / str(turn), PACKAGES, [again]))
-        assert again.delivered_bytes <= CONTENT_BYTES
-        turn += EVERY_TURNS
-    assert turn > 50
+    check_nothing_is_left_behind(tmp_path, all_tasks=True)
 
 
 @pytest.mark.parametrize("room_bytes", [0, 3 * BLOCK_BYTES, 20 * BLOCK_BYTES])

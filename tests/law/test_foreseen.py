@@ -37,7 +37,7 @@ from tests.law.test_law import GOES_ON, LAW, MAX_LIVES
 
 @dataclass(frozen=True)
 class Told:
-    """What was foreseen of a step at a position, with no events yet, or so many."""
+    """What was foreseen of a step at a position."""
 
     position: int
     index: int
