@@ -12,8 +12,11 @@ from dlcore.file_times import moment_of
 
 FAR_OFF = st.floats(-1e30, 1e30)
 
+# On Windows Python itself knows no date after the year 3000.
+END_OF_THE_YEAR_2999_S = 32_503_679_999
 
-@given(st.integers(0, 250_000_000_000))
+
+@given(st.integers(0, END_OF_THE_YEAR_2999_S))
 def test_it_is_the_date_that_python_knows(time_s: int) -> None:
     assert moment_of(time_s) == datetime.fromtimestamp(time_s, UTC)
 
