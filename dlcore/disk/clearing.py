@@ -13,11 +13,9 @@ import sys
 from pathlib import Path
 
 from dlcore.disk.links import is_link
-from dlcore.disk.trees import walk
+from dlcore.disk.trees import contents_first, walk
 
-if sys.platform == "win32":
-    import shutil
-else:
+if sys.platform != "win32":
     from dlcore.disk.trees import ignore, remove_tree
 
 
@@ -56,10 +54,12 @@ def left_in(folder: Path) -> Path | None:
 
 
 def _delete(folder: Path) -> None:
-    if sys.platform == "win32":
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            for path, is_folder in contents_first(folder):
+                with contextlib.suppress(OSError):
+                    (os.rmdir if is_folder else os.unlink)(path)
+        else:
             remove_tree(folder, None, ignore)
 
 

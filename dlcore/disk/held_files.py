@@ -16,13 +16,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from dlcore.disk.trees import contents_first
 from dlcore.disk.windows_errors import ACCESS_DENIED, DIR_NOT_EMPTY, SHARING_VIOLATION
 
 MAX_WAIT_S = 60.0  # as graceful-fs and VS Code; 1 s was observed to be too short
@@ -89,16 +90,10 @@ def remove_tree(path: Path | str, patience: Patience | None = None) -> None:
         OSError: It is not there, or something in it is still refused.
     """
     patience = patience or Patience()
-
-    def again(call: Callable[..., object], name: str, error: BaseException) -> None:
-        if call not in (os.unlink, os.rmdir):
-            raise error
-        patience.until_released(lambda: _without_mark(lambda: call(name), name))
-
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=again)
-    else:
-        shutil.rmtree(path, onerror=lambda call, name, info: again(call, name, info[1]))
+    for name, is_folder in contents_first(path):
+        delete = partial(os.rmdir if is_folder else os.unlink, name)
+        with contextlib.suppress(FileNotFoundError):  # somebody was faster
+            patience.until_released(partial(_without_mark, delete, name))
 
 
 def _without_mark(call: Callable[[], object], path: Path | str) -> None:

@@ -8,12 +8,13 @@ level: a thousand nested folders, which a program may leave anywhere, end them. 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dlcore.disk.links import is_link
+from dlcore.disk.links import is_folder, is_link
 
 Refused = Callable[[OSError], None]
 """Hears what the disk refused; may raise it."""
@@ -47,6 +48,46 @@ def walk(folder: Path, refused: Refused = ignore) -> Iterator[tuple[Path, list[s
             continue
         yield parent, folders, files
         waiting += [parent / name for name in reversed(folders)]
+
+
+def contents_first(folder: Path | str) -> Iterator[tuple[str, bool]]:
+    """Go through a folder from the bottom up, in the order in which it can be deleted by paths.
+
+    Each folder is read when its turn comes. Links are files, and are not followed.
+
+    Args:
+        folder: The top; it comes last.
+
+    Yields:
+        A path, and whether it is a folder.
+
+    Raises:
+        OSError: The top is not there, or is not a folder. A folder that cannot be read counts as
+            empty; it cannot be deleted either.
+    """
+    if not is_folder(os.lstat(folder)):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    waiting = [(str(folder), False)]
+    while waiting:
+        path, was_read = waiting.pop()
+        if was_read:
+            yield path, True
+            continue
+        folders, files = _entries(path)
+        yield from ((name, False) for name in files)
+        waiting += [(path, True), *((name, False) for name in folders)]
+
+
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """The paths of the folders and of all else in a folder, unless a link took its place."""
+    folders: list[str] = []
+    files: list[str] = []
+    with contextlib.suppress(OSError):
+        if is_folder(os.lstat(folder)):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    (folders if _is_folder(entry) else files).append(entry.path)
+    return folders, files
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

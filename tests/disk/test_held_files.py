@@ -18,6 +18,8 @@ import pytest
 from dlcore.disk import held_files, renames
 from dlcore.disk.faults import storage_error
 from dlcore.disk.held_files import Patience
+from dlcore.disk.system import make_folders
+from dlcore.long_path import long_path
 
 windows_only = pytest.mark.skipif(
     sys.platform != "win32", reason="elsewhere an open file can be renamed and deleted"
@@ -159,6 +161,14 @@ def test_a_tree_goes_with_everything_in_it(tmp_path: Path) -> None:
         (folder / name).write_bytes(b"content")
     held_files.remove_tree(folder, Patience(0.0))
     assert not folder.exists()
+
+
+def test_a_thousand_nested_folders_go_by_their_paths(tmp_path: Path) -> None:
+    """Fault: a program leaves a thousand nested folders. Windows' paths lead to them too."""
+    top = long_path(tmp_path / "top")
+    make_folders(top.joinpath(*["y"] * 1_200))
+    held_files.remove_tree(top, Patience(0.0))
+    assert not top.exists()
 
 
 def test_what_is_not_there_cannot_be_removed(tmp_path: Path) -> None:

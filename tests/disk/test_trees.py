@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dlcore.disk.clearing import clear, left_in
 from dlcore.disk.system import make_folders, stop_walk
-from dlcore.disk.trees import walk
+from dlcore.disk.trees import contents_first, walk
 from tests.users import ORDINARY, folder_of, run_as_ordinary_user
 
 Tree = dict[str, "Tree | None"]
@@ -68,6 +68,43 @@ def test_walking_is_that_of_python(tree: Tree) -> None:
         assert len(walked) == len(expected)
 
 
+@given(TREES)
+def test_the_contents_of_a_folder_come_before_it(tree: Tree) -> None:
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        make(place / "top", tree)
+        for path, is_folder in contents_first(place / "top"):
+            (os.rmdir if is_folder else os.unlink)(path)
+        assert not list(place.iterdir())
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+def test_what_a_link_leads_to_is_no_content(tmp_path: Path) -> None:
+    make(tmp_path / "top", {})
+    make(tmp_path / "beside", {"a": None})
+    (tmp_path / "top" / "link").symlink_to(tmp_path / "beside", target_is_directory=True)
+    assert [*contents_first(tmp_path / "top")] == [
+        (str(tmp_path / "top" / "link"), False),
+        (str(tmp_path / "top"), True),
+    ]
+    with pytest.raises(NotADirectoryError):
+        next(contents_first(tmp_path / "top" / "link"))
+
+
+@pytest.mark.wine_cannot(reason="makes no symbolic links")
+def test_a_folder_that_became_a_link_is_not_gone_through(tmp_path: Path) -> None:
+    """Fault: a folder is replaced by a link while it is deleted by paths. Nothing is deleted where
+    the link leads.
+    """
+    make(tmp_path / "beside", {"a": None})
+    make(tmp_path / "top", {"b": {"a": None}, "c": None})
+    contents = contents_first(tmp_path / "top")
+    next(contents)  # the file; now the folder is known
+    (tmp_path / "top" / "b").rename(tmp_path / "moved")
+    (tmp_path / "top" / "b").symlink_to(tmp_path / "beside", target_is_directory=True)
+    assert [path for path, _ in contents] == [str(tmp_path / "top" / "b"), str(tmp_path / "top")]
+
+
 @POSIX
 @given(TREES)
 def test_all_of_a_tree_is_deleted_and_nothing_beside_it(tree: Tree) -> None:
@@ -97,6 +134,7 @@ def test_a_thousand_nested_folders_are_made_and_walked_through(tmp_path: Path) -
     deepest = tmp_path.joinpath("top", *["y"] * 1_200)
     make_folders(deepest)
     assert len([*walk(tmp_path / "top")]) == 1_201
+    assert len([*contents_first(tmp_path / "top")]) == 1_201
     assert left_in(tmp_path / "top") == deepest
     clear(tmp_path / "top")
 
