@@ -160,11 +160,11 @@ if TYPE_CHECKING:
     from dlcore.engine.precache import precache as precache
     from dlcore.engine.precache_preview import preview_precache as preview_precache
     from dlcore.engine.preflight_facts import preflight as preflight
-    from dlcore.engine.report import Report as Report
-    from dlcore.engine.resume import Resume as Resume
-    from dlcore.engine.run import run_sequence as run_sequence
-    from dlcore.engine.session import Session as Session
-    from dlcore.engine.state import StepResult as StepResult
+    from dlcore.engine.running.report import Report as Report
+    from dlcore.engine.running.resume import Resume as Resume
+    from dlcore.engine.running.run import run_sequence as run_sequence
+    from dlcore.engine.running.session import Session as Session
+    from dlcore.engine.running.state import StepResult as StepResult
     from dlcore.engine.traffic_rules import Pace as Pace
     from dlcore.engine.traffic_rules import Rules as _TrafficRules
     from dlcore.engine.traffic_rules import Urgency as Urgency

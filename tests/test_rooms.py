@@ -154,7 +154,12 @@ ENGINE_FLOORS = {
     "listeners": {"events", "numbers_for_people", "outcomes"},
     "delivery": {"locking", "numbers_for_people", "policy"},
     "download": {"events", "listeners", "policy", "time_limit"},
-    "documents": {"download", "events", "state", "state_file"},
+    "documents": {"download", "events", "state_file"},
+    "running": {
+        *("delivery", "documents", "download", "events", "listeners"),
+        *("client", "locking", "network_wait", "outcomes", "policy", "preflight_facts"),
+        *("state_file", "unpublished"),
+    },
     "fetching": {
         *("delivery", "documents", "download", "events", "listeners"),
         *("boundaries", "one_byte", "policy", "time_limit", "traffic"),

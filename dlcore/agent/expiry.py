@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dlcore.agent.interface import Priority, Want
 from dlcore.agent.wants import NOTHING_AHEAD
-from dlcore.engine.lookahead import Lookahead
+from dlcore.engine.running.lookahead import Lookahead
 
 
 def wants_over(

@@ -7,9 +7,9 @@ from typing import Final
 from msgspec import structs
 
 from dlcore.agent.interface import SequencePoint, Want
-from dlcore.engine.built_in_variables import initial_variables, merged
 from dlcore.engine.client import Client
-from dlcore.engine.lookahead import Lookahead, look_ahead
+from dlcore.engine.running.built_in_variables import initial_variables, merged
+from dlcore.engine.running.lookahead import Lookahead, look_ahead
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import Variables, read, without_commands
 

@@ -20,7 +20,7 @@ from dlcore.agent.interface import Want
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_file
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.state import CatalogPin
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.errors import StorageError
 from dlcore.long_path import rooted
 from dlcore.native import block_checksums

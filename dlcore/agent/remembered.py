@@ -11,7 +11,7 @@ import msgspec
 from dlcore.agent.interface import MAX_BODY_BYTES, MAX_WANTS, SequencePoint, Want
 from dlcore.agent.memory import Memory, MemoryFile
 from dlcore.agent.run_want import NAME as NAME_OF_RUN
-from dlcore.engine.state import CatalogPin
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.errors import ConfigError
 from dlcore.waiting import in_thread
 

@@ -21,12 +21,13 @@ from dlcore.agent.run_agent import RunAgent
 from dlcore.agent.run_client import RunAgentClient
 from dlcore.agent.run_figures import AgentRunFigures
 from dlcore.agent.run_want import NAME, RunWant
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.run_content import OpenRunContent, RunContent
-from dlcore.engine.state import CatalogPin, LifeFigures
+from dlcore.engine.running.run_content import OpenRunContent, RunContent
+from dlcore.engine.running.state import LifeFigures
 from dlcore.errors import DlcoreError, NotFoundError, RunStateError, RunStateFault
 from dlcore.store import Store
 from dlcore.waiting import cancel_and_wait

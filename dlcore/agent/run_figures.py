@@ -17,7 +17,7 @@ from dlcore.agent.run_events import RunEvents
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import EndpointProgress, Event, PackageProgress, Progress
-from dlcore.engine.state import LifeFigures
+from dlcore.engine.running.state import LifeFigures
 
 
 class AgentRunFigures:

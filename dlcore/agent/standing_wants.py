@@ -25,9 +25,9 @@ from dlcore.agent.run_want import NAME as RUN
 from dlcore.agent.wants import NOTHING_AHEAD, FetchOrder, order_of
 from dlcore.deployment import StatedPackage
 from dlcore.engine.client import Client
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.version_names import package_id_of, version_name
-from dlcore.engine.lookahead import Lookahead
-from dlcore.engine.state import CatalogPin
+from dlcore.engine.running.lookahead import Lookahead
 from dlcore.errors import DlcoreError, LockedError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog
 from dlcore.waiting import in_thread, to_the_end

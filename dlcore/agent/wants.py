@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from dlcore.agent.interface import Priority, Want
-from dlcore.engine.lookahead import Lookahead
+from dlcore.engine.running.lookahead import Lookahead
 
 NOTHING_AHEAD = Lookahead((), ())
 WHENEVER = float("inf")

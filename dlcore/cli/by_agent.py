@@ -15,7 +15,7 @@ from dlcore.package_ids import package_id
 if TYPE_CHECKING:
     from dlcore.agent.interface import PackageStatus
     from dlcore.engine.fetching.fetch_into import Fetched
-    from dlcore.engine.run_content import OpenRunContent
+    from dlcore.engine.running.run_content import OpenRunContent
 
 
 async def fetched_by_agent(

@@ -124,7 +124,7 @@ def _plan(
 
     With settings it is the plan of a run on this machine; without them, of one on any machine.
     """
-    from dlcore.engine.steps_overview import obstacle
+    from dlcore.engine.running.steps_overview import obstacle
     from dlcore.steps.registry import standard_executors
 
     executors = standard_executors(deployment.secret_variables if deployment else ())
@@ -144,7 +144,7 @@ def _foreseen(
 ) -> Iterator[Foreseen]:
     if deployment is None:
         return foresee(sequence, None, undecided)
-    from dlcore.engine.built_in_variables import initial_variables
+    from dlcore.engine.running.built_in_variables import initial_variables
 
     evaluator = from_facts(deployment.conditions.facts, default_evaluator())
     return foresee(sequence, initial_variables(sequence, deployment, state), evaluator)

@@ -8,7 +8,7 @@ from dlcore.cli.output import say, show_table
 from dlcore.engine.listeners.words import describe
 from dlcore.engine.numbers_for_people import amount
 from dlcore.engine.outcomes import StepOutcome
-from dlcore.engine.report import Report
+from dlcore.engine.running.report import Report
 from dlcore.printable import quoted
 from dlcore.steps.interface import RestartNotice
 

@@ -37,9 +37,9 @@ from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.listeners.writer import Write, written
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.report import Report
-from dlcore.engine.resume import Resume
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.resume import Resume
+from dlcore.engine.running.run import run_sequence
 from dlcore.errors import StepError
 from dlcore.steps.interface import Executor
 from dlcore.steps.post_action import DetachedPostAction

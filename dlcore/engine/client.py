@@ -16,23 +16,23 @@ from typing import Self
 
 from dlcore.deployment import BandwidthSchedule, Deployment, load_deployment
 from dlcore.engine.boundaries import Boundaries
-from dlcore.engine.condition_judge import Judge
 from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
-from dlcore.engine.held_run import HeldRun
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.locking import hold
 from dlcore.engine.open_endpoints import OpenEndpoints
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.resume import Resume
-from dlcore.engine.run_content import OpenRunContent
-from dlcore.engine.runs import Runs
-from dlcore.engine.session import Session
-from dlcore.engine.step_content import retry_rule
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.held_run import HeldRun
+from dlcore.engine.running.resume import Resume
+from dlcore.engine.running.run_content import OpenRunContent
+from dlcore.engine.running.runs import Runs
+from dlcore.engine.running.session import Session
+from dlcore.engine.running.step_content import retry_rule
 from dlcore.engine.time_limit import max_stalls, patience
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency

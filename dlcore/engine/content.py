@@ -18,7 +18,7 @@ from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.events import Progress
-from dlcore.engine.state import LifeFigures
+from dlcore.engine.running.state import LifeFigures
 from dlcore.errors import DlcoreError, StorageError
 from dlcore.long_path import plain_path
 from dlcore.store import Store

@@ -16,7 +16,7 @@ from dlcore.store.lock import RUN_LOCK, StateLock
 from dlcore.waiting import in_thread
 
 if TYPE_CHECKING:
-    from dlcore.engine.held_run import HeldRun
+    from dlcore.engine.running.held_run import HeldRun
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ async def hold_run(
             message says which one.
         StorageError: The directory cannot be used.
     """
-    from dlcore.engine.held_run import HeldRun  # takes long to load, and a fetch needs none
+    from dlcore.engine.running.held_run import HeldRun  # takes long to load, and a fetch needs none
 
     def lock() -> StateLock:
         with guarded("lock the run", state):

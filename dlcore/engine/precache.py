@@ -14,11 +14,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.content import Content
 from dlcore.engine.events import FetchEnded
-from dlcore.engine.lookahead import look_ahead
+from dlcore.engine.running.built_in_variables import initial_variables
+from dlcore.engine.running.lookahead import look_ahead
 from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import DeadlineError, DlcoreError, StorageError
 from dlcore.schedule.deadline import Deadline

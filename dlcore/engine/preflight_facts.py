@@ -20,12 +20,12 @@ from dlcore.deployment import (
     checks,
     failed,
 )
-from dlcore.engine.built_in_variables import initial_variables
 from dlcore.engine.client import Client
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.endpoint_holdings import Holdings, look_at_holdings
 from dlcore.engine.path_lengths import too_long
-from dlcore.engine.steps_overview import look_over, obstacles
+from dlcore.engine.running.built_in_variables import initial_variables
+from dlcore.engine.running.steps_overview import look_over, obstacles
 from dlcore.errors import DlcoreError, TrustError
 from dlcore.steps.interface import Executor
 from dlcore.steps.simulation import SimulatingExecutor

@@ -18,7 +18,7 @@ import msgspec
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.state import RunState
+from dlcore.engine.running.state import RunState
 from dlcore.errors import RunStateError, RunStateFault
 from dlcore.long_path import rooted
 from dlcore.native import block_checksums

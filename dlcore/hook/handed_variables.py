@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES
+from dlcore.engine.running.documented_variables import DOCUMENTED_VARIABLES
 from dlcore.hook.environment import TaskSequenceEnvironment
 from dlcore.package_ids import package_id
 from dlcore.tasksequence import (

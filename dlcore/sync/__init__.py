@@ -26,7 +26,6 @@ from dlcore.deployment import Check, Deployment, load_deployment
 from dlcore.engine import precache as _precache
 from dlcore.engine import precache_preview as _precache_preview
 from dlcore.engine import preflight_facts as _preflight_facts
-from dlcore.engine import run as _run
 from dlcore.engine.client import Client as AsyncClient
 from dlcore.engine.documents.manifests import load_manifest
 from dlcore.engine.events import Event
@@ -34,9 +33,10 @@ from dlcore.engine.fetching import fetch as _fetch
 from dlcore.engine.fetching import fetch_many as _fetch_many
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.precache import Clock, Precached, SequenceContent
-from dlcore.engine.report import Report
-from dlcore.engine.resume import Resume
-from dlcore.engine.session import Session as AsyncSession
+from dlcore.engine.running import run as _run
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.resume import Resume
+from dlcore.engine.running.session import Session as AsyncSession
 from dlcore.engine.traffic_rules import Rules, Urgency
 from dlcore.publish import publish as publish_folder
 from dlcore.publish import repair as repair_published

@@ -21,7 +21,7 @@ from dlcore.agent.run_content import content_of_agent
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.run import run_sequence
 from dlcore.steps.interface import Job, Outcome
 from tests.engine.machine import parsed_of
 from tests.engine.scene import publish_packages, step, upgrade

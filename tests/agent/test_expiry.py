@@ -12,7 +12,7 @@ from dlcore.agent.expiry import wants_over
 from dlcore.agent.interface import Priority, Want
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.service import AgentService
-from dlcore.engine.lookahead import Lookahead
+from dlcore.engine.running.lookahead import Lookahead
 from tests.agent.scene import OS, TOOLS, Switch, opened
 from tests.engine.virtual_time import virtually
 

@@ -20,7 +20,7 @@ from dlcore.agent.memory import (
     decode_memory,
     encode_memory,
 )
-from dlcore.engine.state import CatalogPin
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.errors import StorageError
 
 MEMORY = Memory(

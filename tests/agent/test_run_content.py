@@ -19,8 +19,8 @@ from dlcore.engine.client import Client
 from dlcore.engine.events import Event, PackageReady, Progress, WaitingForAgent
 from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.report import Report
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import AgentError, LockedError, RunStateError, RunStateFault
 from dlcore.publish import publish

@@ -19,6 +19,7 @@ from dlcore.agent.interface import (
 from dlcore.agent.patience import AgentAwayError
 from dlcore.agent.run_content import AgentRunContent
 from dlcore.agent.run_want import NAME
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import (
     AgentReturned,
@@ -30,7 +31,6 @@ from dlcore.engine.events import (
 )
 from dlcore.engine.listeners.lines import StampedEvent, encode_line, stamp
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.state import CatalogPin
 from dlcore.errors import AgentError, NotFoundError, RunStateError, StorageError
 from dlcore.model import Catalog, CatalogEntry
 from tests.engine.virtual_time import virtually

@@ -21,7 +21,7 @@ from dlcore.deployment import Deployment
 from dlcore.engine.client import Client
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.documents.catalog import ReadCatalog
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.run import run_sequence
 from dlcore.errors import DlcoreError, ExhaustedError, IntegrityError, NotFoundError
 from dlcore.publish import publish
 from dlcore.tasksequence import read

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dlcore.agent.interface import Priority, Want
 from dlcore.agent.wants import FetchOrder, order_of
-from dlcore.engine.lookahead import Lookahead
+from dlcore.engine.running.lookahead import Lookahead
 
 IDS = st.sampled_from([f"P{number}" for number in range(8)])
 LISTS = st.lists(IDS, max_size=5).map(tuple)

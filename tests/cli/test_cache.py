@@ -11,7 +11,7 @@ from dlcore.agent.interface import SequencePoint, Want
 from dlcore.agent.memory import FOLDER, NAME, Memory, MemoryFile
 from dlcore.engine.client import Client
 from dlcore.engine.documents import pinned_documents
-from dlcore.engine.state import CatalogPin
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.steps.interface import Outcome
 from dlcore.store import Store
 from dlcore.tasksequence import Step, Variables

@@ -9,10 +9,11 @@ import pytest
 
 from dlcore.cli.report_tables import show_report
 from dlcore.deployment import Download
-from dlcore.engine.identity import SequenceIdentity
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
-from dlcore.engine.report import make_report
-from dlcore.engine.state import CatalogPin, Restart, RunState, StepResult
+from dlcore.engine.running.identity import SequenceIdentity
+from dlcore.engine.running.report import make_report
+from dlcore.engine.running.state import Restart, RunState, StepResult
 from dlcore.steps.interface import RestartNotice
 from tests.cli.helpers import dlcore
 from tests.engine.scene import publish_packages, sequence, step

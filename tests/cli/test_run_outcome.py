@@ -12,8 +12,8 @@ from dlcore.cli.views import Nothing
 from dlcore.cli.watching import Watching
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
-from dlcore.engine.report import Report
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.run import run_sequence
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import load
 from tests.cli.conftest import Site

@@ -63,7 +63,12 @@ def test_a_verification_imports_neither_a_loop_nor_http() -> None:
 
 
 def test_a_fetch_imports_nothing_of_a_run() -> None:
-    of_a_run = {"dlcore.engine.session", "dlcore.tasksequence", "dlcore.steps", "dlcore.machine"}
+    of_a_run = {
+        "dlcore.engine.running.session",
+        "dlcore.tasksequence",
+        "dlcore.steps",
+        "dlcore.machine",
+    }
     assert not loaded("import dlcore.cli.fetch") & of_a_run
 
 

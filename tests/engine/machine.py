@@ -9,9 +9,9 @@ from pathlib import Path
 from dlcore.engine.client import Client
 from dlcore.engine.events import Event
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.report import Report
-from dlcore.engine.resume import Resume
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.resume import Resume
+from dlcore.engine.running.run import run_sequence
 from dlcore.steps.interface import Executor, Job, Outcome
 from dlcore.steps.post_action import PostAction
 from dlcore.tasksequence import Step, TaskSequence, Variables, read

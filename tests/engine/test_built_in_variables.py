@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.built_in_variables import initial_variables
-from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES, Use
+from dlcore.engine.running.built_in_variables import initial_variables
+from dlcore.engine.running.documented_variables import DOCUMENTED_VARIABLES, Use
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, Variables, read
 from dlcore.tasksequence.set_variable import is_read_only

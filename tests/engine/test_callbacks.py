@@ -11,7 +11,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.events import Event, FetchEnded, PackageReady, StepStarted
 from dlcore.engine.fetching.fetch import fetch
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.run import run_sequence
 from tests.engine.machine import TOOLS, Acting, Machine, parsed
 from tests.engine.scene import deployment, publish_packages, step
 from tests.engine.virtual_time import virtually

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Variables

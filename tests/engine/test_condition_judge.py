@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dlcore.deployment import Undecided
-from dlcore.engine.condition_judge import Judge
+from dlcore.engine.running.condition_judge import Judge
 from dlcore.errors import StepError
 from dlcore.tasksequence import Verdict, WmiExpression, undecided
 

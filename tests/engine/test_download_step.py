@@ -9,7 +9,7 @@ import pytest
 
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package
-from dlcore.engine.download_step import Stored, download_content
+from dlcore.engine.running.download_step import Stored, download_content
 from dlcore.errors import ConfigError, DiskFullError, DlcoreError, NotFoundError
 from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step, Variables, read
@@ -267,7 +267,7 @@ def test_a_run_tries_a_download_again_as_the_step_says(
         calls += 1
         return Outcome(1, message="no luck")
 
-    monkeypatch.setattr("dlcore.engine.step_jobs.run_own_step", fails)
+    monkeypatch.setattr("dlcore.engine.running.step_jobs.run_own_step", fails)
     get = step("get", "DownloadPackageContentAction", attributes=f'retryCount="{retries}"')
     assert outcomes(machine.run(parsed(get)))["get"] == "no luck"
     assert calls == 1 + retries
@@ -284,7 +284,7 @@ def test_a_run_does_not_repeat_a_download_that_cannot_work(
         calls += 1
         raise ConfigError("cannot be used", remedy="Correct it.")
 
-    monkeypatch.setattr("dlcore.engine.step_jobs.run_own_step", fails)
+    monkeypatch.setattr("dlcore.engine.running.step_jobs.run_own_step", fails)
     get = step("get", "DownloadPackageContentAction", attributes='retryCount="2"')
     report = machine.run(parsed(get))
     assert (outcomes(report)["get"], report.steps[-1].exit_code) == ("cannot be used", CANNOT_RUN)

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from dlcore.engine.dynamic_variables_step import gathered, set_dynamic_variables
+from dlcore.engine.running.dynamic_variables_step import gathered, set_dynamic_variables
 from dlcore.errors import ConfigError, TaskSequenceError
 from dlcore.machine import SilentMachine
 from dlcore.steps.interface import Outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dlcore.deployment import Undecided
-from dlcore.engine.condition_judge import Judge
-from dlcore.engine.lookahead import Lookahead, all_content, look_ahead
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.lookahead import Lookahead, all_content, look_ahead
 from dlcore.tasksequence import Verdict, assignment, from_facts, read
 from tests.engine.scene import PREFIX, group, sequence, step, upgrade, when
 

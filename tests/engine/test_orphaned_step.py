@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.run import run_sequence
 from dlcore.errors import LockedError
 from dlcore.steps.interface import Inherited, Job, Outcome
 from dlcore.store import Store

@@ -6,13 +6,14 @@ from collections import Counter
 
 from dlcore import native
 from dlcore.deployment import Download
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.arrival_curve import ArrivalPoint
 from dlcore.engine.download.figures import MAX_NOTES, EndpointFigures, added
 from dlcore.engine.download.meter import Meter
-from dlcore.engine.identity import SequenceIdentity
 from dlcore.engine.outcomes import RunOutcome, SkipReason, StepOutcome
-from dlcore.engine.report import make_report
-from dlcore.engine.state import CatalogPin, LifeFigures, RunState, StepResult
+from dlcore.engine.running.identity import SequenceIdentity
+from dlcore.engine.running.report import make_report
+from dlcore.engine.running.state import LifeFigures, RunState, StepResult
 
 NOTHING = SequenceIdentity("", (), ())
 

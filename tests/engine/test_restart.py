@@ -11,7 +11,7 @@ import pytest
 
 from dlcore.engine.client import Client
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.steps.interface import Job, Outcome
 from dlcore.tasksequence import Step, Variables

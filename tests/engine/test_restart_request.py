@@ -17,8 +17,8 @@ from dlcore.engine.events import (
     StepRepeated,
 )
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.report import Report
-from dlcore.engine.restart_request import (
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.restart_request import (
     REBOOT,
     RETRY,
     RestartRequest,

@@ -13,14 +13,15 @@ import pytest
 from dlcore.deployment import Download
 from dlcore.engine.client import Client
 from dlcore.engine.documents import pinned_documents
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import StepInterrupted
-from dlcore.engine.identity import ChangeKind, changes, identify
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.resume import MAX_TOLD, Resume
-from dlcore.engine.run import run_sequence
-from dlcore.engine.run_keeper import RunKeeper
-from dlcore.engine.state import CatalogPin, LifeFigures, RunState
+from dlcore.engine.running.identity import ChangeKind, changes, identify
+from dlcore.engine.running.resume import MAX_TOLD, Resume
+from dlcore.engine.running.run import run_sequence
+from dlcore.engine.running.run_keeper import RunKeeper
+from dlcore.engine.running.state import LifeFigures, RunState
 from dlcore.engine.state_file import STATE_FILE, load
 from dlcore.errors import (
     ConfigError,

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.client import Client
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.report import Report
-from dlcore.engine.run import run_sequence
-from dlcore.engine.run_content import RunContent
-from dlcore.engine.state import CatalogPin, LifeFigures
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.run import run_sequence
+from dlcore.engine.running.run_content import RunContent
+from dlcore.engine.running.state import LifeFigures
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import AgentError, LockedError
 from dlcore.steps.interface import Outcome

@@ -11,7 +11,7 @@ import pytest
 from dlcore.engine.client import Client
 from dlcore.engine.events import Event, StepEnded, StepSkipped, StepStarted
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.session import Session
+from dlcore.engine.running.session import Session
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import ConfigError, NotFoundError, StepError, StorageError
 from dlcore.steps.interface import Outcome

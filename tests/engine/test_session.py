@@ -7,7 +7,7 @@ import pytest
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.events import PackageReady, encode
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.engine.step_content import retry_rule
+from dlcore.engine.running.step_content import retry_rule
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Variables
 from tests.engine.virtual_time import virtually

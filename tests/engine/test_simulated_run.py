@@ -6,7 +6,7 @@ import pytest
 
 from dlcore.engine.events import RunSimulated
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.resume import Resume
+from dlcore.engine.running.resume import Resume
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import RunStateError, RunStateFault
 from dlcore.steps.interface import Executor

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from dlcore.deployment import Download
 from dlcore.engine.documents import pinned_documents
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.figures import EndpointFigures
-from dlcore.engine.identity import SequenceIdentity, StepIdentity
 from dlcore.engine.outcomes import SkipReason, StepOutcome
-from dlcore.engine.state import CatalogPin, Restart, RunState, StepResult
+from dlcore.engine.running.identity import SequenceIdentity, StepIdentity
+from dlcore.engine.running.state import Restart, RunState, StepResult
 from dlcore.engine.state_file import (
     STATE_FILE,
     VERSION,

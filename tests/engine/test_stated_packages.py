@@ -17,8 +17,8 @@ from dlcore.engine.documents.stated_packages import StatedPackages
 from dlcore.engine.listeners import run_records as records
 from dlcore.engine.listeners.lines import decode_lines
 from dlcore.engine.preflight_facts import preflight
-from dlcore.engine.report import Report
-from dlcore.engine.run import run_sequence
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.run import run_sequence
 from dlcore.errors import (
     DlcoreError,
     Fault,

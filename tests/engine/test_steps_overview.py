@@ -10,10 +10,10 @@ import pytest
 
 from dlcore.deployment import Check, CheckOutcome, Need, StepNote, failed
 from dlcore.engine.client import Client
-from dlcore.engine.condition_judge import Judge
 from dlcore.engine.preflight_facts import preflight
-from dlcore.engine.run import run_sequence
-from dlcore.engine.steps_overview import Overview, look_over, obstacles
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.run import run_sequence
+from dlcore.engine.running.steps_overview import Overview, look_over, obstacles
 from dlcore.errors import PreflightError
 from dlcore.steps.interface import Executor
 from dlcore.steps.restart import RestartComputer

@@ -10,8 +10,8 @@ import pytest
 from dlcore.deployment import CatalogSettings, StatedPackage, TrustSettings
 from dlcore.engine.documents.catalog import read_catalog
 from dlcore.engine.documents.catalogs import Catalogs
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.trusted import TrustedRoot
-from dlcore.engine.state import CatalogPin
 from dlcore.errors import RunStateError, TrustError, TrustFault
 from tests.engine.scene import deployment
 from tests.trust.site import Site

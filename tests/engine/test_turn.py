@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dlcore.engine.state import StepResult
-from dlcore.engine.turn import Turn
+from dlcore.engine.running.state import StepResult
+from dlcore.engine.running.turn import Turn
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import read
 from tests.engine.scene import sequence, step

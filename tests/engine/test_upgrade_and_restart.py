@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.work_folders import work_folder
+from dlcore.engine.running.work_folders import work_folder
 from dlcore.steps.interface import Job, Outcome
 from dlcore.steps.post_upgrade import RESULT_FILE, SCRIPT_FOLDER
 from dlcore.steps.registry import StepExecutors

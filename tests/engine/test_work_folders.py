@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlcore.engine.work_folders import make_work_folders, work_folder
+from dlcore.engine.running.work_folders import make_work_folders, work_folder
 
 
 def test_files_that_are_read_only_go_when_the_next_run_begins(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from dlcore.agent.interface import (
 )
 from dlcore.deployment import StatedPackage
 from dlcore.engine.client import Client
-from dlcore.engine.lookahead import look_ahead
+from dlcore.engine.running.lookahead import look_ahead
 from dlcore.errors import AgentError
 from dlcore.hook.obtaining import Reach
 from dlcore.hook.own_fetch import OwnFetch

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from dlcore.engine.client import Client
 from dlcore.engine.events import StepEnded, StepSkipped
 from dlcore.engine.outcomes import RunOutcome, SkipReason
-from dlcore.engine.session import Session
+from dlcore.engine.running.session import Session
 from dlcore.errors import StepError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import NotRun, TaskSequence, Verdict

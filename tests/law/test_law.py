@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dlcore.engine.client import Client
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.session import Session
+from dlcore.engine.running.session import Session
 from dlcore.errors import StepError
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import Step, TaskSequence, Variables

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from dlcore.engine.documented_variables import DOCUMENTED_VARIABLES
+from dlcore.engine.running.documented_variables import DOCUMENTED_VARIABLES
 from dlcore.steps.refused import REFUSALS
 from dlcore.tasksequence import step_types as types
 from dlcore.tasksequence.step_types import ANY, PackageParameter, StepType

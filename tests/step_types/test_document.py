@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.own_step_rules import is_own
+from dlcore.engine.running.own_step_rules import is_own
 from dlcore.steps.refused import REFUSALS
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import Step

@@ -16,7 +16,7 @@ from dlcore.cli.report_tables import show_report
 from dlcore.engine import events
 from dlcore.engine.listeners.lines import decode_lines
 from dlcore.engine.listeners.run_records import read
-from dlcore.engine.report import Report
+from dlcore.engine.running.report import Report
 from dlcore.steps.interface import Outcome
 from dlcore.steps.simulation import SimulatingExecutor
 from dlcore.tasksequence import Step, Variables

@@ -24,11 +24,12 @@ from dlcore.disk.private_folder import make_way
 from dlcore.engine.delivery.deliveries import Deliveries
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents import pinned_documents
-from dlcore.engine.download_step import Stored, download_content
-from dlcore.engine.identity import SequenceIdentity, StepIdentity
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.outcomes import StepOutcome
-from dlcore.engine.run_keeper import RunKeeper
-from dlcore.engine.state import CatalogPin, LifeFigures, RunState, StepResult
+from dlcore.engine.running.download_step import Stored, download_content
+from dlcore.engine.running.identity import SequenceIdentity, StepIdentity
+from dlcore.engine.running.run_keeper import RunKeeper
+from dlcore.engine.running.state import LifeFigures, RunState, StepResult
 from dlcore.engine.state_file import load
 from dlcore.errors import ConfigError
 from dlcore.tasksequence import Variables, read

@@ -8,8 +8,8 @@ from pathlib import Path
 from dlcore import manifest as documents
 from dlcore.engine.documents import pinned_documents
 from dlcore.engine.documents.catalog import ReadCatalog
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.trusted import TrustedRoot
-from dlcore.engine.state import CatalogPin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import DlcoreError, RunStateError, RunStateFault, TrustError
 from dlcore.waiting import in_thread

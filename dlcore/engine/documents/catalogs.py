@@ -14,13 +14,13 @@ from dlcore import manifest as documents
 from dlcore.deployment import Deployment
 from dlcore.engine.documents.catalog import ReadCatalog, read_catalog
 from dlcore.engine.documents.catalog_pin import keep_catalog, pinned_catalog
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.stated_packages import StatedPackages
 from dlcore.engine.documents.trusted import TrustedRoot
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
-from dlcore.engine.state import CatalogPin
 from dlcore.engine.state_file import RESTART_REMEDY
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 from dlcore.model import Catalog, CatalogEntry

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
+import msgspec
+
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.long_path import rooted
@@ -17,6 +19,23 @@ from dlcore.store.files import Files, read_document, write_document
 from dlcore.store.tree import ensure_folder
 
 FOLDER = "pinned"
+
+
+class CatalogPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The catalog that a run began with: it says which version of each package counts.
+
+    Attributes:
+        catalog: SHA-256 of the document, hex.
+        evidence: SHA-256 of what proves its signatures; empty if no root was pinned.
+    """
+
+    catalog: str
+    evidence: str = ""
+
+    @property
+    def documents(self) -> frozenset[str]:
+        """The digests of the documents that the run needs."""
+        return frozenset(filter(None, (self.catalog, self.evidence)))
 
 
 def keep(state: Path, document: bytes) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from dlcore.engine.condition_judge import Judge
 from dlcore.engine.outcomes import SkipReason
-from dlcore.engine.state import RunState
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.state import RunState
 from dlcore.tasksequence import Group, Step, TaskSequence, Verdict
 
 _log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.download_step import PackagesOrErrors, download_content
-from dlcore.engine.dynamic_variables_step import set_dynamic_variables
+from dlcore.engine.running.download_step import PackagesOrErrors, download_content
+from dlcore.engine.running.dynamic_variables_step import set_dynamic_variables
 from dlcore.machine import Machine
 from dlcore.steps.interface import Outcome
 from dlcore.tasksequence import (

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcore.engine.documents import pinned_documents
-from dlcore.engine.state import LifeFigures, RunState
+from dlcore.engine.running.state import LifeFigures, RunState
 from dlcore.engine.state_file import StateFile
 from dlcore.errors import StorageError
 from dlcore.waiting import in_thread, to_the_end

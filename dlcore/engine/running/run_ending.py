@@ -11,9 +11,9 @@ import logging
 from pathlib import Path
 
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.run_keeper import RunKeeper
-from dlcore.engine.state import RunState
-from dlcore.engine.work_folders import work_folder
+from dlcore.engine.running.run_keeper import RunKeeper
+from dlcore.engine.running.state import RunState
+from dlcore.engine.running.work_folders import work_folder
 from dlcore.errors import StorageError
 from dlcore.steps.post_action import POST_ACTION, PostAction
 from dlcore.tasksequence import Variables

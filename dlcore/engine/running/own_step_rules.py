@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dlcore.engine.restart_request import into_windows_pe
+from dlcore.engine.running.restart_request import into_windows_pe
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import Step, assignment, is_download
 from dlcore.tasksequence.dynamic_rules import dynamic_rules

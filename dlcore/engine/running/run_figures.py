@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from dlcore.engine.events import Progress
-from dlcore.engine.run_content import RunContent
-from dlcore.engine.state import LifeFigures
+from dlcore.engine.running.run_content import RunContent
+from dlcore.engine.running.state import LifeFigures
 
 
 class RunFigures:

@@ -15,10 +15,11 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from dlcore.deployment import Download
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.arrival_curve import ArrivalPoint, joined
 from dlcore.engine.download.figures import EndpointFigures, added
-from dlcore.engine.identity import SequenceIdentity, has_same_beginning
 from dlcore.engine.outcomes import SkipReason, StepOutcome
+from dlcore.engine.running.identity import SequenceIdentity, has_same_beginning
 from dlcore.steps.interface import RestartNotice
 from dlcore.tasksequence import Variables
 from dlcore.tasksequence.variables import frozen
@@ -91,23 +92,6 @@ class LifeFigures(NamedTuple):
     arrivals: tuple[ArrivalPoint, ...] = ()
     missing_bytes: Mapping[str, int] = MappingProxyType({})
     patched_bytes: int = 0
-
-
-class CatalogPin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The catalog that a run began with: it says which version of each package counts.
-
-    Attributes:
-        catalog: SHA-256 of the document, hex.
-        evidence: SHA-256 of what proves its signatures; empty if no root was pinned.
-    """
-
-    catalog: str
-    evidence: str = ""
-
-    @property
-    def documents(self) -> frozenset[str]:
-        """The digests of the documents that the run needs."""
-        return frozenset(filter(None, (self.catalog, self.evidence)))
 
 
 class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

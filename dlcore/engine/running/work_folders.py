@@ -18,7 +18,7 @@ from dlcore.disk.clearing import clear
 from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_link
 from dlcore.disk.private_folder import PrivateFolder
-from dlcore.engine.built_in_variables import LOG_FOLDER, WORK_FOLDER
+from dlcore.engine.running.built_in_variables import LOG_FOLDER, WORK_FOLDER
 from dlcore.long_path import rooted
 from dlcore.steps.interface import SCRATCH_FOLDER
 from dlcore.store.files import Files

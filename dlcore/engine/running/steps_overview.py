@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dlcore.deployment import Need, StepNote, UnresolvedNeed
-from dlcore.engine.condition_judge import Judge
-from dlcore.engine.own_step_rules import is_own, own_obstacle
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.own_step_rules import is_own, own_obstacle
 from dlcore.steps.install_package import unpublished
 from dlcore.steps.interface import Executor
 from dlcore.tasksequence import (

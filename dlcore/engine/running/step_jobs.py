@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.held_run import HeldRun
-from dlcore.engine.own_steps import run_own_step
-from dlcore.engine.step_content import STOPPING, StepContent, Waited
-from dlcore.engine.step_turns import StepTurns
-from dlcore.engine.work_folders import work_folder
+from dlcore.engine.running.held_run import HeldRun
+from dlcore.engine.running.own_steps import run_own_step
+from dlcore.engine.running.step_content import STOPPING, StepContent, Waited
+from dlcore.engine.running.step_turns import StepTurns
+from dlcore.engine.running.work_folders import work_folder
 from dlcore.errors import DlcoreError
 from dlcore.machine import Machine
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome

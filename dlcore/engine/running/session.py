@@ -11,28 +11,28 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from dlcore.engine.condition_judge import Judge
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.events import Event, RunBegan, RunStep
-from dlcore.engine.held_run import HeldRun
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.network_wait import NetworkWait
 from dlcore.engine.outcomes import RunOutcome
-from dlcore.engine.own_step_rules import is_own
 from dlcore.engine.policy import EnginePolicy
-from dlcore.engine.report import Report, make_report, run_ended
-from dlcore.engine.run_content import RunContent
-from dlcore.engine.run_ending import RunEnding
-from dlcore.engine.run_figures import RunFigures
-from dlcore.engine.run_keeper import RunKeeper
-from dlcore.engine.skip_rules import SkipRules
-from dlcore.engine.state import RunState, StepResult
-from dlcore.engine.step_content import StepContent
-from dlcore.engine.step_jobs import StepJobs
-from dlcore.engine.step_turns import StepTurns
-from dlcore.engine.turn import Turn
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.held_run import HeldRun
+from dlcore.engine.running.own_step_rules import is_own
+from dlcore.engine.running.report import Report, make_report, run_ended
+from dlcore.engine.running.run_content import RunContent
+from dlcore.engine.running.run_ending import RunEnding
+from dlcore.engine.running.run_figures import RunFigures
+from dlcore.engine.running.run_keeper import RunKeeper
+from dlcore.engine.running.skip_rules import SkipRules
+from dlcore.engine.running.state import RunState, StepResult
+from dlcore.engine.running.step_content import StepContent
+from dlcore.engine.running.step_jobs import StepJobs
+from dlcore.engine.running.step_turns import StepTurns
+from dlcore.engine.running.turn import Turn
+from dlcore.engine.running.work_folders import make_work_folders, work_folder
 from dlcore.engine.unpublished import unpublished
-from dlcore.engine.work_folders import make_work_folders, work_folder
 from dlcore.errors import ConfigError, StepError, TaskSequenceError
 from dlcore.machine import Machine
 from dlcore.printable import quoted

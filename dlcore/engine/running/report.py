@@ -12,7 +12,7 @@ from dlcore.engine.download.arrival_curve import arrived_s
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.events import RunEnded
 from dlcore.engine.outcomes import RateOrigin, RunOutcome, StepOutcome
-from dlcore.engine.state import RunState, StepResult
+from dlcore.engine.running.state import RunState, StepResult
 from dlcore.engine.unpublished import Unpublished
 from dlcore.schedule import (
     StepLoad,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcore.engine.outcomes import StepOutcome
-from dlcore.engine.state import StepResult
+from dlcore.engine.running.state import StepResult
 from dlcore.steps.exit_codes import explain, explain_setup
 from dlcore.steps.interface import CANNOT_RUN, Outcome
 from dlcore.tasksequence import Step

@@ -9,11 +9,11 @@ from dlcore.deployment import failed, render
 from dlcore.engine.client import Client
 from dlcore.engine.events import RunSimulated
 from dlcore.engine.preflight_facts import preflight
-from dlcore.engine.report import Report
-from dlcore.engine.resume import Resume
-from dlcore.engine.session import Session
-from dlcore.engine.step_content import STOPPING
-from dlcore.engine.steps_overview import obstacle
+from dlcore.engine.running.report import Report
+from dlcore.engine.running.resume import Resume
+from dlcore.engine.running.session import Session
+from dlcore.engine.running.step_content import STOPPING
+from dlcore.engine.running.steps_overview import obstacle
 from dlcore.errors import (
     DlcoreError,
     PreflightError,

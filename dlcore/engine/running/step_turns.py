@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from dlcore.engine.built_in_variables import set_after_step, set_before_step
 from dlcore.engine.events import (
     Event,
     RestartRequested,
@@ -22,9 +21,10 @@ from dlcore.engine.events import (
     StepStarted,
     StepWaiting,
 )
-from dlcore.engine.held_run import HeldRun
 from dlcore.engine.outcomes import RunOutcome, StepOutcome
-from dlcore.engine.restart_request import (
+from dlcore.engine.running.built_in_variables import set_after_step, set_before_step
+from dlcore.engine.running.held_run import HeldRun
+from dlcore.engine.running.restart_request import (
     RestartRequest,
     asks_for_retry,
     judged,
@@ -33,10 +33,10 @@ from dlcore.engine.restart_request import (
     take_request,
     without_end,
 )
-from dlcore.engine.run_keeper import RunKeeper
-from dlcore.engine.skip_rules import SkipRules
-from dlcore.engine.state import Restart, RunState, StepResult
-from dlcore.engine.turn import Turn
+from dlcore.engine.running.run_keeper import RunKeeper
+from dlcore.engine.running.skip_rules import SkipRules
+from dlcore.engine.running.state import Restart, RunState, StepResult
+from dlcore.engine.running.turn import Turn
 from dlcore.errors import ConfigError, StepError
 from dlcore.printable import quoted
 from dlcore.steps.interface import Outcome

@@ -11,10 +11,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event, Progress
-from dlcore.engine.state import CatalogPin, LifeFigures
+from dlcore.engine.running.state import LifeFigures
 
 
 class RunContent(Protocol):

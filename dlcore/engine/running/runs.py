@@ -11,18 +11,19 @@ import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from dlcore.engine.begin_run import begin_again, new_run
-from dlcore.engine.built_in_variables import merged
 from dlcore.engine.documents.catalogs import check_known
+from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.republished import Republished
-from dlcore.engine.held_run import HeldRun
-from dlcore.engine.identity import identify
 from dlcore.engine.listeners.run_records import recorded
 from dlcore.engine.locking import hold_run
-from dlcore.engine.resume import Resume, take_up
-from dlcore.engine.run_content import OpenRunContent, RunContent
-from dlcore.engine.session import Session
-from dlcore.engine.state import CatalogPin, RunState
+from dlcore.engine.running.begin_run import begin_again, new_run
+from dlcore.engine.running.built_in_variables import merged
+from dlcore.engine.running.held_run import HeldRun
+from dlcore.engine.running.identity import identify
+from dlcore.engine.running.resume import Resume, take_up
+from dlcore.engine.running.run_content import OpenRunContent, RunContent
+from dlcore.engine.running.session import Session
+from dlcore.engine.running.state import RunState
 from dlcore.machine import answer_or_none
 from dlcore.steps.post_action import PostAction
 from dlcore.tasksequence import TaskSequence, packages_in_order

@@ -6,9 +6,10 @@ import secrets
 from pathlib import Path
 
 from dlcore.deployment import Deployment
-from dlcore.engine.built_in_variables import facts_again, initial_variables, merged
-from dlcore.engine.identity import identify
-from dlcore.engine.state import CatalogPin, RunState
+from dlcore.engine.documents.pinned_documents import CatalogPin
+from dlcore.engine.running.built_in_variables import facts_again, initial_variables, merged
+from dlcore.engine.running.identity import identify
+from dlcore.engine.running.state import RunState
 from dlcore.machine import Machine
 from dlcore.tasksequence import TaskSequence
 from dlcore.waiting import in_thread

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dlcore.deployment import Download
-from dlcore.engine.condition_judge import Judge
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.retry import UNLIMITED, Retry
-from dlcore.engine.download_step import PackagesOrErrors, Stored
-from dlcore.engine.lookahead import all_content, look_ahead
 from dlcore.engine.network_wait import NetworkWait
-from dlcore.engine.run_content import RunContent
-from dlcore.engine.state import RunState
+from dlcore.engine.running.condition_judge import Judge
+from dlcore.engine.running.download_step import PackagesOrErrors, Stored
+from dlcore.engine.running.lookahead import all_content, look_ahead
+from dlcore.engine.running.run_content import RunContent
+from dlcore.engine.running.state import RunState
 from dlcore.errors import (
     AgentError,
     ConfigError,

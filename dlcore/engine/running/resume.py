@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 
 from dlcore.deployment import Download
-from dlcore.engine.identity import SequenceIdentity, changes
-from dlcore.engine.state import RunState
+from dlcore.engine.running.identity import SequenceIdentity, changes
+from dlcore.engine.running.state import RunState
 from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from dlcore.engine.condition_judge import Judge
+from dlcore.engine.running.condition_judge import Judge
 from dlcore.tasksequence import NotRun, TaskSequence, Verdict, foresee, unexplained
 
 
