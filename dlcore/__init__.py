@@ -301,13 +301,13 @@ _PUBLIC = {
     "engine.fetching.call": "FetchItem",
     "engine.precache": ("Precached PrecachedPackage SequenceContent content_of_sequence precache"),
     "engine.precache_preview": "preview_precache",
-    "engine.report": "Report",
+    "engine.running.report": "Report",
     "engine.documents.republished": "Republication",
     "engine.unpublished": "Unpublished",
-    "engine.resume": "Resume",
-    "engine.run": "run_sequence",
-    "engine.session": "Session",
-    "engine.state": "StepResult",
+    "engine.running.resume": "Resume",
+    "engine.running.run": "run_sequence",
+    "engine.running.session": "Session",
+    "engine.running.state": "StepResult",
     "engine.traffic_rules": "Pace Rules:TrafficRules Urgency",
     "errors": (
         "AgentError AuthError ConfigError ContentBehindProxyError ContentNotFoundError "
