@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -203,7 +203,7 @@ class Recorder(EventBus):
 
 @asynccontextmanager
 async def opened(
-    state: Path,
+    state: Path | AbstractContextManager[Store],
     packages: Mapping[str, Package],
     endpoints: Sequence[Endpoint],
     *,
@@ -214,10 +214,10 @@ async def opened(
     make_scheduler: MakeScheduler = DeadlineScheduler,
     allowed: AllowedEndpoints | None = None,
 ) -> AsyncIterator[Content]:
-    """Everything that fetches packages, over fake endpoints."""
+    """Everything that fetches packages, over fake endpoints; into a state directory or a store."""
     catalog = Catalog(1, {name: entry_of(item) for name, item in packages.items()})
     bus = bus or EventBus()
-    with Store.open(state) as store:
+    with Store.open(state) if isinstance(state, Path) else state as store:
         store.use_cache()
         package_index = PackageIndex(catalog, endpoints, store, tell=bus.emit, allowed=allowed)
         downloads = Downloads(

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from dlcore.engine.events import Event, PackageReady
+from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault
 from dlcore.manifest import encode
-from dlcore.model import BlockRange
+from dlcore.model import BlockRange, Manifest
 from dlcore.publish import publish
 from dlcore.schedule import DeadlineScheduler, Events, RequestNumber
 from dlcore.steps.interface import Outcome
-from dlcore.store import Store
+from dlcore.store import Partial, Store
+from dlcore.store.files import Files
+from dlcore.store.lock import StateLock
 from dlcore.tasksequence import Step, Variables
-from tests.engine.fakes import Asked, FakeEndpoint, Reply, fetch, opened, package
+from tests.engine.fakes import Asked, FakeEndpoint, FakePlacement, Reply, fetch, opened, package
 from tests.engine.machine import EXTRA, OS, TOOLS, TREES, Acting, Machine, outcomes, parsed
 from tests.engine.scene import publish_packages, step
 from tests.engine.virtual_time import virtually
 from tests.store.cache.contents import package_of
 from tests.store.helpers import BLOCK_BYTES, Package, fill, read_back
+
+REAL_S = 60.0  # how long a thread waits at most for what certainly comes
 
 
 @pytest.fixture
@@ -59,6 +68,61 @@ def test_short_packages_of_equal_content_are_fetched_once(tmp_path: Path) -> Non
     endpoint = FakeEndpoint("a", packages)
     virtually(fetch(tmp_path, packages, [endpoint], connections=8))
     assert endpoint.delivered_bytes == BLOCK_BYTES
+
+
+class SlowStore(Store):
+    """Has looked for what a second package needs, and returns when the first one is ready."""
+
+    def __init__(self, state: Path, files: Files, lock: StateLock | None = None) -> None:
+        super().__init__(state, files, lock)
+        self.has_looked, self.is_first_ready = threading.Event(), threading.Event()
+
+    def begin(self, manifest: Manifest, document: bytes) -> Partial:
+        partial = super().begin(manifest, document)
+        if manifest.package_id == "ABC00002":
+            self.has_looked.set()
+            assert self.is_first_ready.wait(REAL_S)
+        return partial
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, PackageReady):
+            self.is_first_ready.set()
+
+
+class SlowEndpoint(FakeEndpoint):
+    """Tells what it has of the first package when the second one has looked for it."""
+
+    def __init__(self, packages: Mapping[str, Package], store: SlowStore) -> None:
+        # Time stands still while a thread is at work, so nothing takes any.
+        super().__init__("a", packages, latency_s=0.0, rate_bytes_per_s=math.inf)
+        self._store = store
+
+    async def locate(self, manifest: Manifest) -> FakePlacement:
+        if manifest.package_id == "ABC00001":
+            assert await asyncio.to_thread(self._store.has_looked.wait, REAL_S)
+        return await super().locate(manifest)
+
+
+def test_what_arrives_while_a_package_is_begun_is_not_fetched_again(tmp_path: Path) -> None:
+    """Fault: a block arrives, with a package that is complete then, right after another package has
+    looked for it on disk, and before that is wanted. It is not fetched again.
+    """
+    one, two = "ABC00001", "ABC00002"
+    packages = {name: of_blocks(name, 7, 8) for name in (one, two)}
+    bus = EventBus()
+
+    async def main() -> int:
+        with SlowStore.open(tmp_path) as store:
+            bus.subscribe(store.hear)
+            endpoint = SlowEndpoint(packages, store)
+            async with opened(nullcontext(store), packages, [endpoint], bus=bus) as content:
+                content.order([one])
+                await content.begin(one)
+                content.order([one, two])
+                assert read_back(await content.path(two)) == packages[two].contents
+            return endpoint.delivered_bytes
+
+    assert virtually(main()) == BLOCK_BYTES
 
 
 def test_equal_files_with_only_a_digest_of_their_own_are_fetched_once(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class Packages:
         self._reused_bytes: dict[str, int] = {}
         self._patched_bytes = Counter[str]()
         self._failure: BaseException | None = None
+        self._completions = 0  # packages that the scheduler does not know any more
         self._hints: list[Partial] = []  # dropped, and not closed: a request may still write
         self._without_fetching = WithoutFetching(
             find_patches, self._fetch_patches, bus.emit, reserve
@@ -226,6 +227,7 @@ class Packages:
         digest = digest_of(document)
         # Before the package is begun: one that is begun and not wanted would be waited for forever.
         finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
+        completions = self._completions
         partial = await in_thread(store.begin, manifest, document)
         if not self._is_going_on:  # meanwhile, and only those that were begun have heard of it
             partial.close()
@@ -235,8 +237,25 @@ class Packages:
         logger.info("package %s: %d bytes", package_id, manifest.content_bytes)
         self._bus.emit(PackageStarted(package_id, manifest.content_bytes, partial.reused_bytes))
         if (older or finished) and partial.missing():
-            self._tasks.spawn(self._fill(package, digest, store, finished, older))
+            self._tasks.spawn(self._fill(package, digest, store, finished, older, completions))
+        elif completions != self._completions:
+            self._tasks.spawn(self._want_the_rest(package, completions))
         else:
+            self._want(package)
+
+    async def _want_the_rest(self, package: PackageDownload, completions: int) -> None:
+        """Take over what was completed while the package was begun; then the rest is wanted.
+
+        It was not on disk when the package looked for it, and is not in flight any more.
+
+        Args:
+            package: The package.
+            completions: How many packages were complete when it began to look.
+        """
+        while completions != self._completions:
+            completions = self._completions
+            await self._pass_on_to(package)
+        if self._is_going_on and self._begun.get(package.package_id) is package:
             self._want(package)
 
     async def _fill(
@@ -246,17 +265,17 @@ class Packages:
         store: Store,
         finished: Sequence[Path],
         taken_over: Sequence[Path],
+        completions: int,
     ) -> None:
         """Take over what need not be fetched; then the rest is wanted."""
         reused_bytes = self._reused_bytes[package.package_id]
         before_bytes = package.verified_bytes
         filled = self._without_fetching.fill(package, digest, store, finished, taken_over)
         self._patched_bytes[package.package_id] += await filled
-        # Not added to what `_pass_on` has counted meanwhile: it is among them.
+        # Not added to what `_pass_on_to` has counted meanwhile: it is among them.
         gained_bytes = package.verified_bytes - before_bytes
         self._reused_bytes[package.package_id] = reused_bytes + gained_bytes
-        if self._is_going_on and self._begun.get(package.package_id) is package:
-            self._want(package)
+        await self._want_the_rest(package, completions)
 
     def _want(self, package: PackageDownload) -> None:
         package_id, have = package.package_id, package.partial.have
@@ -367,6 +386,7 @@ class Packages:
 
     def complete(self, package: str) -> None:
         """Every block of a package is verified: finish it."""
+        self._completions += 1
         if self._is_going_on:
             self._tasks.spawn(self._finish(self._begun[package]))
 
@@ -389,19 +409,20 @@ class Packages:
         self._finished[package.package_id] = path
         logger.info("package %s is ready", package.package_id)
         self._bus.emit(PackageReady(package.package_id, str(plain_path(path))))
-        await self._pass_on()
+        for begun in list(self._begun.values()):
+            await self._pass_on_to(begun)
 
-    async def _pass_on(self) -> None:
-        """Give what has arrived to the other packages that need the same."""
-        for package_id, package in list(self._begun.items()):
-            is_open = package_id not in self._finished and not package.has_failed
-            if is_open and not package.is_hint:  # no package has the bytes of a patch
-                _, _, store = self._described[package_id]
-                found, gained_bytes = await package.reuse(store)
-                if found:
-                    self._reused_bytes[package_id] += gained_bytes
-                    logger.info("package %s: %d blocks are here", package_id, len(found))
-                    self._apply(self._scheduler.found(package_id, found))
+    async def _pass_on_to(self, package: PackageDownload) -> None:
+        """Give a package what has arrived of others, as far as it needs the same."""
+        package_id = package.package_id
+        is_open = package_id not in self._finished and not package.has_failed
+        if is_open and not package.is_hint:  # no package has the bytes of a patch
+            _, _, store = self._described[package_id]
+            found, gained_bytes = await package.reuse(store)
+            if found:
+                self._reused_bytes[package_id] += gained_bytes
+                logger.info("package %s: %d blocks are here", package_id, len(found))
+                self._apply(self._scheduler.found(package_id, found))
 
     def exhausted(self, event: PackageExhausted) -> None:
         """No endpoint is left for a package: ask all again later, or give it up."""
