@@ -22,6 +22,8 @@ import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 
+from dlcore.transfer.http.forgotten_names import ForgettingConnector
+
 
 class LoginInterruptedError(aiohttp.ClientConnectionError):
     """The connection on which a handshake was begun is gone. Nothing was sent over another."""
@@ -155,5 +157,5 @@ class PinnedConnections(aiohttp.BaseConnector):
         return connection
 
 
-class TcpConnector(PinnedConnections, aiohttp.TCPConnector):
-    """aiohttp's, with pins."""
+class TcpConnector(PinnedConnections, ForgettingConnector):
+    """aiohttp's, with pins, and with names that can be forgotten."""

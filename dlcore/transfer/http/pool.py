@@ -27,6 +27,7 @@ from dlcore.transfer.http.addresses import (
 )
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
 from dlcore.transfer.http.exchanges import observer
+from dlcore.transfer.http.forgotten_names import ForgettingConnector
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
 from dlcore.transfer.http.pinned_connections import PinnedRequest, TcpConnector
@@ -133,9 +134,8 @@ class ConnectionPool:
     def forget_address(self, url: URL) -> None:
         """Look the host of a URL up again at the next connection: its addresses do not answer."""
         for session in self._sessions.values():
-            connector = session.connector
-            if isinstance(connector, aiohttp.TCPConnector) and url.host and url.port:
-                connector.clear_dns_cache(url.host, url.port)
+            if isinstance(session.connector, ForgettingConnector):
+                session.connector.forget(url)
 
     async def leave(self, client: object) -> None:
         """Close all connections if this was the last client. Idempotent."""

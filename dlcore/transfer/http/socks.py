@@ -16,6 +16,7 @@ import aiohttp
 
 from dlcore.extras import require
 from dlcore.printable import printable
+from dlcore.transfer.http.forgotten_names import ForgettingConnector
 from dlcore.transfer.http.pinned_connections import PinnedConnections
 from dlcore.transfer.http.proxies import Proxy
 
@@ -54,7 +55,7 @@ def socks_connector(proxy: Proxy, **options: Any) -> aiohttp.TCPConnector:
     import python_socks
     from aiohttp_socks import ProxyConnector
 
-    class Connector(PinnedConnections, ProxyConnector):
+    class Connector(PinnedConnections, ForgettingConnector, ProxyConnector):
         """Turns the exceptions of python-socks into ours."""
 
         async def _connect_via_proxy(
