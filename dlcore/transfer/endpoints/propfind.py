@@ -36,7 +36,6 @@ Source: Unicode Standard Annex 15, section 13, "Stream-Safe Text Format".
 """
 
 _DAV = "{DAV:}"
-_PROPERTIES = f"{_DAV}propstat/{_DAV}prop/{_DAV}"
 _SCCM_MARK = "sccm?/"
 _AUTHORITY = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -114,15 +113,38 @@ def parse_page(document: bytes, root: str) -> list[ListedItem]:
 
 def _entry(response: Element, root: str) -> ListedItem:
     link = quote_unsafe(_AUTHORITY.sub("", _text(response, f"{_DAV}href"), count=1))
-    is_folder = _text(response, f"{_PROPERTIES}iscollection") == "1"
-    length = _text(response, f"{_PROPERTIES}getcontentlength") or "0"
+    found = _properties(response)
+    kind = _text(found, f"{_DAV}iscollection")
+    is_collection = found.find(f"{_DAV}resourcetype/{_DAV}collection") is not None
+    is_folder = kind == "1" if kind else is_collection
+    length = _text(found, f"{_DAV}getcontentlength") or "0"
     if not _DIGITS.fullmatch(length):
         raise ValueError("the length of a file is not a number")
     return ListedItem(_relative_path(link, root), link, is_folder, 0 if is_folder else int(length))
 
 
-def _text(response: Element, path: str) -> str:
-    return response.findtext(path, "").strip()
+def _properties(response: Element) -> Element:
+    """What the server tells of an entry; what it cannot tell stands apart, with another status.
+
+    Raises:
+        ValueError: It can tell nothing of it, as of a folder that is closed to this client.
+    """
+    described = response.findall(f"{_DAV}propstat")
+    told = next(filter(_is_success, described), None)
+    if (told is None and described) or not _is_success(response):
+        raise ValueError("the server cannot tell what an entry is")
+    properties = told.find(f"{_DAV}prop") if told is not None else None
+    return Element(f"{_DAV}prop") if properties is None else properties
+
+
+def _is_success(described: Element) -> bool:
+    """Whether its status is that of a success, or it has none."""
+    status = _text(described, f"{_DAV}status").split()
+    return len(status) < 2 or status[1] == "200"
+
+
+def _text(element: Element, path: str) -> str:
+    return element.findtext(path, "").strip()
 
 
 def _relative_path(link: str, root: str) -> str:

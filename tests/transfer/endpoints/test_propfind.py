@@ -201,6 +201,47 @@ def test_the_time_does_not_depend_on_how_a_listing_is_nested() -> None:
     assert entry.path == "x"
 
 
+def described(*told: tuple[str, str], status: str = "") -> bytes:
+    """A listing of ``a``, by (status, properties); or with a status of its own."""
+    parts = "".join(
+        f"<D:propstat><D:prop>{properties}</D:prop><D:status>{each}</D:status></D:propstat>"
+        for each, properties in told
+    )
+    own = f"<D:status>{status}</D:status>" if status else ""
+    entry = f"<D:response><D:href>{ROOT}/a</D:href>{own}{parts}</D:response>"
+    return f'<D:multistatus xmlns:D="DAV:">{entry}</D:multistatus>'.encode()
+
+
+OK, UNKNOWN, CLOSED = (f"HTTP/1.1 {status}" for status in ("200 OK", "404 Not Found", "403 No"))
+EMPTY = "<D:getcontentlength/><D:iscollection/>"
+
+
+def test_what_a_server_does_not_know_of_a_file_does_not_count() -> None:
+    """Fault: a listing names first what its server does not know of a file, and then its length.
+    dlcore reads the length.
+    """
+    document = described((UNKNOWN, EMPTY), (OK, "<D:getcontentlength>7</D:getcontentlength>"))
+    assert parse_listing(document, ROOT) == [ListedItem("a", f"{ROOT}/a", False, 7)]
+
+
+def test_a_folder_is_known_by_its_type_where_nothing_else_tells() -> None:
+    """Fault: a listing tells by ``resourcetype`` only what a folder is. dlcore takes it for one."""
+    document = described((OK, "<D:resourcetype><D:collection/></D:resourcetype>"))
+    assert parse_listing(document, ROOT) == [ListedItem("a", f"{ROOT}/a", True, 0)]
+    assert not read(f"{ROOT}/a", folder=0).is_folder
+
+
+@pytest.mark.parametrize(
+    "document", [described((CLOSED, EMPTY)), described(status=CLOSED)], ids=["properties", "entry"]
+)
+def test_a_listing_with_an_entry_that_is_closed_is_refused(document: bytes) -> None:
+    """Fault: a listing has an entry that is closed to this client. dlcore refuses it; the entry
+    would count as an empty file, and all would be received in vain.
+    """
+    with pytest.raises(ValueError, match="cannot tell what an entry is"):
+        parse_listing(document, ROOT)
+
+
 def test_a_listing_of_too_many_tags_is_refused_before_a_tree_is_made_of_it() -> None:
     """Fault M5: a listing is millions of empty tags. dlcore refuses it before it takes memory."""
     with pytest.raises(ValueError, match="tags"):
