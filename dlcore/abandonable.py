@@ -39,6 +39,7 @@ class AbandonableThreads(Executor):
 
         Raises:
             TooManyHangError: Too many threads are at work.
+            RuntimeError: The system gives no thread.
         """
         with self._lock:
             if self._at_work >= self._max_threads:
@@ -57,7 +58,11 @@ class AbandonableThreads(Executor):
                 result.set_result(value)
 
         result.set_running_or_notify_cancel()
-        threading.Thread(target=work, daemon=True, name="dlcore-read").start()
+        try:
+            threading.Thread(target=work, daemon=True, name="dlcore-read").start()
+        except RuntimeError:
+            self._end_work()
+            raise
         return result
 
     def _end_work(self) -> None:

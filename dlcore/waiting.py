@@ -14,7 +14,10 @@ import asyncio
 import contextvars
 import functools
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
+
+from dlcore.work_threads import settle
 
 I = TypeVar("I")  # noqa: E741  # an item
 P = ParamSpec("P")
@@ -61,9 +64,19 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 def begin_in_thread(
     function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> asyncio.Future[T]:
-    """Begin blocking work in a thread; the future is done when the work has ended."""
+    """Begin blocking work in a thread; the future is done when the work has ended.
+
+    Raises:
+        RuntimeError: The system gives no thread; the work is never done.
+    """
     call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-    return asyncio.get_running_loop().run_in_executor(None, call)
+    result: Future[T] = Future()
+    try:
+        asyncio.get_running_loop().run_in_executor(None, settle, result, call)
+    except RuntimeError:  # the pool may have put it in line for a thread that it has
+        if result.cancel():
+            raise
+    return asyncio.wrap_future(result)
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from dlcore.abandonable import AbandonableThreads, TooManyHangError
+from tests.no_thread import no_thread
 
 
 def test_a_thread_that_never_returns_does_not_hold_up_the_end_of_the_loop() -> None:
@@ -60,3 +61,11 @@ AbandonableThreads(1).submit(threading.Event().wait)
 def test_a_thread_that_never_returns_does_not_hold_up_the_end_of_the_process() -> None:
     """Fault: a read from a dead share never returns. dlcore's process ends all the same."""
     assert subprocess.run([sys.executable, "-c", HANGS], timeout=60, check=False).returncode == 0
+
+
+def test_a_thread_that_cannot_start_is_not_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault: the system gives no thread for a while. dlcore reads again when there is one."""
+    threads = AbandonableThreads(1)
+    with no_thread(monkeypatch), pytest.raises(RuntimeError, match="can't start"):
+        threads.submit(int)
+    assert threads.submit(int, "5").result(10.0) == 5

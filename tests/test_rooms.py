@@ -43,9 +43,12 @@ ALLOWED: dict[str, set[str]] = {
     "store": {
         *("long_path", "errors", "model", "printable", "disk", "native", "manifest"),
         "plain_files",
+        "work_threads",
     },
-    "waiting": set(),
+    "waiting": {"work_threads"},
+    "work_threads": set(),
     "abandonable": set(),
+    "shortages": {"errors"},
     "callbacks": set(),
     "event_loop": set(),
     "transfer": {
@@ -58,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         *("long_path", "errors", "extras", "model", "spelling", "disk", "native", "manifest"),
         *("trust", "buckets", "file_urls", "redaction", "patches", "package_ids"),
         *("plain_files", "file_times"),
+        "work_threads",
     },
     "emulator": {
         *("long_path", "errors", "extras", "model", "disk", "manifest", "plain_files"),
@@ -68,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
         *("tasksequence", "steps", "machine", "deployment", "schedule", "store", "transfer"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "digests"),
         *("file_urls", "patches", "abandonable", "callbacks", "plain_files"),
+        "work_threads",
     },
     "doctor": {
         *("errors", "model", "extras", "long_path", "waiting", "disk", "native", "manifest"),
@@ -79,11 +84,13 @@ ALLOWED: dict[str, set[str]] = {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "trust", "store"),
         *("tasksequence", "steps", "machine", "deployment", "schedule", "transfer", "engine"),
         *("package_ids", "long_path", "printable", "spelling", "text_files", "plain_files"),
+        "shortages",
     },
     "hook": {
         *("errors", "extras", "model", "waiting", "disk", "native", "manifest", "store"),
         *("tasksequence", "deployment", "engine", "agent", "cmtrace"),
-        *("package_ids", "long_path", "printable", "text_files", "plain_files"),
+        *("package_ids", "long_path", "printable", "text_files", "plain_files", "shortages"),
+        "event_loop",
     },
     "locations": {"errors", "hook", "model", "package_ids", "printable", "tasksequence"},
     "patches": {"errors", "extras", "model", "disk", "long_path", "manifest", "printable"},

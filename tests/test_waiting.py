@@ -8,7 +8,8 @@ from collections.abc import Awaitable
 
 import pytest
 
-from dlcore.waiting import cancel_and_wait, in_thread, to_the_end, wait_for_all
+from dlcore.waiting import begin_in_thread, cancel_and_wait, in_thread, to_the_end, wait_for_all
+from tests.starved import StarvedPool
 
 
 async def cancelled_at_once(work: Awaitable[object]) -> asyncio.Task[object]:
@@ -127,3 +128,18 @@ async def test_tasks_are_cancelled_and_have_ended_even_if_they_take_their_time()
 async def test_nothing_to_wait_for_is_no_wait() -> None:
     await wait_for_all([])
     await cancel_and_wait([])
+
+
+async def test_work_that_finds_no_thread_is_never_done() -> None:
+    """Fault: no thread is left as a step's command is to start. It does not start later either."""
+    done: list[int] = []
+    go_on = threading.Event()
+    pool = StarvedPool(4)
+    asyncio.get_running_loop().set_default_executor(pool)
+    busy = begin_in_thread(go_on.wait)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        begin_in_thread(done.append, 1)
+    go_on.set()
+    assert await busy
+    pool.shutdown()
+    assert not done

@@ -10,7 +10,7 @@ import enum
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, as_completed
 from typing import TypeVar
 
 from dlcore.model import Manifest, ObjectIndex, object_key
@@ -20,6 +20,7 @@ from dlcore.publish.progress import Advance
 from dlcore.publish.reading import verified_spans
 from dlcore.publish.source import Source
 from dlcore.publish.stored import Damage, Wrong, damage_of
+from dlcore.work_threads import WorkThreads
 
 _T = TypeVar("_T")
 
@@ -161,7 +162,7 @@ def _in_parallel(
         if stop.is_set():
             raise CancelledError
 
-    with ThreadPoolExecutor(workers) as pool:
+    with WorkThreads(workers) as pool:
         in_flight = {pool.submit(work, name, index, go_on): name for name, index in wanted.items()}
         try:
             return {in_flight[future]: future.result() for future in as_completed(in_flight)}

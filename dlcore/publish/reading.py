@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -30,6 +30,7 @@ from dlcore.native import block_digests, verify_blocks
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.progress import Advance
 from dlcore.publish.source import Source, SourceFile
+from dlcore.work_threads import WorkThreads
 
 _I = TypeVar("_I")
 _T = TypeVar("_T")
@@ -65,7 +66,7 @@ def check_files(source: Source, workers: int, span_bytes: int, advance: Advance)
         StorageError: A file cannot be read, or changed meanwhile.
     """
     stated = {file.location: file for file in source.files if file.sha256}
-    with ThreadPoolExecutor(workers) as pool:
+    with WorkThreads(workers) as pool:
         for _ in pool.map(lambda file: _check_file(file, span_bytes, advance), stated.values()):
             pass
 
@@ -255,7 +256,7 @@ def _changed(*suspects: SourceFile) -> StorageError:
 
 def map_ahead(work: Callable[[_I], _T], items: Iterable[_I], workers: int) -> Iterator[_T]:
     """Yield the results in the order of the items; a bounded number of them is in flight."""
-    with ThreadPoolExecutor(workers) as pool:
+    with WorkThreads(workers) as pool:
         in_flight: deque[Future[_T]] = deque()
         for item in items:
             in_flight.append(pool.submit(work, item))

@@ -10,10 +10,10 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from dlcore.model import BlockRange, Manifest
+from dlcore.work_threads import WorkThreads
 
 RUN_BYTES = 4 << 20  # arbitrary: several blocks, which are hashed side by side
 _T = TypeVar("_T")
@@ -75,6 +75,6 @@ def in_parallel(
                 raise
 
     workers = 2 * (os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers, thread_name_prefix="dlcore-check") as pool:
+    with WorkThreads(workers, thread_name_prefix="dlcore-check") as pool:
         for future in [pool.submit(drain) for _ in range(workers)]:
             future.result()

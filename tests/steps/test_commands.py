@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.steps.commands.command_output import CommandOutput
 from dlcore.steps.commands.process import TIMED_OUT
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.steps.registry import standard_executors
@@ -468,3 +469,20 @@ async def test_the_script_lies_in_the_package_wherever_it_starts(
     assert (await run(item, variables, {PACKAGE: tmp_path})).exit_code == 4
     assert f"{tmp_path}/s.ps1" in called(pwsh)[-1]
     assert called(pwsh)[0] == str(tmp_path / "bin")
+
+
+async def test_a_command_whose_output_nobody_can_read_is_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Fault: no thread is left as a command has started. dlcore ends it, and says so."""
+    note = tmp_path / "pid"
+
+    def fail(_: CommandOutput) -> None:
+        while not (note.exists() and note.read_text().endswith("\n")):
+            time.sleep(0)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(CommandOutput, "begin", fail)
+    with pytest.raises(RuntimeError, match="can't start"):
+        await run(command(f"sh -c 'echo $$ > {note}; exec sleep 1000'"))
+    assert await gone(int(note.read_text()))

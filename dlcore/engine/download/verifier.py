@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from dlcore.model import BlockInObject, BlockRange
 from dlcore.store import Partial
 from dlcore.waiting import enduring, wait_for_all
+from dlcore.work_threads import WorkThreads
 
 JOB_BYTES = 16 << 20  # sixteen blocks of 1 MiB fill the widest lanes
 MAX_JOBS = 4  # one or two hash while the others write; more would be short of memory
@@ -40,7 +40,7 @@ class Verifier:
     """Verifies and writes runs of blocks in threads."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(MAX_JOBS, thread_name_prefix="dlcore-disk")
+        self._threads = WorkThreads(MAX_JOBS, thread_name_prefix="dlcore-disk")
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
         self._jobs: set[asyncio.Task[None]] = set()

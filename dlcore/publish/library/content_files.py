@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from dlcore.manifest.content_library import MAX_INI_BYTES
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.source import Source, SourceFile, blaming, list_source
 from dlcore.spelling import IDS, hint
+from dlcore.work_threads import WorkThreads
 
 _SUFFIX = ".ini"
 _EMPTY = hashlib.sha256().digest()
@@ -91,7 +91,7 @@ def list_content(
     """
     tree = described_at(roots) / "DataLib" / content.folder
     described = list_source(tree)
-    with ThreadPoolExecutor(max_readers) as pool:
+    with WorkThreads(max_readers) as pool:
         files = tuple(pool.map(partial(_file, roots, looks=looks), described.files))
     with blaming(tree):
         check_together([*(file.path for file in files), *described.folders])

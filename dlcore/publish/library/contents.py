@@ -7,7 +7,6 @@ read is named, and does not hide the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from dlcore.manifest import decode_contents_ini
 from dlcore.package_ids import content_version, package_id, published_id
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.library.content_files import LibraryContent, described_at, read_ini
+from dlcore.work_threads import WorkThreads
 
 _SUFFIX = ".ini"
 _REMEDY = "Validate the content on the distribution point, or distribute it again."
@@ -49,7 +49,7 @@ def list_contents(roots: Sequence[Path], max_readers: int) -> Contents:
     packages = [name for name in _names(root / "PkgLib") if name.lower().endswith(_SUFFIX)]
     listed: dict[str, _Listed] = {}
     unreadable: dict[str, DlcoreError] = {}
-    with ThreadPoolExecutor(max_readers) as pool:
+    with WorkThreads(max_readers) as pool:
         documents = pool.map(lambda name: _read(root / "PkgLib" / name), packages)
     for name, texts in zip(packages, documents, strict=True):
         if isinstance(texts, DlcoreError):

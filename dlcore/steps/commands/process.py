@@ -174,7 +174,10 @@ class _Execution:
         except TimeoutError:
             pass
         finally:
-            await in_thread(self._end, process)
+            try:
+                await in_thread(self._end, process)
+            except RuntimeError:  # the system gives no thread
+                self._end(process)
         return code
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
@@ -229,5 +232,11 @@ class _Execution:
             creationflags=self._tree.creation_flags,
         )
         self._tree.adopt(process)
-        output.begin()
+        try:
+            output.begin()
+        except RuntimeError:  # the system gives no thread: what nobody watches does not run
+            self._tree.end()
+            process.wait()
+            output.abandon()
+            raise
         return process
