@@ -192,6 +192,7 @@ if TYPE_CHECKING:
     from dlcore.errors import ProxyAuthError as ProxyAuthError
     from dlcore.errors import RunStateError as RunStateError
     from dlcore.errors import RunStateFault as RunStateFault
+    from dlcore.errors import ShortageError as ShortageError
     from dlcore.errors import StepError as StepError
     from dlcore.errors import StorageError as StorageError
     from dlcore.errors import TaskSequenceError as TaskSequenceError
@@ -314,8 +315,8 @@ _PUBLIC = {
         "ContentRefusedError ContentUnprovenServerError DeadlineError "
         "DiskFullError DlcoreError DocumentError ExhaustedError Fault IntegrityError "
         "InternalError LockedError ManifestError NotFoundError OwnershipError PreflightError "
-        "ProxyAuthError RunStateError RunStateFault StepError StorageError TaskSequenceError "
-        "TlsError TransferError TrustError TrustFault UnexpectedContentError"
+        "ProxyAuthError RunStateError RunStateFault ShortageError StepError StorageError "
+        "TaskSequenceError TlsError TransferError TrustError TrustFault UnexpectedContentError"
     ),
     "model": "Catalog CatalogEntry EndpointKind EndpointSettings File Manifest Object WebAccess",
     "publish": (

@@ -464,6 +464,18 @@ class DeadlineError(DlcoreError):
     exit_status = 21
 
 
+class ShortageError(DlcoreError):
+    """The system gives this process no more memory, threads, processes or open files."""
+
+    code = "shortage"
+    exit_status = 22
+
+    @property
+    def may_pass(self) -> bool:
+        """When other programs end, there is more again."""
+        return True
+
+
 class InternalError(DlcoreError):
     """An invariant of dlcore is broken: a fault of dlcore. Please report it with the message."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
 
@@ -16,7 +17,14 @@ if sys.platform == "win32":
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return a new one, which is not set as that of this thread."""
+    """Return a new one, which is not set as that of this thread.
+
+    Raises:
+        OSError: The process may open no more files.
+    """
     if sys.platform == "win32":
         return _FineClockLoop()
+    # Where asyncio itself cannot open its three files, it prints a traceback besides.
+    for end in (*socket.socketpair(), *socket.socketpair()):
+        end.close()
     return asyncio.new_event_loop()

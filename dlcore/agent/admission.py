@@ -21,6 +21,7 @@ from dlcore.agent.errors_over_http import status_of, trouble_of
 from dlcore.agent.interface import Trouble
 from dlcore.agent.routes import JSON
 from dlcore.errors import DlcoreError
+from dlcore.shortages import shortage_in
 
 HOST: Final = "dlcore"
 _BROWSERS: Final = ("Origin", "Sec-Fetch-Site", "Referer")
@@ -57,9 +58,7 @@ async def telling_errors(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except DlcoreError as error:
-        trouble = trouble_of(error)
-        body = msgspec.json.encode(trouble)
-        return web.Response(status=status_of(trouble), body=body, content_type=JSON)
+        return _answer(error)
     except web.HTTPRequestEntityTooLarge:
         return refusal(413, "the body is too long")
     except web.HTTPMethodNotAllowed as error:
@@ -68,6 +67,14 @@ async def telling_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return answer
     except web.HTTPException as error:
         return refusal(error.status, error.reason or "it cannot be answered")
-    except Exception:
+    except Exception as error:
+        if shortage := shortage_in(error):
+            return _answer(shortage)
         _log.exception("a call of the agent failed by a fault of dlcore")
         return refusal(500, "this is a fault of dlcore", "Please report it.", "internal")
+
+
+def _answer(error: DlcoreError) -> web.Response:
+    trouble = trouble_of(error)
+    body = msgspec.json.encode(trouble)
+    return web.Response(status=status_of(trouble), body=body, content_type=JSON)

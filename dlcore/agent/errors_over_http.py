@@ -39,6 +39,7 @@ STATUSES: Final = {
     "integrity": 502,
     "trust": 502,
     "agent": 503,
+    "shortage": 503,
 }
 """Error code -> status. What the client asked wrong is 4xx, what servers did 502, the disk 507."""
 

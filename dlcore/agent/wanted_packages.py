@@ -14,6 +14,7 @@ from dlcore.agent.policy import AgentPolicy
 from dlcore.engine.content import Content
 from dlcore.engine.network_wait import is_network_down
 from dlcore.errors import DlcoreError, InternalError
+from dlcore.shortages import shortage_in
 from dlcore.waiting import cancel_and_wait
 
 _log = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ def _known(error: Exception) -> DlcoreError:
     """An error as clients are told it; the text of a foreign one is left out."""
     if isinstance(error, DlcoreError):
         return error
+    if shortage := shortage_in(error):
+        return shortage
     _log.error("a package failed by a fault of dlcore", exc_info=error)
     return InternalError(f"this is a fault of dlcore: {type(error).__name__}")
 

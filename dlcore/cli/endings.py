@@ -25,6 +25,7 @@ from dlcore.errors import (
     TrustError,
 )
 from dlcore.redaction import without_tokens
+from dlcore.shortages import shortage_in
 
 PACKAGE = Path(__file__).parent.parent
 DEBUG_ENV = "DLCORE_DEBUG"
@@ -101,7 +102,8 @@ def _ending_of(error: BaseException) -> Ending:
             remedy = "Change to a folder that exists, or give absolute paths."
             return Ending(NotFoundError.code, NotFoundError.exit_status, gone, remedy, {})
         case _:
-            return _internal(error)
+            shortage = shortage_in(error)
+            return _ending_of(shortage) if shortage else _internal(error)
 
 
 def _is_current_folder_gone() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -73,8 +74,9 @@ class Leaving:
     def leave(self, cause: BaseException) -> None:
         """End the process now, whatever its threads do; an import may be what hangs."""
         teller = threading.Thread(target=self._tell_last, args=(cause,), daemon=True)
-        teller.start()
-        teller.join(TELL_S)
+        with contextlib.suppress(RuntimeError):  # the system gives no thread: nothing is told
+            teller.start()
+            teller.join(TELL_S)
         is_terminated = isinstance(cause, Terminated)
         self._leave(TERMINATED_STATUS if is_terminated else INTERRUPTED_STATUS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -32,7 +33,8 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
             return await task
 
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        with contextlib.closing(work), asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.get_loop()  # if that fails, the work is closed, and Python does not complain
             return runner.run(cancellable())
     except asyncio.CancelledError:
         if termination.cause:

@@ -123,7 +123,10 @@ class Termination:
             self._cause = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
             timer = threading.Timer(self._grace_s, self._leave, (self._cause,))
             timer.daemon = True
-            timer.start()
+            try:
+                timer.start()
+            except RuntimeError:  # the system gives no thread that could end a command that hangs
+                self._leave(self._cause)
 
 
 def _heeded_signals() -> tuple[signal.Signals, ...]:

@@ -69,6 +69,8 @@ class EndingRequests:
         """
         import asyncio  # takes long to load; by now the log has its first line
 
+        from dlcore.event_loop import new_event_loop
+
         async def cancellable() -> None:
             task = asyncio.ensure_future(work())
             loop = asyncio.get_running_loop()
@@ -81,7 +83,9 @@ class EndingRequests:
                 self._cancel = None
 
         try:
-            asyncio.run(cancellable())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.get_loop()
+                runner.run(cancellable())
         except asyncio.CancelledError:
             if not self._has_come:
                 raise
@@ -93,7 +97,10 @@ class EndingRequests:
             self._leave()
             return
         self._has_come = True
-        self._grace.start()
+        try:
+            self._grace.start()
+        except RuntimeError:  # the system gives no thread that could end what hangs
+            self._leave()
         if self._cancel:
             self._cancel()
 

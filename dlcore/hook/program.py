@@ -30,6 +30,7 @@ from dlcore.hook.settings import (
     log_folder,
     read_settings,
 )
+from dlcore.shortages import shortage_in
 
 if TYPE_CHECKING:
     from dlcore.hook.serving import Serving
@@ -94,10 +95,11 @@ class Program:
         """Serve a call to its end, however it ends."""
         try:
             self._serve(arguments, requests)
-        except DlcoreError as error:
-            return self._failed(error.code, f"{error.message.rstrip('.')}. {error.remedy}".rstrip())
         except Exception as error:
-            return self._failed("internal", _describe_unforeseen(error))
+            known = error if isinstance(error, DlcoreError) else shortage_in(error)
+            if not known:
+                return self._failed("internal", _describe_unforeseen(error))
+            return self._failed(known.code, f"{known.message.rstrip('.')}. {known.remedy}".rstrip())
         except BaseException as error:
             return self._failed("ended", f"the program was asked to end ({type(error).__name__})")
         self._note("delivered")

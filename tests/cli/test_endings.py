@@ -16,7 +16,7 @@ import pytest
 from dlcore.cli.paths import EXISTING_FILE
 from dlcore.errors import StorageError
 from tests.cli.conftest import Site
-from tests.cli.helpers import Here, dlcore, refused, start, wait, wait_until
+from tests.cli.helpers import COMMAND, Here, dlcore, refused, start, wait, wait_until
 from tests.engine.scene import sequence, step
 from tests.others import touch_private
 from tests.users import ADVERSARY, folder_of, needs_root, run_as_ordinary_user
@@ -416,3 +416,19 @@ def test_restart_and_continue_exclude_each_other(here: Here, site: Site) -> None
         *("--restart", "--continue", "--json"),
     )
     assert "exclude" in str(refused(ended, 2, "config")["message"])
+
+
+@pytest.mark.posix_only(reason="Windows has no such limit")
+@pytest.mark.parametrize("most", [5, 6])
+def test_a_process_that_may_open_few_files_says_so_and_nothing_else(
+    site: Site, tmp_path: Path, most: int
+) -> None:
+    """Fault: the limit of open files is too low. dlcore says so, without a traceback."""
+    fetch = [*COMMAND, "fetch", "ABC00001", "--from", str(site.published), "-o", "out"]
+    script = f'ulimit -n {most}; exec "$@"'
+    ended = subprocess.run(
+        ["sh", "-c", script, "sh", *fetch], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (22, "")
+    assert ended.stderr.startswith("error (shortage): the system gives no more open files\n")
+    assert len(ended.stderr.splitlines()) == 2

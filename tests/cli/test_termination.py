@@ -34,6 +34,7 @@ from tests.cli.conftest import Site
 from tests.cli.helpers import Ended, refused, start, tree, wait, wait_until
 from tests.cli.test_endings import is_open
 from tests.engine.scene import sequence, step
+from tests.no_thread import no_thread
 
 MAX_END_S = 2.0
 HUGE_BYTES = 64 << 30  # as a hole it costs nothing, and takes long to hash
@@ -393,6 +394,17 @@ def test_a_process_ends_though_an_import_hangs(monkeypatch: pytest.MonkeyPatch) 
     leaving.leave(KeyboardInterrupt())
     never.set()
     assert left == [143, 130]
+
+
+def test_a_process_ends_at_once_if_there_is_no_thread_that_could_end_it_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fault: the system gives no thread as a command is to end. dlcore ends it, at once."""
+    left: list[int] = []
+    termination = Termination(Leaving(as_json=False, leave=left.append).leave, grace_s=60.0)
+    with termination.handled(), no_thread(monkeypatch), pytest.raises(Terminated):
+        signal.raise_signal(signal.SIGTERM)
+    assert left == [143]
 
 
 def test_a_command_can_say_why_it_ends_before_it_is_imported() -> None:
