@@ -145,7 +145,7 @@ INNER_ALLOWED = {
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
         *("dlcore.steps.commands", "dlcore.steps.interface", "dlcore.disk.clearing"),
-        "dlcore.plain_files",
+        *("dlcore.plain_files", "dlcore.disk.faults"),
     },
 }
 INNER_USERS = {

@@ -28,6 +28,7 @@ from aiohttp import web
 from aiohttp.client_exceptions import UnixClientConnectorError
 
 from dlcore.agent.addresses import SOCKET_NAME, AgentAddress
+from dlcore.disk.faults import guarded
 from dlcore.disk.lock import FileLock
 from dlcore.disk.private_folder import PrivateFolder
 from dlcore.errors import AgentError, LockedError
@@ -135,7 +136,8 @@ class _SocketFile:
             raise _taken(self._address) from None
         try:
             self._check_nobody_listens()
-            return self._listen_again()
+            with guarded("make the agent's socket", state):
+                return self._listen_again()
         except BaseException:
             self.remove()
             raise

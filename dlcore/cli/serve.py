@@ -19,6 +19,7 @@ from dlcore.cli.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.cli.paths import EXISTING_FOLDER, FOLDER, as_argument
 from dlcore.cli.rates import rate_of
+from dlcore.disk.faults import guarded
 from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.private_files import write_private
 from dlcore.model import EndpointKind
@@ -144,7 +145,7 @@ async def _serve(folder: Path, settings: Settings, state: Path, as_json: bool) -
     async with Emulator(folder, settings, state=state) as emulator:
         config = state / "client.toml"
         text = client_config(emulator, settings)
-        await asyncio.to_thread(write_private, config, text.encode())
+        await asyncio.to_thread(_write, config, text.encode())
         if as_json:
             ready = {"url": emulator.url, "config": str(config), "pid": os.getpid()}
             more = {"dp_url": emulator.dp_url} if settings.dp else {}
@@ -165,10 +166,10 @@ async def _serve_site(
         served = emulated_site.endpoints(emulator, prepared)
         config, of_library = state / "deployment.toml", state / "content-library.toml"
         text = emulated_site.deployment(prepared, served)
-        await asyncio.to_thread(write_private, config, text.encode())
+        await asyncio.to_thread(_write, config, text.encode())
         library = emulated_site.web_library(emulator, prepared)
         more = emulated_site.library_deployment(prepared, [library, *served])
-        await asyncio.to_thread(write_private, of_library, more.encode())
+        await asyncio.to_thread(_write, of_library, more.encode())
         if as_json:
             ready = {
                 "url": emulator.url,
@@ -219,6 +220,11 @@ def client_config(
     if settings.kind is EndpointKind.CMG:
         lines.append(f"serves_content = {str(settings.serve_content).lower()}")
     return "\n".join(lines) + "\n"
+
+
+def _write(path: Path, text: bytes) -> None:
+    with guarded("write a deployment file", path, len(text)):
+        write_private(path, text)
 
 
 def _toml(path: Path) -> str:

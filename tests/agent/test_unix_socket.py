@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import stat
@@ -15,7 +16,7 @@ import aiohttp
 import pytest
 
 from dlcore.agent.addresses import SOCKET_NAME, AgentAddress, address_of
-from dlcore.errors import AgentError, OwnershipError
+from dlcore.errors import AgentError, DiskFullError, OwnershipError
 from tests.agent.local_application import Application, ask, served
 from tests.users import ADVERSARY, ORDINARY, folder_of, give, needs_root, run_as
 
@@ -334,3 +335,18 @@ def test_a_folder_of_another_user_is_refused_by_both_ends(is_link: bool) -> None
 async def _serve_once(address: AgentAddress) -> None:
     async with served(address):
         pass
+
+
+async def test_a_full_disk_as_the_agent_begins_to_listen(
+    address: AgentAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: the disk has no room for the agent's socket. dlcore says so, and leaves nothing."""
+
+    def bind(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("dlcore.agent.unix_socket._short", bind)
+    with pytest.raises(DiskFullError, match="cannot make the agent's socket"):
+        async with served(address):
+            raise AssertionError
+    assert not (address.state / SOCKET_NAME).exists()

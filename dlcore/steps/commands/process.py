@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from dlcore.disk.faults import guarded
 from dlcore.steps.commands.answers import VARIABLE, checked_name, read_answers
 from dlcore.steps.commands.command_output import CommandOutput
 from dlcore.steps.commands.process_tree import ProcessTree, new_tree
@@ -144,7 +145,8 @@ class _Execution:
         Raises:
             ValueError: What it wrote cannot be accepted; the text says why.
         """
-        self._answers.touch()
+        with guarded("make the file of a command's variables", self._answers):
+            self._answers.touch()
         try:
             process = await self._started(command)
         except (OSError, ValueError) as error:  # ValueError: NUL in a text of the step's own

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dlcore.disk.clearing import clear
+from dlcore.disk.faults import guarded
 from dlcore.steps.interface import SCRATCH_FOLDER, Job
 from dlcore.tasksequence import FrozenVariables, needs
 from dlcore.tasksequence.step_types import RUN_COMMAND_LINE, RUN_POWERSHELL
@@ -63,13 +64,13 @@ def scratch_folder(job: Job) -> Iterator[Path]:
     has left behind.
 
     Raises:
-        OSError: It cannot be made.
+        StorageError: It cannot be made.
     """
-    parent = None
-    if job.work_folder is not None:
-        parent = job.work_folder / SCRATCH_FOLDER
-        parent.mkdir(parents=True, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="dlcore-step-", dir=parent)
+    parent = job.work_folder and job.work_folder / SCRATCH_FOLDER
+    with guarded("make the folder of a command", parent or Path()):
+        if parent:
+            parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix="dlcore-step-", dir=parent)
     try:
         yield Path(folder)
     finally:

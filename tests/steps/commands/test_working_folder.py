@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.errors import StorageError
 from dlcore.steps.commands.working_folder import scratch_folder
 from dlcore.steps.interface import Job
 from dlcore.tasksequence import Variables, read
@@ -51,3 +52,14 @@ def test_a_process_that_works_there_still_does_no_harm(job: Job) -> None:
         )
     assert not (scratch / "variables").exists()
     left.communicate()
+
+
+def test_a_folder_that_cannot_be_made_is_a_failure_of_the_disk(tmp_path: Path) -> None:
+    """Fault: the folder of a run is gone or its disk full as a step begins. dlcore says so."""
+    (tmp_path / "file").touch()
+    job = Job(STEP, Variables(), {}, work_folder=tmp_path / "file")
+    with (
+        pytest.raises(StorageError, match="cannot make the folder of a command"),
+        scratch_folder(job),
+    ):
+        raise AssertionError
