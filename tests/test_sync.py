@@ -61,7 +61,7 @@ def test_a_program_runs_the_steps_itself(site: Path) -> None:
         for due in session.run_steps():
             assert session.outcome is None
             ran.append((due.name, sorted(session.content(due))))
-            session.completed(due)
+            session.completed(due, 0)
         assert session.variables["_SMSTSABC00001"].endswith("content")
         report = session.report()
     assert ran == [("Upgrade", ["ABC00001"]), ("Drivers", ["ABC00002"])]

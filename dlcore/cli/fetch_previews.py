@@ -10,6 +10,7 @@ from dlcore.cli.endings import ending_of, show_ending
 from dlcore.cli.fetch_results import format_group, format_proof, format_selection
 from dlcore.cli.output import say, show_json
 from dlcore.engine.delivery.target import format_names
+from dlcore.engine.fetching.ending import failures
 from dlcore.engine.fetching.preview import FetchPreview, PreviewResult
 from dlcore.engine.numbers_for_people import amount, counted
 
@@ -39,9 +40,9 @@ def show_previews(results: Sequence[PreviewResult], *, as_json: bool) -> int:
         total = sum(each.bytes_to_fetch for each in previews)
         present = sum(each.bytes_present for each in previews)
         say(f"in total: {amount(total)} to fetch, {amount(present)} already there")
-    failed = [(result, result.error) for result in results if result.error]
-    for result, error in failed:
-        show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
+    failed = failures((result.item, result.preview, result.error) for result in results)
+    for item, error in failed:
+        show_ending(ending_of(error), error, as_json=False, about=item.shown)
     return max((ending_of(error).exit_status for _, error in failed), default=0)
 
 

@@ -16,6 +16,7 @@ from dlcore.digests import FORGEABLE, SHA_256, title
 from dlcore.engine.delivery.target import format_names
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.download.allowed import AllowedGroups
+from dlcore.engine.fetching.ending import failures
 from dlcore.engine.fetching.fetch_into import Fetched, SelectionSize
 from dlcore.engine.fetching.truth import Truth
 from dlcore.engine.numbers_for_people import amount, counted
@@ -82,9 +83,9 @@ def show_results(
             well = [(name, fetched) for name, fetched in well if fetched.repaired]
         for name, fetched in well:
             _say(fetched, name)
-    failed = [(result, result.error) for result in results if result.error]
-    for result, error in failed:
-        show_ending(ending_of(error), error, as_json=False, about=result.item.shown)
+    failed = failures((result.item, result.fetched, result.error) for result in results)
+    for item, error in failed:
+        show_ending(ending_of(error), error, as_json=False, about=item.shown)
     if failed and not (as_json or says_nothing):
         of_all = f" of {len(results)}" if len(results) > 1 else ""
         say(f"{len(failed)}{of_all} {'items' if of_all else 'item'} failed")

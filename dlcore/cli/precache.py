@@ -34,7 +34,7 @@ from dlcore.engine.precache import (
     precache,
 )
 from dlcore.engine.precache_preview import preview_precache
-from dlcore.errors import DeadlineError, DlcoreError
+from dlcore.errors import DeadlineError, DlcoreError, InternalError
 from dlcore.tasksequence import TaskSequence, load
 
 
@@ -94,13 +94,13 @@ def command(
     if is_dry_run:
         found = run_async(_preview(client, loaded))
         _show(found, as_json=as_json, is_dry_run=True)
-        return _status(found)
+        return exit_status(found, is_dry_run=True)
     with opened_events(events_format, events_file) as write:
         view = open_view(quiet=quiet)
         found = run_async(_fetched(client, loaded, by, view, write))
     if as_json or not (tells_events or quiet):
         _show(found, as_json=as_json, is_dry_run=False)
-    return _status(found)
+    return exit_status(found, is_dry_run=False)
 
 
 async def _preview(client: Client, sequence: TaskSequence) -> Precached:
@@ -122,15 +122,23 @@ async def _fetched(
             return await start(client, wanted)
 
 
-def _status(found: Precached) -> int:
-    """Tell what is missing on standard error; returns the exit status."""
+def exit_status(found: Precached, *, is_dry_run: bool) -> int:
+    """Tell what is missing on standard error; returns the exit status.
+
+    Raises:
+        InternalError: A package is not ready, and nothing says why.
+    """
     failed = [each for each in found.packages if each.code]
     for each in failed:
         tell(f" ({each.code}): {each.package}: {each.message}", label="error")
     others = [each for each in failed if each.code != DeadlineError.code]
     first = next(iter(others or failed), None)
     statuses = {kind.code: kind.exit_status for kind in _kinds(DlcoreError)}
-    return statuses[first.code] if first else 0
+    if first:
+        return statuses[first.code]
+    if is_dry_run or found.is_complete:
+        return 0
+    raise InternalError("a package is neither ready nor failed")
 
 
 def _kinds(kind: type[DlcoreError]) -> list[type[DlcoreError]]:

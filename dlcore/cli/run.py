@@ -40,7 +40,7 @@ from dlcore.engine.outcomes import RunOutcome
 from dlcore.engine.running.report import Report
 from dlcore.engine.running.resume import Resume
 from dlcore.engine.running.run import run_sequence
-from dlcore.errors import StepError
+from dlcore.errors import InternalError, StepError
 from dlcore.steps.interface import Executor
 from dlcore.steps.post_action import DetachedPostAction
 from dlcore.steps.registry import standard_executors
@@ -134,16 +134,29 @@ def command(
         tell_address = tell if quiet else view.line
         running = _run(client, run, view, write, tell_report, watching, tell_address, trace)
         report = run_async(running)
-    if report.outcome is RunOutcome.FAILED:
-        last = report.steps[-1]
-        failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
-        tell(failed, label="error")
-        tell("  The run has ended. The same command begins a new one at the first step.")
-        return StepError.exit_status
-    if report.outcome is RunOutcome.RESTART:
-        tell("Restart the machine, then run the same command again.")
-        return RESTART
-    return 0
+    return tell_outcome(report)
+
+
+def tell_outcome(report: Report) -> int:
+    """Tell how a run ended, unless it succeeded; returns the exit status.
+
+    Raises:
+        InternalError: The run has not ended.
+    """
+    match report.outcome:
+        case RunOutcome.SUCCEEDED:
+            return 0
+        case RunOutcome.FAILED:
+            last = report.steps[-1]
+            failed = f" ({StepError.code}): step {last.index} '{last.name}' failed: {last.why}"
+            tell(failed, label="error")
+            tell("  The run has ended. The same command begins a new one at the first step.")
+            return StepError.exit_status
+        case RunOutcome.RESTART:
+            tell("Restart the machine, then run the same command again.")
+            return RESTART
+        case _:
+            raise InternalError(f"the run was left with the outcome {report.outcome}")
 
 
 def _tell_of_agent(state: Path, *, has_cap: bool, quiet: bool) -> None:

@@ -321,7 +321,7 @@ class Session:
         """Wait for what an executor needs; returns and raises as `dlcore.Session.job`."""
         return self._loop.run(self._session.job(step))
 
-    def completed(self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False) -> None:
+    def completed(self, step: Step, outcome: Outcome | int, *, is_final: bool = False) -> None:
         """Report how a step has ended; raises as `dlcore.Session.completed`."""
         self._loop.run(self._session.completed(step, outcome, is_final=is_final))
 

@@ -206,7 +206,7 @@ class _RunSoFar:
         ways = {package.outcome for package in packages}
         if self._is_run or not ways or "under way" in ways:
             return ""
-        return "failed" if "failed" in ways else "succeeded"
+        return "succeeded" if ways == {"ready"} else "failed"
 
     def hear(self, event: events.Event) -> None:
         match event:

@@ -6,10 +6,13 @@ import json
 
 import pytest
 
-from dlcore.cli.fetch_results import show_fetched
+from dlcore.cli.fetch_results import show_fetched, show_results
 from dlcore.engine.documents.content_library import StatedHash
+from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched
+from dlcore.engine.fetching.fetch_many import FetchResult
 from dlcore.engine.fetching.truth import Truth
+from dlcore.errors import InternalError
 
 
 def fetched(truth: Truth, stated_hash: StatedHash) -> Fetched:
@@ -34,3 +37,11 @@ def test_a_library_that_contradicts_itself_is_told(
 def test_it_is_told_that_only_the_whole_was_compared(capsys: pytest.CaptureFixture[str]) -> None:
     show_fetched(fetched(Truth.CONTENT_HASH, StatedHash.EQUAL), as_json=False, says_nothing=False)
     assert "by the content hash of the whole" in capsys.readouterr().out
+
+
+def test_a_result_that_says_neither_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    well = FetchResult(FetchItem("ABC00012"), fetched(Truth.MANIFEST, StatedHash.NOT_COMPARED))
+    assert show_results([well], as_json=False, says_nothing=True) == 0
+    lost = FetchResult(FetchItem("ABC00013"))
+    assert show_results([well, lost], as_json=False, says_nothing=True) == InternalError.exit_status
+    assert "ABC00013" in capsys.readouterr().err

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.cli.precache import exit_status
+from dlcore.engine.precache import Precached, PrecachedPackage
+from dlcore.errors import InternalError
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here
 from tests.engine.scene import sequence, step
@@ -50,3 +53,11 @@ def test_a_time_that_cannot_be_meant_is_refused(
     ended = here("precache", site.sequence, *where, "--by", by)
     assert ended.status == 2
     assert "--by" in ended.err
+
+
+def test_a_package_that_is_neither_ready_nor_failed_is_no_success() -> None:
+    lost = PrecachedPackage("ABC00001", 1, 5, 0, is_ready=False)
+    found = Precached((lost,), took_s=0.0, bytes_fetched=0, bytes_reused=0)
+    assert exit_status(found, is_dry_run=True) == 0
+    with pytest.raises(InternalError):
+        exit_status(found, is_dry_run=False)

@@ -7,13 +7,20 @@ import contextlib
 from functools import partial
 from pathlib import Path
 
-from dlcore.cli.run import _run
+import pytest
+
+from dlcore.cli.run import _run, tell_outcome
 from dlcore.cli.views import Nothing
 from dlcore.cli.watching import Watching
-from dlcore.deployment import load_deployment
+from dlcore.deployment import Download, load_deployment
 from dlcore.engine.client import Client
-from dlcore.engine.running.report import Report
+from dlcore.engine.documents.pinned_documents import CatalogPin
+from dlcore.engine.outcomes import RunOutcome
+from dlcore.engine.running.identity import SequenceIdentity
+from dlcore.engine.running.report import Report, make_report
 from dlcore.engine.running.run import run_sequence
+from dlcore.engine.running.state import RunState
+from dlcore.errors import InternalError
 from dlcore.steps.registry import standard_executors
 from dlcore.tasksequence import load
 from tests.cli.conftest import Site
@@ -50,3 +57,11 @@ def test_an_interruption_behind_the_report_does_not_hide_a_restart(
         )
 
     assert asyncio.run(main()).outcome == "restart"
+
+
+def test_a_run_that_has_not_ended_is_no_success() -> None:
+    """Fault: a run is left before its end, and raises nothing. dlcore never ends with 0 then."""
+    run = RunState(SequenceIdentity("", (), ()), Download.WHEN_NEEDED, CatalogPin(""), {})
+    assert tell_outcome(make_report(run, RunOutcome.SUCCEEDED, 0)) == 0
+    with pytest.raises(InternalError):
+        tell_outcome(make_report(run, None, 0))

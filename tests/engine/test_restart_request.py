@@ -112,7 +112,7 @@ def test_a_step_whose_content_nobody_asked_for_is_repeated_too(machine: Machine)
                     ran.append(due.name)
                     if ran == ["os", "tools"]:
                         session.variables.update(dict.fromkeys((REBOOT, RETRY), "HD"))
-                    await session.completed(due)
+                    await session.completed(due, 0)
         return ran
 
     assert virtually(main()) == ["os", "tools", "tools"]

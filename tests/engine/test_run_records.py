@@ -249,7 +249,7 @@ async def test_a_run_is_begun_once_however_often_its_steps_are_asked_for(
             async with contextlib.aclosing(session.run_steps()) as steps:
                 async for each in steps:
                     await session.content(each)
-                    await session.completed(each)
+                    await session.completed(each, 0)
                     break
     assert numbers(tmp_path / "state") == [0]
     kinds = [type(event).__name__ for event in recorded_events(tmp_path / "state")]

@@ -88,7 +88,7 @@ def test_conditions_are_decided_at_their_turn(machine: Machine) -> None:
         async for due in session.run_steps():
             ran.append(due.name)
             session.variables["X"] = "1"
-            await session.completed(due)
+            await session.completed(due, 0)
 
     run(machine, parsed(step("yes", condition=when("X", "1"))), loop)
     assert ran == ["os", "yes"]
@@ -114,7 +114,7 @@ def test_the_session_runs_download_package_content_itself(machine: Machine) -> N
     async def loop(session: Session) -> None:
         async for due in session.run_steps():
             found.append(session.variables.get("Got01", ""))
-            await session.completed(due)
+            await session.completed(due, 0)
 
     run(machine, parsed(get, step("last")), loop)
     assert found[0] == ""
@@ -166,7 +166,7 @@ def test_a_step_that_needs_nothing_starts_without_being_asked_for_content(
             if due.name == "os":
                 await session.content(due)
             await asyncio.sleep(5.0)
-            await session.completed(due)
+            await session.completed(due, 0)
         assert [round(result.run_s) for result in session.report().steps] == [5, 5]
 
     events = run(machine, parsed(step("last")), loop)
@@ -192,7 +192,7 @@ def test_a_program_that_stops_goes_on_at_the_same_step(machine: Machine, done: i
             if len(ran) == done:
                 break
             ran.append(due.name)
-            await session.completed(due)
+            await session.completed(due, 0)
 
     run(machine, tree, stops)
     steps = Steps()
@@ -205,7 +205,7 @@ def test_a_report_of_a_step_is_on_disk_at_once(machine: Machine) -> None:
 
     async def dies(session: Session) -> None:
         async for due in session.run_steps():
-            await session.completed(due)
+            await session.completed(due, 0)
             raise NotImplementedError
 
     with pytest.raises(NotImplementedError):
@@ -221,7 +221,7 @@ def test_a_run_whose_end_the_disk_refuses_has_not_ended(machine: Machine) -> Non
 
     async def loop(session: Session) -> None:
         async for due in session.run_steps():
-            await session.completed(due)
+            await session.completed(due, 0)
             if due.name == "last":
                 in_the_way.mkdir()
 
@@ -248,14 +248,14 @@ def test_a_step_must_be_reported_before_the_next(machine: Machine) -> None:
 def test_a_step_is_reported_once_and_in_its_turn(machine: Machine) -> None:
     async def loop(session: Session) -> None:
         with pytest.raises(ConfigError, match="not under way"):
-            await session.completed(session.steps[0])
+            await session.completed(session.steps[0], 0)
         async for due in session.run_steps():
             if due.index == 0:
                 with pytest.raises(ConfigError, match="step 1 'last' is not under way"):
-                    await session.completed(session.steps[1])
-            await session.completed(due)
+                    await session.completed(session.steps[1], 0)
+            await session.completed(due, 0)
             with pytest.raises(ConfigError, match="not under way"):
-                await session.completed(due)
+                await session.completed(due, 0)
 
     run(machine, parsed(step("last")), loop)
 
@@ -265,19 +265,19 @@ def test_an_iteration_ends_when_another_goes_on_with_the_run(machine: Machine) -
 
     async def loop(session: Session) -> None:
         first = session.run_steps()
-        await session.completed(await anext(first))
+        await session.completed(await anext(first), 0)
         async for due in session.run_steps():
             ran.append(due.name)
             with pytest.raises(ConfigError, match="another iteration"):
                 await anext(first)
             with pytest.raises(StopAsyncIteration):
                 await anext(first)
-            await session.completed(due)
+            await session.completed(due, 0)
             first = session.run_steps()
             break
         async for due in first:
             ran.append(due.name)
-            await session.completed(due)
+            await session.completed(due, 0)
         assert session.outcome is RunOutcome.SUCCEEDED
 
     run(machine, parsed(step("1"), step("2")), loop)
@@ -292,7 +292,7 @@ def test_content_that_cannot_be_had_is_for_the_program_to_report(machine: Machin
             except NotFoundError as error:
                 await session.completed(due, Outcome(1, message=error.message), is_final=True)
             else:
-                await session.completed(due)
+                await session.completed(due, 0)
         report = session.report()
         assert [result.why for result in report.steps] == ["", report.steps[1].message, ""]
         assert "ABC000FF" in report.steps[1].message
@@ -307,7 +307,7 @@ def test_the_report_of_a_run_that_is_under_way_says_so(machine: Machine) -> None
         async for due in session.run_steps():
             await session.content(due)
             assert session.report().outcome is None
-            await session.completed(due)
+            await session.completed(due, 0)
         report = session.report()
         assert report.steps_run == 2
         assert report.bytes_fetched - report.bytes_wasted == sum(TREES[OS].values())

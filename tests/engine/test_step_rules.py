@@ -223,7 +223,7 @@ def test_a_job_has_the_programs_of_the_step_s_packages(machine: Machine) -> None
                 job = await session.job(due)
                 assert {*job.programs} == {*job.content} == {*session.packages(due)}
                 assert job.variables is session.variables
-                await session.completed(due)
+                await session.completed(due, 0)
 
     virtually(main())
 

@@ -1,17 +1,18 @@
-"""Tells how a fetch of one or several things has ended, whatever it came to."""
+"""Tells how a fetch of one or several things has ended, and what of it failed."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dlcore.engine.events import FetchEnded
+from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.short_files import ShortFiles
 from dlcore.engine.listeners.bus import EventBus
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, InternalError
 
 
 class FetchCount:
@@ -41,6 +42,18 @@ class FetchCount:
             wasted += self.short.bytes_wasted
         used, in_vain = self._early.used_bytes, self._early.wasted_bytes
         return fetched + used + in_vain, max(0, reused - used), wasted + in_vain
+
+
+def failures(
+    results: Iterable[tuple[FetchItem, object | None, DlcoreError | None]],
+) -> list[tuple[FetchItem, DlcoreError]]:
+    """What failed, and why: all that did not demonstrably succeed.
+
+    Args:
+        results: Of each item what it came to, if it did, and why it failed, if it did.
+    """
+    lost = InternalError("nothing says what became of it")
+    return [(item, error or lost) for item, done, error in results if error or done is None]
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from dlcore.engine.fetching.access import Access
 from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
 from dlcore.engine.fetching.call import Call, FetchItem
 from dlcore.engine.fetching.early_bytes import EarlyBytes
-from dlcore.engine.fetching.ending import ending_told
+from dlcore.engine.fetching.ending import ending_told, failures
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.new_folders import removed_if_empty
@@ -161,7 +161,8 @@ async def fetch_many(
         sources = added(short.figures() if short else {}, joint.figures())
         results = [_with(each, bytes_wasted=count.totals[2], sources=sources) for each in results]
         results = [_with(each, boundary=rules.groups) for each in results] if rules else results
-        count.errors = [f"{r.item.shown}: {r.error.message}" for r in results if r.error]
+        failed = failures((each.item, each.fetched, each.error) for each in results)
+        count.errors = [f"{item.shown}: {error.message}" for item, error in failed]
         return results
 
 

@@ -254,7 +254,7 @@ class Session:
         self._tell_end(self.outcome)
 
     async def completed(
-        self, step: Step, outcome: Outcome | int = 0, *, is_final: bool = False
+        self, step: Step, outcome: Outcome | int, *, is_final: bool = False
     ) -> None:
         """Report how a step that `run_steps` gave has ended. It is on disk on return.
 
