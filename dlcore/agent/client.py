@@ -251,7 +251,7 @@ class AgentClient:
                         patience.renew()
                         after = event.number if event.number >= 0 else after
                         if event.line:
-                            patience.losses = 0
+                            patience.served()
                             yield event
                 reason: Exception = ConnectionError("the agent has ended")
             except (aiohttp.ClientError, OSError, ValueError, EndingError) as error:
@@ -298,7 +298,7 @@ class AgentClient:
             return waiting.result()
         except AgentAwayError as error:
             if not waiting.done():  # it is silent since then, and not since the last question only
-                error.away_s = now_s() - answered_s
+                error.date_back(now_s() - answered_s)
             raise
         finally:
             await cancel_and_wait([waiting])

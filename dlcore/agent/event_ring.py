@@ -40,6 +40,10 @@ class EventRing:
         self._clock = clock
         self.is_closed = False
 
+    def number_from(self, number: int) -> None:
+        """Give the next event this number."""
+        self.next_number = number
+
     def hear(self, event: Event) -> None:
         """Take note of an event: a listener of the engine's bus."""
         if isinstance(event, Progress):

@@ -26,6 +26,10 @@ class AgentAwayError(AgentError):
         super().__init__(message, remedy=remedy)
         self.away_s = away_s
 
+    def date_back(self, away_s: float) -> None:
+        """Take note that it has been silent for longer."""
+        self.away_s = away_s
+
 
 def _is_loss(error: Exception) -> bool:
     """Whether the agent was there and has gone; one that is silent, or says it ends, is not."""
@@ -54,6 +58,11 @@ class Patience:
     def renew(self) -> None:
         """The agent is there."""
         self._seen_s = self._now_s()
+
+    def served(self) -> None:
+        """The agent has done what it was asked: what it lost before does not count."""
+        self.renew()
+        self.losses = 0
 
     def lost(self, reason: Exception) -> None:
         """A call failed; it is noted if the agent was there a moment ago."""

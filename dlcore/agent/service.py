@@ -119,7 +119,7 @@ class AgentService:
         await self._memory.load()
         # The memory may be lost, or an old one: numbers that clients have seen must not come again.
         by_clock = int(self._clock()) * self.policy.event_numbers_per_s
-        self.events.next_number = max(self._memory.next_event_number, by_clock)
+        self.events.number_from(max(self._memory.next_event_number, by_clock))
         with contextlib.suppress(DiskFullError):  # what is there can be handed out all the same
             await self._take_numbers()
         await self._wants.take_up()

@@ -84,7 +84,7 @@ class OpenEndpoints:
 
     def observe_exchanges(self, observe: Observe | None) -> None:
         """Tell of each HTTP exchange from now on; None: of none."""
-        self.pool.observe = Callback(observe) if observe else None
+        self.pool.tell_exchanges(Callback(observe) if observe else None)
 
     def _renewed(self, renewed: Renewed) -> None:
         self.renewals += 1

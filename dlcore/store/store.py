@@ -162,7 +162,7 @@ class Store:
         """
         self._seeds = Seeds(seeds) if seeds else None
         self._cache = Cache(self._files, self._state, self._sharing)
-        self.evictor.limit = limit or CacheLimit()
+        self.evictor.keep_below(limit or CacheLimit())
 
     def keep_apart(self, keys: Collection[str]) -> None:
         """Say which packages will be handed out to be written into, as those of a run.

@@ -16,30 +16,43 @@ from dlcore.errors import DlcoreError, InternalError
 
 
 class FetchCount:
-    """What a fetch has come to; filled while it goes on.
+    """What a fetch has come to; told while it goes on.
 
     Args:
         early: Counts what is received before the download begins.
-
-    Attributes:
-        joint: Downloads what is fetched; None before that is known.
-        short: Has fetched what is short; None if nothing could be.
-        errors: Why things could not be fetched.
     """
 
     def __init__(self, early: EarlyBytes) -> None:
-        self.joint: JointDownload | None = None
-        self.short: ShortFiles | None = None
+        self._joint: JointDownload | None = None
+        self._short: ShortFiles | None = None
         self._early = early
-        self.errors: list[str] = []
+        self._errors: list[str] = []
+
+    def include(self, by: JointDownload | ShortFiles) -> None:
+        """Count what this fetches, too."""
+        if isinstance(by, ShortFiles):
+            self._short = by
+        else:
+            self._joint = by
+
+    def failed(self, why: str) -> None:
+        """Something could not be fetched."""
+        self._errors.append(why)
+
+    def event(self, took_s: float) -> FetchEnded:
+        """The event that tells of the end."""
+        outcome = "failed" if self._errors else "succeeded"
+        message = self._errors[0] if self._errors else ""
+        return FetchEnded(outcome, took_s, len(self._errors), *self.totals, message)
 
     @property
     def totals(self) -> tuple[int, int, int]:
         """Bytes received, found on disk, and wasted."""
-        fetched, reused, wasted = self.joint.totals if self.joint else (0, 0, 0)
-        if self.short:
-            fetched, reused = fetched + self.short.bytes_fetched, reused + self.short.bytes_reused
-            wasted += self.short.bytes_wasted
+        fetched, reused, wasted = self._joint.totals if self._joint else (0, 0, 0)
+        if self._short:
+            fetched += self._short.bytes_fetched
+            reused += self._short.bytes_reused
+            wasted += self._short.bytes_wasted
         used, in_vain = self._early.used_bytes, self._early.wasted_bytes
         return fetched + used + in_vain, max(0, reused - used), wasted + in_vain
 
@@ -70,9 +83,7 @@ def ending_told(bus: EventBus, early: EarlyBytes) -> Iterator[FetchCount]:
         yield count
     except BaseException as error:
         why = error.message if isinstance(error, DlcoreError) else "it was broken off"
-        count.errors.append(why)
+        count.failed(why)
         raise
     finally:
-        outcome = "failed" if count.errors else "succeeded"
-        took_s, message = now_s() - began_s, "".join(count.errors[:1])
-        bus.emit(FetchEnded(outcome, took_s, len(count.errors), *count.totals, message))
+        bus.emit(count.event(now_s() - began_s))

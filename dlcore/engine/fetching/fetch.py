@@ -152,7 +152,7 @@ async def fetch(
         begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
         for event in begun.origin.events(begun.name, content_hash):
             bus.emit(event)
-        count.joint = joint = JointDownload(
+        joint = JointDownload(
             {begun.name: begun.sources},
             bus,
             retry,
@@ -162,6 +162,7 @@ async def fetch(
             begun.patch_digests,
             rules,
         )
+        count.include(joint)
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):
             fetched = await fetch_into(

@@ -139,7 +139,7 @@ async def fetch_many(
         count = stack.enter_context(ending_told(bus, early))
         short = None if cap_bytes_per_s or rules else ShortFiles(call, bus.emit)
         if short:
-            count.short = short
+            count.include(short)
             stack.push_async_callback(short.aclose)
         with removed_if_empty([rooted(to)]):
             wanted, placing = await prepare_many(items, checksums, call, bus, stack, short)
@@ -153,7 +153,7 @@ async def fetch_many(
         joint = JointDownload(
             named_sources, bus, retry, *limits, seeds, placing.patch_digests, rules
         )
-        count.joint = joint
+        count.include(joint)
         stack.push_async_callback(joint.aclose)
         fetched = partial(_fetched, placing, joint, wait_s)
         with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
@@ -161,8 +161,8 @@ async def fetch_many(
         sources = added(short.figures() if short else {}, joint.figures())
         results = [_with(each, bytes_wasted=count.totals[2], sources=sources) for each in results]
         results = [_with(each, boundary=rules.groups) for each in results] if rules else results
-        failed = failures((each.item, each.fetched, each.error) for each in results)
-        count.errors = [f"{item.shown}: {error.message}" for item, error in failed]
+        for item, error in failures((each.item, each.fetched, each.error) for each in results):
+            count.failed(f"{item.shown}: {error.message}")
         return results
 
 

@@ -83,9 +83,7 @@ class RunKeeper:
         if self._on_disk is self._saved and self._saved.begun == index:
             return
         self.run.begin_step(index)
-        self._saved = copy.copy(self._saved)
-        self._saved.begin_step(index)
-        self._saved.entered = dict(self.run.entered)
+        self._saved = self._saved.with_step_of(self.run)
         await self._write()
 
     async def save(self, variables: Mapping[str, str]) -> None:

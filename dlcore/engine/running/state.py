@@ -239,6 +239,10 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Take note that the step at `position` is about to have effects."""
         self.begun = index
 
+    def with_step_of(self, later: RunState) -> RunState:
+        """This state, and of a later one only which step has begun, and which groups it is in."""
+        return msgspec.structs.replace(self, begun=later.begun, entered=dict(later.entered))
+
     def begin_again(self) -> None:
         """Take note that another process goes on with the run."""
         self.restarts += 1

@@ -54,6 +54,10 @@ class Evictor:
         self._lent: set[str] = set()
         self._lending = threading.Lock()  # held while a package is lent, and while one is removed
 
+    def keep_below(self, limit: CacheLimit) -> None:
+        """Change how large all packages together may be."""
+        self.limit = limit
+
     def need(self, keys: Collection[str]) -> None:
         """Say which packages a run needs: they stay. Replaces what was said before."""
         self._needed = frozenset(keys)

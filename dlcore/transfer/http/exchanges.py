@@ -90,19 +90,23 @@ class OpenExchange:
     def __init__(
         self, observe: Observe, endpoint: str, method: str, url: str, now_s: Callable[[], float]
     ) -> None:
-        self.received_bytes = 0
+        self._received_bytes = 0
         self._observe = observe
         self._asked = endpoint, _package.get(), method, _without_query(url)
         self._now_s = now_s
         self._began_s = now_s()
         self._has_ended = False
 
+    def received(self, count_bytes: int) -> None:
+        """More of the body has come."""
+        self._received_bytes += count_bytes
+
     def end(self, status: int | None, fault: Fault | None) -> None:
         """It has ended. Idempotent."""
         if not self._has_ended:
             self._has_ended = True
             times = self._began_s, self._now_s()
-            self._observe(Exchange(*self._asked, status, fault, self.received_bytes, *times))
+            self._observe(Exchange(*self._asked, status, fault, self._received_bytes, *times))
 
 
 def _without_query(url: str) -> str:

@@ -26,7 +26,7 @@ from dlcore.transfer.http.addresses import (
     public_socket,
 )
 from dlcore.transfer.http.aiohttp_internals import forget_broken_connections
-from dlcore.transfer.http.exchanges import observer
+from dlcore.transfer.http.exchanges import Observe, observer
 from dlcore.transfer.http.forgotten_names import ForgettingConnector
 from dlcore.transfer.http.headers import COMMON_HEADERS
 from dlcore.transfer.http.open_files import max_connections
@@ -78,6 +78,10 @@ class ConnectionPool:
         self._tls_contexts: dict[tuple[str, ClientCertificate | None], ssl.SSLContext] = {}
         self._clients: set[object] = set()
         self._sessions: dict[Way, aiohttp.ClientSession] = {}
+
+    def tell_exchanges(self, observe: Observe | None) -> None:
+        """Tell of each exchange that begins from now on; None: of none."""
+        self.observe = observe
 
     def limit(self, connections: int) -> None:
         """Change the limit of every host at any time; a lower one is reached as ranges end.

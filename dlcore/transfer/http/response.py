@@ -253,7 +253,7 @@ class Response:
 
     def _count(self, count_bytes: int) -> None:
         if self._exchange:
-            self._exchange.received_bytes += count_bytes
+            self._exchange.received(count_bytes)
 
     def _decoded(self, gunzip: Gunzip) -> bytes:
         try:
