@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -239,6 +240,30 @@ def test_a_room_imports_only_what_lies_below_it(path: Path) -> None:
         if top in ONLY_IN and room not in FRONTS - {"cli"} - {"__init__"}:
             allowed = any(is_inside(path, place) for place in ONLY_IN[top])
             assert allowed, f"{path}: only {ONLY_IN[top]} may import {top}"
+
+
+def rows_of_rooms() -> list[tuple[str, set[str]]]:
+    """Each room of the table in the document, and what the table says that it may import."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| Room | What it hides | May import |\n|---|---|---|\n")[2]
+    rows = [
+        [c.strip() for c in row.strip("|").split("|")] for row in table.split("\n\n")[0].split("\n")
+    ]
+    assert rows[0][0] == "`cli/`, `__init__`, `__main__`"
+    named = [(room, set(re.findall(r"`(\w+)/?`", allowed))) for room, _, allowed in rows[1:]]
+    return [(room.strip("`").rstrip("/"), allowed) for room, allowed in named]
+
+
+def test_the_table_of_the_document_is_the_rule() -> None:
+    rows = rows_of_rooms()
+    assert len(rows) == len(ALLOWED)
+    assert dict(rows) == ALLOWED
+
+
+def test_imports_point_downwards_in_the_table() -> None:
+    place = {room: number for number, (room, _) in enumerate(rows_of_rooms())}
+    for room, allowed in rows_of_rooms():
+        assert not [each for each in allowed if place[each] <= place[room]], room
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
