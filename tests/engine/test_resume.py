@@ -279,12 +279,12 @@ def test_a_step_does_not_begin_before_that_is_on_disk(tmp_path: Path) -> None:
         (tmp_path / STATE_FILE).mkdir()  # nothing can be renamed over it
         for _ in range(2):
             with pytest.raises(StorageError):
-                await keeper.begin_step(0)
+                await keeper.start_step(0)
         (tmp_path / STATE_FILE).rmdir()
-        await keeper.begin_step(0)
+        await keeper.start_step(0)
         run = load(tmp_path)
         assert run is not None
-        assert run.begun == 0
+        assert run.started == 0
         await keeper.stop()
 
     virtually(main())
@@ -296,8 +296,8 @@ def test_every_step_that_runs_is_on_disk_as_begun(machine: Machine) -> None:
     def look(step: Step, variables: Variables, content: Mapping[str, Path]) -> Outcome:
         run = load(machine.state)
         assert run is not None
-        assert (run.position, run.begun) == (step.index, step.index)
-        found.append(run.begun)
+        assert (run.position, run.started) == (step.index, step.index)
+        found.append(run.started)
         return Outcome()
 
     machine.run(parsed(*map(step, STEPS)), Acting(look))
@@ -327,7 +327,7 @@ def test_a_restart_reported_as_the_program_is_cancelled_counts(machine: Machine)
     assert (outcome, ran) == (RunOutcome.RESTART, ["os", "1"])
     run = load(machine.state)
     assert run is not None
-    assert (run.position, run.begun) == (2, None)
+    assert (run.position, run.started) == (2, None)
 
 
 def test_a_run_goes_on_although_its_catalog_is_gone(machine: Machine, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def small_run() -> RunState:
         CatalogPin(digest("catalog")),
         {"Key": "value"},
         position=2,
-        begun=2,
+        started=2,
         entered={0: True},
         results=[StepResult(at, "abc"[at], StepOutcome.SUCCEEDED) for at in range(2)],
     )

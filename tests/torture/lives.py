@@ -90,7 +90,7 @@ class RunLife:
             await keeper.begin({"Key": "value"})
             while not run.has_ended:
                 at = run.position
-                await keeper.begin_step(at)
+                await keeper.start_step(at)
                 note(f"step {at}")
                 run.end_step(StepResult(at, f"s{at}", StepOutcome.SUCCEEDED))
                 await keeper.save({"Key": f"after {at}" * 100})

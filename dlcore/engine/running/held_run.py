@@ -1,6 +1,6 @@
 """The lock of a run, and the locks of the step that it is at.
 
-Guarantees: a step has begun only while its locks are held. They end with the step, or, if this
+Guarantees: a step has started only while its locks are held. They end with the step, or, if this
 process ends first, with the last program of the step. Until then no other run begins, and nobody
 else takes the content that the step works in.
 """
@@ -28,7 +28,7 @@ class HeldRun:
         has_content: Whether this process holds the content as well, so that no agent has it.
 
     Attributes:
-        inherited: What the programs of the step that has begun must inherit.
+        inherited: What the programs of the step that has started must inherit.
     """
 
     def __init__(self, state: Path, lock: StateLock, *, has_content: bool) -> None:
@@ -38,13 +38,13 @@ class HeldRun:
         self._names = (RUN_LOCK, CONTENT_LOCK) if has_content else (RUN_LOCK,)
         self._of_step: list[StepLock] = []
 
-    async def begin_step(self, step: Step) -> None:
+    async def start_step(self, step: Step) -> None:
         """Take the locks of a step, before it has effects.
 
         Raises:
             StorageError: The disk failed: the step must not run.
         """
-        await in_thread(self._begin, step.index, step.name)
+        await in_thread(self._start, step.index, step.name)
 
     async def end_step(self) -> None:
         """The step has ended. What it has left running holds nothing. Idempotent."""
@@ -56,7 +56,7 @@ class HeldRun:
             self._of_step.pop().leave()
         self._lock.release()
 
-    def _begin(self, index: int, name: str) -> None:
+    def _start(self, index: int, name: str) -> None:
         self._end()
         mark = secrets.token_hex(16)
         with guarded("lock the step", self._state):

@@ -2,8 +2,8 @@
 
 The state's figures are sums over all lives of the run: what earlier processes came to, plus what
 this one measures. They are saved every few seconds, so a process that is killed loses little of
-them. Everything else in the state is saved when a step has ended. When a step begins, only that it
-has begun is saved, and which groups were entered for it: if the process dies in it, the step runs
+them. Everything else in the state is saved when a step has ended. When a step starts, only that it
+has started is saved, and which groups were entered for it: if the process dies in it, the step runs
 again with the variables that it began with, whatever its condition says by then.
 
 The state of a run that has ended stays until its outcome was taken (`RunKeeper.forget`). If the
@@ -74,15 +74,15 @@ class RunKeeper:
         await in_thread(pinned_documents.tidy, self._folder, self.run.pin.documents)
         self._figures = asyncio.ensure_future(self._save_figures_regularly())
 
-    async def begin_step(self, index: int) -> None:
+    async def start_step(self, index: int) -> None:
         """Put on disk that a step is about to have effects. Idempotent.
 
         Raises:
             StorageError: The disk failed: the step must not run.
         """
-        if self._on_disk is self._saved and self._saved.begun == index:
+        if self._on_disk is self._saved and self._saved.started == index:
             return
-        self.run.begin_step(index)
+        self.run.start_step(index)
         self._saved = self._saved.with_step_of(self.run)
         await self._write()
 

@@ -179,7 +179,7 @@ class Session:
             self.variables,
             self._judge.evaluator,
             position=self._run.position,
-            turn=turn.step.index if turn and turn.result is None else self._run.begun,
+            turn=turn.step.index if turn and turn.result is None else self._run.started,
             entered={index: Verdict.of(met) for index, met in self._run.entered.items()},
             abandoned=frozenset(self._run.abandoned),
             unanswered=self._judge.foreseen(),

@@ -45,7 +45,7 @@ class SkipRules:
             StepError: Its condition, or that of a group around it, cannot be decided, and the
                 settings say to fail then.
         """
-        if step.index == self._run.begun:  # its condition was met, and its effects may undo that
+        if step.index == self._run.started:  # its condition was met, and its effects may undo that
             return None
         if not step.enabled:
             return SkipReason.DISABLED

@@ -118,7 +118,7 @@ class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.is_taken and boot_id != "" and boot_id == self.boot_id
 
 
-class RunState(msgspec.Struct, forbid_unknown_fields=True):
+class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "begun"}):
     """Everything a run needs to go on; changed only by its own methods.
 
     Attributes:
@@ -127,7 +127,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         pin: The catalog.
         variables: All task sequence variables.
         position: Index of the first step that has not ended.
-        begun: Index of the step that has begun and not ended; None if there is none.
+        started: Index of the step that has started and not ended; None if there is none.
         entered: Group index -> whether its condition was met, once decided.
         abandoned: Groups in which a step failed, and whose other steps do not run.
         results: Of the steps that have ended.
@@ -161,7 +161,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
     pin: CatalogPin
     variables: dict[str, str]
     position: Count = 0
-    begun: Count | None = None
+    started: Count | None = None
     entered: dict[Count, bool] = msgspec.field(default_factory=dict)
     abandoned: list[Count] = msgspec.field(default_factory=list)
     results: list[StepResult] = msgspec.field(default_factory=list)
@@ -206,12 +206,14 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
             return "the results are not those of the steps before the position"
         if self.position > len(steps):
             return f"position {self.position} is behind the last of {len(steps)} steps"
-        if self.begun is not None and (self.begun != self.position or self.begun >= len(steps)):
-            return f"step {self.begun} cannot be under way at position {self.position}"
-        if self.unfinished and self.unfinished.index != self.begun:
+        if self.started is not None and (
+            self.started != self.position or self.started >= len(steps)
+        ):
+            return f"step {self.started} cannot be under way at position {self.position}"
+        if self.unfinished and self.unfinished.index != self.started:
             return f"step {self.unfinished.index} cannot run again at position {self.position}"
         decided = (*self.entered, *self.abandoned, *(g for s in steps for g in s.groups))
-        if self.has_failed and (self.begun is not None or not self.results):
+        if self.has_failed and (self.started is not None or not self.results):
             return "it has failed, but no step has"
         if any(group >= groups for group in decided):
             return f"there are only {groups} groups"
@@ -231,17 +233,17 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Go on with an edited sequence or another setting, as `why_not` allows."""
         here = slice(self.position, self.position + 1)
         if self.sequence.steps[here] != edited.steps[here]:
-            self.begun = self.unfinished = None
+            self.started = self.unfinished = None
             self.repetitions = 0
         self.sequence, self.download = edited, download
 
-    def begin_step(self, index: int) -> None:
+    def start_step(self, index: int) -> None:
         """Take note that the step at `position` is about to have effects."""
-        self.begun = index
+        self.started = index
 
     def with_step_of(self, later: RunState) -> RunState:
-        """This state, and of a later one only which step has begun, and which groups it is in."""
-        return msgspec.structs.replace(self, begun=later.begun, entered=dict(later.entered))
+        """This state, and of a later one only which step has started, and which groups it is in."""
+        return msgspec.structs.replace(self, started=later.started, entered=dict(later.entered))
 
     def begin_again(self) -> None:
         """Take note that another process goes on with the run."""
@@ -259,14 +261,14 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
         """Take note of what became of the step at `position`, and move on behind it."""
         self.results.append(result)
         self.position = result.index + 1
-        self.begun = self.unfinished = None
+        self.started = self.unfinished = None
         self.repetitions = 0
 
     def repeat_step(self, result: StepResult) -> None:
         """Take note that the step at `position` is to run again, and what it came to so far."""
         self.unfinished = result
         self.repetitions += 1
-        self.begun = result.index  # also if its caller never asked for its content
+        self.started = result.index  # also if its caller never asked for its content
 
     def ask_for_restart(self, restart: Restart) -> None:
         """Take note that the run goes on after a restart of the machine."""
@@ -288,8 +290,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def is_new(self) -> bool:
-        """Whether no step has begun yet."""
-        return self.position == 0 and self.begun is None
+        """Whether no step has started yet."""
+        return self.position == 0 and self.started is None
 
     @property
     def has_ended(self) -> bool:

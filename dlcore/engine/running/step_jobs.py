@@ -31,7 +31,7 @@ class StepJobs:
         variables: Task sequence variables.
         evaluator: Decides conditions in the rules of steps.
         machine: The machine that this runs on.
-        held: Has the locks of the step that has begun.
+        held: Has the locks of the step that has started.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class StepTurns:
         tell: Hears what happens.
         boot_id: Of the present boot.
         max_repetitions: How often in a row a step may ask to be repeated after a restart.
-        held: Has the locks of the step that has begun.
+        held: Has the locks of the step that has started.
 
     Attributes:
         turn: The turn under way, or the last one; None before the first.
@@ -120,7 +120,7 @@ class StepTurns:
         self.turn = Turn(step, packages, _now_s(), self._run.unfinished)
         if self._run.unfinished:
             self._tell(StepRepeated(step.index, step.name))
-        elif self._run.begun == step.index:
+        elif self._run.started == step.index:
             self._tell(StepInterrupted(step.index, step.name))
         set_before_step(self._variables, step)
         return self.turn
@@ -148,8 +148,8 @@ class StepTurns:
         turn = self.of(step)
         if turn and not turn.has_started:
             there_s = _now_s()
-            await self._held.begin_step(step)
-            await self._keeper.begin_step(step.index)
+            await self._held.start_step(step)
+            await self._keeper.start_step(step.index)
             stall_s = turn.start(there_s, _now_s())
             self._tell(StepStarted(step.index, step.name, stall_s, turn.waits_s, turn.packages))
 
