@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "digests": set(),
     "model": {"errors", "digests"},
     "file_urls": {"errors"},
+    "endpoint_rules": {"errors", "model"},
     "file_times": set(),
     "buckets": {"errors", "printable"},
     "package_ids": {"errors", "printable"},
@@ -38,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "machine": {"tasksequence"},
     "deployment": {
         *("errors", "model", "printable", "text_files", "spelling", "tasksequence"),
-        *("package_ids", "plain_files"),
+        *("package_ids", "plain_files", "endpoint_rules"),
     },
     "schedule": {"errors", "model"},
     "store": {
@@ -55,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "transfer": {
         *("long_path", "errors", "model", "printable", "text_files", "disk", "waiting", "extras"),
         *("buckets", "file_urls", "digests", "redaction", "abandonable", "callbacks"),
-        "plain_files",
+        *("plain_files", "endpoint_rules"),
     },
     "trust": {"long_path", "errors", "model", "printable", "disk", "plain_files"},
     "publish": {
@@ -135,6 +136,7 @@ INNER_ALLOWED = {
         *(
             "dlcore.abandonable",
             "dlcore.callbacks",
+            "dlcore.endpoint_rules",
             "dlcore.errors",
             "dlcore.extras",
             "dlcore.plain_files",
@@ -188,6 +190,7 @@ PURE = {
     "deployment",
     "locations",
     "model",
+    "endpoint_rules",
     "errors",
     "digests",
     "package_ids",

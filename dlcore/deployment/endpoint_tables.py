@@ -7,7 +7,6 @@ clear. Nothing is opened here, not even the files that are named.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from pathlib import Path, PureWindowsPath
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from dlcore import endpoint_rules
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.problems import Problems
 from dlcore.deployment.rates import with_rates
@@ -107,14 +107,7 @@ def is_protected(endpoint: EndpointSettings) -> bool:
         parts = urlsplit(endpoint.url)
     except ValueError:  # such an endpoint is refused; until then nothing may be said for it
         return False
-    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return endpoint_rules.is_protected(parts.scheme, parts.hostname or "")
 
 
 def _read_endpoint(value: object, path: Path, number: int, connections: int) -> EndpointSettings:
@@ -205,13 +198,12 @@ def _check_url(endpoint: EndpointSettings, where: str) -> None:
             f"{where}.url: not {what}",
             remedy=f'Write it as in "{example}", special characters quoted as %XX.',
         )
-    if "@" in parts.netloc or "?" in endpoint.url or "#" in endpoint.url:
+    if "@" in parts.netloc:
         raise ConfigError(
-            f"{where}.url: a user name, query or fragment may hold a secret, and is not used",
-            remedy="End the URL before ? or #. The signature of a blob container's URL belongs in"
-            " a file named with sas_file, or an environment variable named with sas_env; a user's"
-            " name into user.",
+            f"{where}.url: a user name may hold a secret, and is not used",
+            remedy="Leave the user out of the URL, and put the name into user.",
         )
+    endpoint_rules.check_base_url(endpoint.url, f"{where}.url")
 
 
 def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
@@ -222,11 +214,7 @@ def _check_credentials(endpoint: EndpointSettings, where: str) -> None:
         raise ConfigError(
             f"{where}: has both {named[0]} and {named[1]}", remedy="Leave out one of them."
         )
-    if not named and endpoint.kind in {EndpointKind.CMG, EndpointKind.CLOUD_DP}:
-        raise ConfigError(
-            f"{where}: has no registration token",
-            remedy="Name the file that holds it with token_file, or the variable with token_env.",
-        )
+    endpoint_rules.check_registration_token(endpoint, where)
     if (named or needs_tls(endpoint.web)) and not is_protected(endpoint):
         is_basic = endpoint.web.authentication is Authentication.BASIC
         raise ConfigError(

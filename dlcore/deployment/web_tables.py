@@ -15,6 +15,7 @@ import msgspec
 
 from dlcore.deployment import toml_tables as tables
 from dlcore.deployment.problems import Problems
+from dlcore.endpoint_rules import check_client_key
 from dlcore.errors import ConfigError
 from dlcore.model import Authentication, WebAccess
 
@@ -96,11 +97,7 @@ def _check_places(web: WebAccess, where: str) -> None:
             )
     if (web.password_file or web.password_env) and not web.user:
         raise ConfigError(f"{where}: has a password, but no user", remedy='Add user = "...".')
-    if web.client_key and not web.client_cert:
-        raise ConfigError(
-            f"{where}: has client_key, but no client_cert",
-            remedy='Name the certificate: client_cert = "...".',
-        )
+    check_client_key(web, where)
 
 
 def _check_headers(web: WebAccess, where: str) -> None:

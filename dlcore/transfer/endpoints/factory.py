@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dlcore.buckets import CannotSignError, StoredBucket
+from dlcore.endpoint_rules import check_base_url, check_registration_token
 from dlcore.errors import ConfigError
 from dlcore.model import CATALOG_KEY, Authentication, EndpointKind, EndpointSettings
 from dlcore.redaction import redact
@@ -209,12 +210,9 @@ def _open_cmg(
     observer: Observer,
     clock: Callable[[], float],
 ) -> Endpoint:
+    check_registration_token(settings, f"endpoint {settings.name}")
     token = secret_of(settings.name, "token", file=settings.token_file, env=settings.token_env)
-    if token is None:
-        raise ConfigError(
-            f"endpoint {settings.name}: a {settings.kind} needs a registration token",
-            remedy="Set token_file or token_env.",
-        )
+    assert token is not None, "one of them is named"
     return CmgEndpoint(
         settings.name,
         settings.kind,
@@ -265,12 +263,7 @@ async def _contact_url(settings: EndpointSettings) -> str:
 
 def _base_url(settings: EndpointSettings) -> str:
     url = checked_url(settings.name, settings.url)
-    if url.raw_query_string or url.raw_fragment:
-        raise ConfigError(
-            f"endpoint {settings.name}: {redact(settings.url)} has a query or fragment",
-            remedy="Give the base URL; put a shared access signature into a file, named by sas_file"
-            " (on the command line --sas-file), or into an environment variable.",
-        )
+    check_base_url(settings.url, f"endpoint {settings.name}")
     if settings.kind not in _TAKES_LOGINS and not is_protected(url):
         raise ConfigError(
             f"endpoint {settings.name}: a {settings.kind} is reached by https only",

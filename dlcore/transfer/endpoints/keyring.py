@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from yarl import URL
 
+from dlcore.endpoint_rules import check_client_key
 from dlcore.errors import ConfigError
 from dlcore.model import WebAccess
 from dlcore.transfer.endpoints.authorization import Authorization
@@ -215,12 +216,8 @@ def _make_connection_login(
 
 
 def _certificate(name: str, web: WebAccess, own: Origin | None) -> ClientCertificate | None:
+    check_client_key(web, f"endpoint {name}")
     if not web.client_cert:
-        if web.client_key:
-            raise ConfigError(
-                f"endpoint {name}: client_key is named, but no client_cert",
-                remedy="Name the file of the certificate as well, with client_cert.",
-            )
         return None
     key = web.client_key or web.client_cert
     read_private(name, f"client_key {key}", key)

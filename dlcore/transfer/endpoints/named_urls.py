@@ -14,6 +14,7 @@ from yarl import URL
 
 from dlcore.buckets import StoredBucket
 from dlcore.digests import SHA_256
+from dlcore.endpoint_rules import is_loopback
 from dlcore.errors import ConfigError
 from dlcore.extras import require
 from dlcore.file_urls import is_file_url, path_of_file_url
@@ -30,7 +31,7 @@ from dlcore.transfer.http.addresses import Reach
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.pool import ConnectionPool
 from dlcore.transfer.http.readers import read_document, read_stream
-from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
+from dlcore.transfer.http.urls import exact_url, origin_of
 from dlcore.transfer.interface import Endpoint
 from dlcore.transfer.policy import TransferPolicy
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from dlcore.endpoint_rules import is_loopback
 from dlcore.errors import Fault
 from dlcore.transfer.http.client import HttpClient
 from dlcore.transfer.http.headers import (
@@ -25,7 +26,7 @@ from dlcore.transfer.http.readers import announced_length, check_content_coding,
 from dlcore.transfer.http.response import Redirect, Response
 from dlcore.transfer.http.sent_fields import repeats_secret, with_fields
 from dlcore.transfer.http.suggested_name import suggested_name
-from dlcore.transfer.http.urls import exact_url, is_loopback, origin_of
+from dlcore.transfer.http.urls import exact_url, origin_of
 
 
 class Probed(msgspec.Struct, frozen=True):

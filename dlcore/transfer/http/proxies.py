@@ -27,10 +27,10 @@ from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 from yarl import URL
 
+from dlcore.endpoint_rules import is_loopback
 from dlcore.errors import ConfigError
 from dlcore.redaction import redact
 from dlcore.transfer.http.proxy_script import ProxyScript, ProxyScriptError
-from dlcore.transfer.http.urls import is_loopback
 
 _log = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 from yarl import URL
 
+from dlcore.endpoint_rules import is_loopback
 from dlcore.redaction import redact
 from dlcore.transfer.http.addresses import Reach, is_metadata_host
 from dlcore.transfer.http.urls import (
     exact_url,
-    is_loopback,
     is_protected,
     origin_of,
     quote_unsafe,

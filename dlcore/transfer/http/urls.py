@@ -8,11 +8,12 @@ user name or another scheme never gets as far as a request line.
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from urllib.parse import quote, unquote
 
 from yarl import URL
+
+from dlcore import endpoint_rules
 
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
@@ -71,16 +72,7 @@ def origin_of(url: URL) -> tuple[str, str, int | None]:
 
 def is_protected(url: URL) -> bool:
     """Whether a credential may be sent there: over https, or to a loopback host."""
-    return url.scheme == "https" or is_loopback(url.raw_host or "")
-
-
-@functools.lru_cache(maxsize=1024)
-def is_loopback(host: str) -> bool:
-    """Whether the host can only be this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return endpoint_rules.is_protected(url.scheme, url.raw_host or "")
 
 
 def quote_unsafe(text: str) -> str:
