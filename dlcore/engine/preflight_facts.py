@@ -70,12 +70,12 @@ async def gather(
     *,
     has_limit: bool = sys.platform == "win32",
 ) -> Facts:
-    """Collect the facts that the checks judge; arguments and errors as of `preflight`.
+    """Collect the facts that the checks judge. It raises what `preflight` raises.
 
     Args:
-        client: As there.
-        sequence: As there.
-        executor: As there.
+        client: Open.
+        sequence: What is to run.
+        executor: What is to run its steps; None: whether they can be run is not judged.
         has_limit: Whether programs on this system cannot open long paths.
     """
     variables = await in_thread(

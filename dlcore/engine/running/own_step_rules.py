@@ -20,11 +20,11 @@ def is_own(step: Step) -> bool:
     return step.type in (SET_DYNAMIC_VARIABLES, SET_VARIABLE) or is_download(step)
 
 
-def own_obstacle(step: Step, variables: Mapping[str, str]) -> str:
-    """Why a step for which `is_own` is true cannot be run; empty if it can.
+def own_obstacle(step: Step, variables: Mapping[str, str]) -> str | None:
+    """Why the engine cannot run a step; None if it can.
 
     Args:
-        step: The step.
+        step: One that the engine runs itself (`is_own`).
         variables: What is expected of the variables then.
     """
     if step.type == SET_DYNAMIC_VARIABLES:
@@ -36,4 +36,4 @@ def own_obstacle(step: Step, variables: Mapping[str, str]) -> str:
         known = frozen(variables)
         name, value = map(known.expand, assignment(step))
         return into_windows_pe(name, value)
-    return ""
+    return None

@@ -61,10 +61,15 @@ def judged(outcome: Outcome, variables: Variables) -> Outcome:
     return outcome
 
 
-def into_windows_pe(name: str, value: str) -> str:
-    """Why a step cannot be run that sets a variable; empty if it asks for no Windows PE."""
+def into_windows_pe(name: str, value: str) -> str | None:
+    """Why a variable cannot get a value: it asks for a restart into Windows PE; None if not.
+
+    Args:
+        name: The variable that a step sets.
+        value: What it sets it to.
+    """
     if name.strip().upper() != REBOOT.upper() or value.strip().lower() != _WINDOWS_PE:
-        return ""
+        return None
     return "the step asks for a restart into Windows PE, where dlcore does not run"
 
 

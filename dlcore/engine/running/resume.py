@@ -97,7 +97,7 @@ def _differences(run: RunState, sequence: SequenceIdentity, download: Download) 
 
 
 def _undecided(
-    state: Path, run: RunState, what: str, fault: RunStateFault, obstacle: str
+    state: Path, run: RunState, what: str, fault: RunStateFault, obstacle: str | None
 ) -> RunStateError:
     message = (
         f"a run is under way in {state / STATE_FILE}, at step {run.position}, and it began with "

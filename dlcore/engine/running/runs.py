@@ -64,7 +64,7 @@ class Runs:
 
         Raises:
             LockedError: As `Client.hold_run`.
-            StorageError: As there.
+            StorageError: As `Client.hold_run`.
         """
         client, policy = self._client, self._client.policy
         async with AsyncExitStack() as stack:

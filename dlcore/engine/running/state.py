@@ -198,8 +198,8 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "b
         }
 
     @property
-    def flaw(self) -> str:
-        """How the state contradicts itself; empty if it does not."""
+    def flaw(self) -> str | None:
+        """How the state contradicts itself; None if it does not."""
         steps, groups = self.sequence.steps, len(self.sequence.groups)
         named = [(result.index, result.name) for result in self.results]
         if named != [(at, step.name) for at, step in enumerate(steps[: self.position])]:
@@ -220,13 +220,13 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "b
         if len(set(self.abandoned)) < len(self.abandoned):
             return "a group was left twice"
         is_sound = all(map(_is_sound, self.endpoints.values())) and _is_rising(self.arrivals)
-        return "" if is_sound else "a figure is negative"
+        return None if is_sound else "a figure is negative"
 
-    def why_not(self, edited: SequenceIdentity) -> str:
-        """Why the run cannot go on with an edited sequence; empty if it can."""
+    def why_not(self, edited: SequenceIdentity) -> str | None:
+        """Why the run cannot go on with an edited sequence; None if it can."""
         decided = frozenset((*self.entered, *self.abandoned))
         if has_same_beginning(self.sequence, edited, self.position, decided):
-            return ""
+            return None
         return f"the part of it that has run, up to step {self.position}, is not the same any more"
 
     def go_on_with(self, edited: SequenceIdentity, download: Download) -> None:

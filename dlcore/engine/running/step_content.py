@@ -114,13 +114,14 @@ class StepContent:
         """Whether packages are complete already."""
         return all(map(self._content.is_there, package_ids))
 
-    def unresolved(self, step: Step) -> str:
-        """Why it cannot be told now which packages a step needs, for people; empty if it can."""
-        return "; ".join(
+    def unresolved(self, step: Step) -> str | None:
+        """Why the packages that a step needs are not known now, for people; None if they are."""
+        reasons = [
             f"the package {quoted(need.reference[:MAX_REFERENCE_CHARACTERS])} is not known:"
             f" {need.reason}"
             for need in unresolved_needs(step, self._variables)
-        )
+        ]
+        return "; ".join(reasons) or None
 
     async def programs(self, package_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
         """The programs that were published with packages which have arrived.
