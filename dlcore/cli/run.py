@@ -54,7 +54,7 @@ from dlcore.tasksequence import load
 @simulate_option
 @click.option(
     "--restart",
-    "is_restart",
+    "starts_over",
     is_flag=True,
     help="Start over at the first step, even if a run is under way. Content on disk is kept.",
 )
@@ -81,7 +81,7 @@ def command(
     config: Path,
     which: str | None,
     simulate: str | None,
-    is_restart: bool,
+    starts_over: bool,
     is_continue: bool,
     trust_root: Path | None,
     state: Path,
@@ -109,10 +109,10 @@ def command(
     If an agent with the same deployment file owns the state directory, it has the content, and the
     steps run in this process.
     """
-    if is_restart and is_continue:
+    if starts_over and is_continue:
         raise click.UsageError("--restart and --continue exclude each other")
     tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
-    resume = Resume.RESTART if is_restart else Resume.CONTINUE if is_continue else Resume.ASK
+    resume = Resume.START_OVER if starts_over else Resume.CONTINUE if is_continue else Resume.ASK
     loaded = load(sequence, which=which)
     deployment = load_deployment(config, trust_root=trust_root).with_seeds(seeds)
     executor = _executors(deployment) if simulate is None else simulating_executor(simulate, loaded)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dlcore import manifest as documents
 from dlcore.disk.faults import guarded
 from dlcore.engine.documents import pinned_documents
-from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
+from dlcore.engine.state_file import START_OVER_REMEDY, STATE_FILE, load
 from dlcore.errors import NotFoundError, RunStateError, RunStateFault
 from dlcore.long_path import rooted
 from dlcore.spelling import IDS, hint
@@ -164,7 +164,7 @@ def needed_by_run(state: Path) -> frozenset[str]:
             f"{state / STATE_FILE} says that a run is under way, and the catalog that it began with"
             " is damaged or missing: it is not known what it needs",
             fault=RunStateFault.CATALOG,
-            remedy=f"Let the run end. {RESTART_REMEDY}",
+            remedy=f"Let the run end. {START_OVER_REMEDY}",
         )
     catalog = documents.decode_catalog(document, source="the catalog that the run began with")
     return frozenset(

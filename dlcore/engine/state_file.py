@@ -26,7 +26,7 @@ from dlcore.store.files import Files, read_document, write_document
 
 STATE_FILE = "run.json"
 VERSION = 4
-RESTART_REMEDY = (
+START_OVER_REMEDY = (
     "To start over at the first step, run with --restart (resume='restart'); "
     "content on disk is kept."
 )
@@ -148,7 +148,7 @@ def _damaged(source: str, why: str) -> RunStateError:
     return RunStateError(
         f"{source} is damaged: {why}. The step that it had reached is lost",
         fault=RunStateFault.DAMAGED,
-        remedy=f"Find out which steps have run. {RESTART_REMEDY}",
+        remedy=f"Find out which steps have run. {START_OVER_REMEDY}",
     )
 
 
@@ -157,5 +157,5 @@ def _of_version(source: str, version: int | None) -> RunStateError:
         f"{source} has version {version}, and this dlcore reads version {VERSION}: "
         "it is not known which step the run had reached",
         fault=RunStateFault.VERSION,
-        remedy=f"Go on with the dlcore that began the run. {RESTART_REMEDY}",
+        remedy=f"Go on with the dlcore that began the run. {START_OVER_REMEDY}",
     )

@@ -15,12 +15,12 @@ class RunClock:
 
     Attributes:
         now_s: Of the last event.
-        restarts_s: When another process went on with the run.
+        resumptions_s: When another process went on with the run.
     """
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.restarts_s: list[float] = []
+        self.resumptions_s: list[float] = []
         self._earlier_s = 0.0
         self._first: Stamp | None = None
 
@@ -33,6 +33,6 @@ class RunClock:
             self._first = first = stamped.stamp
             self._earlier_s = self.now_s
             if self.now_s:
-                self.restarts_s.append(self.now_s)
+                self.resumptions_s.append(self.now_s)
         self.now_s = self._earlier_s + at_s - first.at_s
         return has_gone_on or is_earlier

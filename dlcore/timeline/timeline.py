@@ -18,7 +18,7 @@ from dlcore.timeline.run_clock import RunClock
 from dlcore.timeline.steps import StepsSoFar, StepTimes
 
 
-class Timeline(msgspec.Struct, frozen=True):
+class Timeline(msgspec.Struct, frozen=True, rename={"resumptions_s": "restarts_s"}):
     """A run; times are seconds since its beginning, without the time between restarts.
 
     Attributes:
@@ -29,7 +29,7 @@ class Timeline(msgspec.Struct, frozen=True):
             died.
         simulated: Whether the steps were simulated.
         length_s: From the first event to the last.
-        restarts_s: When another process went on with it.
+        resumptions_s: When another process went on with it.
         steps: All steps.
         packages: All packages, in the order of their downloads.
         endpoints: All endpoints, in the order of the settings.
@@ -50,7 +50,7 @@ class Timeline(msgspec.Struct, frozen=True):
     outcome: str
     simulated: bool
     length_s: float
-    restarts_s: tuple[float, ...]
+    resumptions_s: tuple[float, ...]
     steps: tuple[StepTimes, ...]
     packages: tuple[PackageTimes, ...]
     endpoints: tuple[EndpointTimes, ...]
@@ -170,7 +170,7 @@ def timeline_of(lines: EventLines) -> Timeline:
         outcome=run.outcome(packages.all()),
         simulated=run.simulated,
         length_s=clock.now_s,
-        restarts_s=tuple(clock.restarts_s),
+        resumptions_s=tuple(clock.resumptions_s),
         steps=steps.all(),
         packages=packages.all(),
         endpoints=endpoints.all(samples),

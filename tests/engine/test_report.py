@@ -40,7 +40,7 @@ def a_run() -> RunState:
         },
         reused_bytes=50,
         renewals=2,
-        restarts=1,
+        resumptions=1,
     )
 
 

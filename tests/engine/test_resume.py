@@ -98,7 +98,7 @@ def test_a_damaged_state_asks_and_a_restart_begins_anew(machine: Machine, damage
     assert "--restart" in error.remedy
     machine.resume = Resume.CONTINUE
     refused(machine, tree)
-    machine.resume = Resume.RESTART
+    machine.resume = Resume.START_OVER
     report = machine.run(tree, executor)
     assert executor.ran == ["os", *STEPS]
     assert (report.restarts, report.bytes_fetched) == (0, 0), "content on disk is kept"
@@ -162,7 +162,7 @@ def test_a_sequence_whose_past_was_edited_cannot_continue(machine: Machine) -> N
     error = refused(machine, edited)
     assert "up to step 3, is not the same any more" in error.message
     assert "--continue" not in error.remedy
-    machine.resume = Resume.RESTART
+    machine.resume = Resume.START_OVER
     machine.run(edited, executor)
     assert executor.ran == ["os", *STEPS]
 
@@ -213,7 +213,7 @@ def test_another_download_setting_asks(machine: Machine) -> None:
 def test_a_restart_that_cannot_begin_loses_nothing(machine: Machine) -> None:
     tree = parsed(*map(step, STEPS))
     executor = interrupted(machine, tree, "3")
-    machine.resume = Resume.RESTART
+    machine.resume = Resume.START_OVER
     with pytest.raises(Exception, match="prerequisites"):
         machine.run(parsed(step("unknown", package="ABC000FF")))
     machine.resume = Resume.ASK
@@ -389,7 +389,7 @@ def test_a_look_at_the_current_catalog_ends_before_the_client_does(
     assert ended == ["look", "client"]
 
 
-@pytest.mark.parametrize("resume", [Resume.ASK, Resume.RESTART])
+@pytest.mark.parametrize("resume", [Resume.ASK, Resume.START_OVER])
 def test_a_run_that_begins_anew_may_need_what_the_catalog_does_not_know(
     machine: Machine, resume: Resume
 ) -> None:
@@ -426,3 +426,9 @@ def test_a_pinned_catalog_that_was_lost_is_kept_again(machine: Machine) -> None:
 
     machine.run(tree, Acting(act))
     assert seen == [True]
+
+
+def test_the_earlier_name_of_starting_over_still_works() -> None:
+    assert Resume("restart") is Resume.START_OVER
+    assert [each.value for each in Resume] == ["ask", "continue", "restart"]
+    assert getattr(Resume, "RESTART") is Resume.START_OVER  # noqa: B009  # as an older program says

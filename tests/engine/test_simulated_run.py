@@ -89,7 +89,7 @@ def test_a_simulated_and_a_real_run_are_never_one(
 def test_a_real_run_begins_anew_if_asked_to(machine: Machine) -> None:
     with pytest.raises(CrashError):
         machine.run(upgraded(), SimulatingExecutor(sleep=_dies))
-    machine.resume = Resume.RESTART
+    machine.resume = Resume.START_OVER
     report = machine.run(upgraded(), executor := Acting())
     assert (report.outcome, report.simulated) == (RunOutcome.SUCCEEDED, False)
     assert executor.ran[0] == "os"

@@ -84,7 +84,7 @@ def runs(draw: st.DrawFn) -> RunState:
         busy_s=draw(seconds),
         fetched_bytes=draw(st.dictionaries(names, amounts, max_size=2)),
         endpoints={"cmg": EndpointFigures(draw(amounts), draw(seconds), faults={"stall": 2})},
-        restarts=draw(amounts),
+        resumptions=draw(amounts),
         unfinished=draw(st.sampled_from((None, unfinished))),
         restart=draw(st.none() | st.builds(Restart, names, notices, st.booleans())),
         restart_requests=draw(amounts),

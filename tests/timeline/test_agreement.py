@@ -208,7 +208,7 @@ def test_a_run_of_two_processes_agrees_with_itself(machine: Machine) -> None:
     machine.run(tree, Acting(restarts_once))
     both = Told(machine, machine.run(tree, Acting(restarts_once)))
     report, timeline = both.report, both.timeline
-    assert (report.restarts, len(timeline.restarts_s)) == (1, 1)
+    assert (report.restarts, len(timeline.resumptions_s)) == (1, 1)
     assert report.makespan_s == timeline.duration_s
     assert 0 < report.lower_bound_s == timeline.bound_s <= report.makespan_s
     assert report.bytes_fetched == sum(own.received_bytes for own in timeline.endpoints)

@@ -77,7 +77,8 @@ def test_a_run_goes_on_where_the_earlier_process_was() -> None:
             (11.0, ended(9.0, 9.0, 6, 1)),
         ]
     )
-    assert timeline.restarts_s == (5.0,)
+    assert timeline.resumptions_s == (5.0,)
+    assert msgspec.to_builtins(timeline)["restarts_s"] == (5.0,), "its name in JSON stays"
     assert [(p.begin_s, p.end_s) for p in timeline.steps[0].periods] == [(1.0, 5.0), (6.0, 8.0)]
     assert (timeline.length_s, timeline.endpoints[0].received_bytes) == (9.0, 6 * MIB)
     assert timeline.steps[1].outcome == "not reached"

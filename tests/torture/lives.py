@@ -84,7 +84,7 @@ class RunLife:
             assert all(pinned_documents.read(state, each) for each in run.pin.documents), (
                 "a pin is lost"
             )
-            run.begin_again()
+            run.resume()
         keeper = RunKeeper(state, run, lambda now: _NO_FIGURES, save_every_s=3600)
         try:
             await keeper.begin({"Key": "value"})

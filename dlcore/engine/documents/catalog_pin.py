@@ -10,7 +10,7 @@ from dlcore.engine.documents import pinned_documents
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.trusted import TrustedRoot
-from dlcore.engine.state_file import RESTART_REMEDY
+from dlcore.engine.state_file import START_OVER_REMEDY
 from dlcore.errors import DlcoreError, RunStateError, RunStateFault, TrustError
 from dlcore.waiting import in_thread
 
@@ -80,5 +80,5 @@ def _lost(state: Path, why: str) -> RunStateError:
         f" {state / pinned_documents.FOLDER}, and {why}: it is not known which package versions the"
         " run uses",
         fault=RunStateFault.CATALOG,
-        remedy=f"Run again when the endpoints can be reached. {RESTART_REMEDY}",
+        remedy=f"Run again when the endpoints can be reached. {START_OVER_REMEDY}",
     )

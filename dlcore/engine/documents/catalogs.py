@@ -21,7 +21,7 @@ from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.inquiry import InquiryPolicy
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.events import Event
-from dlcore.engine.state_file import RESTART_REMEDY
+from dlcore.engine.state_file import START_OVER_REMEDY
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 from dlcore.model import Catalog, CatalogEntry
 from dlcore.store import Store
@@ -257,5 +257,5 @@ def check_known(packages: Sequence[str], catalog: Catalog) -> None:
             f"the edited task sequence refers to {', '.join(unknown)}, which the catalog that the "
             "run began with does not have",
             fault=RunStateFault.SEQUENCE,
-            remedy=RESTART_REMEDY,
+            remedy=START_OVER_REMEDY,
         )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from dlcore.engine.events import Event, PackageRepublished
-from dlcore.engine.state_file import RESTART_REMEDY
+from dlcore.engine.state_file import START_OVER_REMEDY
 from dlcore.errors import DlcoreError, RunStateError, RunStateFault
 from dlcore.model import Catalog
 
@@ -96,5 +96,5 @@ class Republished:
         return RunStateError(
             f"{each}. The version that the run began with is not available: {error.message}",
             fault=RunStateFault.PACKAGE,
-            remedy=f"Distribute that version again and run again. {RESTART_REMEDY}",
+            remedy=f"Distribute that version again and run again. {START_OVER_REMEDY}",
         )

@@ -42,10 +42,10 @@ async def new_run(
     return run
 
 
-async def begin_again(
+async def resume_run(
     run: RunState, sequence: TaskSequence, deployment: Deployment, machine: Machine
 ) -> None:
-    """Have a run go on in this process: it counts as begun again, and learns the facts of today.
+    """Have a run go on in this process: it learns the facts of today.
 
     Args:
         run: What an earlier process has left.
@@ -53,6 +53,6 @@ async def begin_again(
         deployment: Settings.
         machine: Answers what the engine asks about the computer.
     """
-    run.begin_again()
+    run.resume()
     facts = await in_thread(facts_again, sequence, deployment, machine)
     run.set_variables(merged(run.known_variables(), facts))

@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True):
         bytes_wasted: Of the bytes fetched, those that arrived twice, or were not used.
         bytes_never_needed: Of the bytes fetched, those of packages that no step needed.
         steps_run: Steps executed.
-        restarts: How many times the run was begun again.
+        restarts: How often another process has gone on with the run.
         renewals: Tokens and locations renewed on the way.
         steps: What became of each step.
         endpoints: What each endpoint did.
@@ -138,7 +138,7 @@ def make_report(
         bytes_wasted=run.wasted_bytes,
         bytes_never_needed=unneeded,
         steps_run=len(executed),
-        restarts=run.restarts,
+        restarts=run.resumptions,
         renewals=run.renewals,
         steps=tuple(run.results),
         endpoints=run.endpoints,

@@ -9,7 +9,7 @@ from pathlib import Path
 from dlcore.deployment import Download
 from dlcore.engine.running.identity import SequenceIdentity, changes
 from dlcore.engine.running.state import RunState
-from dlcore.engine.state_file import RESTART_REMEDY, STATE_FILE, load
+from dlcore.engine.state_file import START_OVER_REMEDY, STATE_FILE, load
 from dlcore.errors import ConfigError, RunStateError, RunStateFault
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ class Resume(enum.StrEnum):
 
     ASK = "ask"  # go on if nothing has changed, else refuse and say what has
     CONTINUE = "continue"  # go on with the edited sequence or the other setting, if possible
-    RESTART = "restart"  # start over at the first step, whatever the state is
+    START_OVER = "restart"  # at the first step, whatever the state is
+    RESTART = START_OVER  # its earlier name
 
 
 def take_up(
@@ -49,7 +50,7 @@ def take_up(
         ConfigError: No run is under way, and the caller has asked to go on with one.
         StorageError: The disk failed.
     """
-    if resume is Resume.RESTART:
+    if resume is Resume.START_OVER:
         _log.info("the run starts over, as asked")
         return None
     run = load(state)
@@ -81,7 +82,7 @@ def _of_another_kind(state: Path, run: RunState) -> RunStateError:
         f"a run is under way in {state / STATE_FILE}, at step {run.position}, and it {how} its"
         " steps, which this one would not do",
         fault=RunStateFault.SIMULATED,
-        remedy=f"To go on with it, run {option} --simulate. {RESTART_REMEDY}",
+        remedy=f"To go on with it, run {option} --simulate. {START_OVER_REMEDY}",
     )
 
 
@@ -105,10 +106,10 @@ def _undecided(
     )
     if obstacle:
         message += f". It cannot go on with this one: {obstacle}"
-        return RunStateError(message, fault=fault, remedy=RESTART_REMEDY)
+        return RunStateError(message, fault=fault, remedy=START_OVER_REMEDY)
     return RunStateError(
         message,
         fault=fault,
         remedy=f"To go on at step {run.position} with the current sequence and setting, "
-        f"run with --continue (resume='continue'). {RESTART_REMEDY}",
+        f"run with --continue (resume='continue'). {START_OVER_REMEDY}",
     )

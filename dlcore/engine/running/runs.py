@@ -16,7 +16,7 @@ from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.listeners.run_records import recorded
 from dlcore.engine.locking import hold_run
-from dlcore.engine.running.begin_run import begin_again, new_run
+from dlcore.engine.running.begin_run import new_run, resume_run
 from dlcore.engine.running.built_in_variables import merged
 from dlcore.engine.running.held_run import HeldRun
 from dlcore.engine.running.identity import identify
@@ -128,7 +128,7 @@ class Runs:
         else:
             may_change = client.opened_content is None
             await client.catalogs.use_pinned(run.pin, may_change=may_change)
-            await begin_again(run, sequence, client.deployment, client.machine)
+            await resume_run(run, sequence, client.deployment, client.machine)
         content = await self._content(run.pin)
         packages = packages_in_order(sequence)
         content.need(packages)

@@ -387,7 +387,9 @@ class Session:
         steps = tuple(RunStep(s.index, s.name, expected.get(s.index, ())) for s in self.steps)
         run = self._run
         name = self.sequence.name
-        self._bus.emit(RunBegan(name, run.position, run.restarts, steps, run.simulated, run.run_id))
+        self._bus.emit(
+            RunBegan(name, run.position, run.resumptions, steps, run.simulated, run.run_id)
+        )
         for each in unpublished(packages_in_order(self.sequence), self._content.package_index):
             self._bus.emit(each.event())
 

@@ -118,7 +118,11 @@ class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.is_taken and boot_id != "" and boot_id == self.boot_id
 
 
-class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "begun"}):
+class RunState(
+    msgspec.Struct,
+    forbid_unknown_fields=True,
+    rename={"started": "begun", "resumptions": "restarts"},
+):
     """Everything a run needs to go on; changed only by its own methods.
 
     Attributes:
@@ -153,7 +157,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "b
         patched_bytes: Verified bytes that patches made of older files.
         renewals: Tokens and locations renewed.
         arrivals: How much had been received when, without the time between restarts.
-        restarts: How many times the run was begun again.
+        resumptions: How often another process has gone on with the run.
     """
 
     sequence: SequenceIdentity
@@ -184,7 +188,7 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "b
     patched_bytes: Count = 0
     renewals: Count = 0
     arrivals: tuple[ArrivalPoint, ...] = ()
-    restarts: Count = 0
+    resumptions: Count = 0
 
     @property
     def useful_bytes(self) -> dict[str, int]:
@@ -245,9 +249,9 @@ class RunState(msgspec.Struct, forbid_unknown_fields=True, rename={"started": "b
         """This state, and of a later one only which step has started, and which groups it is in."""
         return msgspec.structs.replace(self, started=later.started, entered=dict(later.entered))
 
-    def begin_again(self) -> None:
+    def resume(self) -> None:
         """Take note that another process goes on with the run."""
-        self.restarts += 1
+        self.resumptions += 1
 
     def enter(self, group: int, *, met: bool) -> None:
         """Take note of how a group's condition was decided: for good."""

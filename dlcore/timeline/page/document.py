@@ -92,8 +92,8 @@ def _header(timeline: Timeline, title: str) -> Markup:
     facts = [_when(timeline)]
     if timeline.simulated:
         facts.append("simulated: no step was executed, only its content is real")
-    if timeline.restarts_s:
-        restarts = counted(len(timeline.restarts_s), "restart")
+    if timeline.resumptions_s:
+        restarts = counted(len(timeline.resumptions_s), "restart")
         facts.append(f"went on after {restarts}, whose time does not count")
     tiles = [
         element("div", element("dt", name), element("dd", told)) for name, told in _tiles(timeline)
@@ -186,7 +186,7 @@ def _unbroken(sentence: str) -> str:
 
 
 def _picture(timeline: Timeline) -> Markup:
-    scale = Scale(timeline.length_s, timeline.restarts_s)
+    scale = Scale(timeline.length_s, timeline.resumptions_s)
     samples = merged(timeline.samples, MAX_SAMPLES)
     parts = [
         element("h2", "What happened when"),
@@ -231,7 +231,7 @@ def _graph(timeline: Timeline, samples: tuple[Sample, ...], scale: Scale) -> Mar
 
 def _legend(timeline: Timeline) -> Markup:
     own = _LEGEND if timeline.steps else _LEGEND[STEP_ENTRIES:]
-    shown = (*own, *((_RESTART,) if timeline.restarts_s else ()))
+    shown = (*own, *((_RESTART,) if timeline.resumptions_s else ()))
     items = (
         element("li", element("svg", _sample(style), width=22, height=14, aria_hidden="true"), told)
         for style, told in shown

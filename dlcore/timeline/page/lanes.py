@@ -186,7 +186,7 @@ def grid(scale: Scale) -> Markup:
     """The lines of the named moments, and of restarts."""
     kinds = [
         *((at_s, "grid") for at_s in scale.ticks()),
-        *((at_s, "restart") for at_s in scale.restarts_s),
+        *((at_s, "restart") for at_s in scale.resumptions_s),
     ]
     return joined(*(_line(scale, at_s, kind) for at_s, kind in kinds))
 

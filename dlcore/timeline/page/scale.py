@@ -37,12 +37,12 @@ class Scale:
 
     Args:
         length_s: Of the run.
-        restarts_s: When another process went on with it.
+        resumptions_s: When another process went on with it.
     """
 
-    def __init__(self, length_s: float, restarts_s: tuple[float, ...] = ()) -> None:
+    def __init__(self, length_s: float, resumptions_s: tuple[float, ...] = ()) -> None:
         self.length_s = max(length_s, 1e-3)
-        self.restarts_s = restarts_s
+        self.resumptions_s = resumptions_s
 
     def share(self, at_s: float) -> float:
         """Where a moment is: 0.0 at the beginning, 1.0 at the end."""
