@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from dlcore.agent.policy import AgentPolicy
 from dlcore.engine.client import Client
-from dlcore.engine.content import Content
 from dlcore.engine.download.version_names import package_id_of
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.errors import AgentError
 from dlcore.store.store import package_key
 from dlcore.waiting import cancel_and_wait
@@ -36,7 +36,10 @@ class Obtaining:
     """
 
     def __init__(
-        self, client: Client, open_content: Callable[[], Awaitable[Content]], policy: AgentPolicy
+        self,
+        client: Client,
+        open_content: Callable[[], Awaitable[PackageProvider]],
+        policy: AgentPolicy,
     ) -> None:
         self._client = client
         self._open_content = open_content
@@ -119,7 +122,7 @@ class Obtaining:
             del self._loans[key]
         self._client.store.evictor.release(over)
 
-    def _lend(self, name: str, content: Content) -> None:
+    def _lend(self, name: str, content: PackageProvider) -> None:
         """Note it by its version: the next catalog may have another one."""
         entry = content.package_index.known(name)
         if entry:

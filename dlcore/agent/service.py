@@ -24,7 +24,7 @@ from dlcore.agent.interface import API_VERSION, AgentStatus, ObtainTerms, Packag
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.agent.known_site import KnownSite
 from dlcore.agent.obtaining import Obtaining
-from dlcore.agent.open_content import OpenContent
+from dlcore.agent.open_provider import OpenProvider
 from dlcore.agent.pacing import Pacer
 from dlcore.agent.policy import AgentPolicy
 from dlcore.agent.remembered import Remembered
@@ -32,9 +32,9 @@ from dlcore.agent.standing_wants import StandingWants
 from dlcore.agent.wanted_packages import WantedPackages
 from dlcore.agent.wants import FetchOrder
 from dlcore.engine.client import Client
-from dlcore.engine.content import Content
 from dlcore.engine.documents.catalog import ReadCatalog
 from dlcore.engine.events import Event
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.engine.traffic_rules import Urgency
 from dlcore.errors import DiskFullError, DlcoreError
 from dlcore.waiting import cancel_and_wait
@@ -88,7 +88,7 @@ class AgentService:
         link_bytes_per_s = float(client.deployment.transfer.link_bytes_per_s)
         self._pacer = Pacer(self._known, pace, clock, link_bytes_per_s)
         self._site = KnownSite(client, self._memory, self._known, self._change_to, self.policy)
-        self._content = OpenContent(
+        self._content = OpenProvider(
             client,
             self._known,
             lambda: self._obtaining.release(),
@@ -285,11 +285,11 @@ class AgentService:
             if self._wants.is_undescribed(package_id):
                 await self._site.look()
 
-    def _opened(self, content: Content) -> None:
+    def _opened(self, content: PackageProvider) -> None:
         self._changed.set()  # from now on it is looked whether there is something to do
         self._pass_on_order(content)
 
-    def _pass_on_order(self, content: Content) -> None:
+    def _pass_on_order(self, content: PackageProvider) -> None:
         """Tell the downloads what is wanted, by the catalog that is used now."""
         self._order = order = self._wants.order()
         content.need(order.kept)

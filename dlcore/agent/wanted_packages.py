@@ -11,8 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from dlcore.agent.policy import AgentPolicy
-from dlcore.engine.content import Content
 from dlcore.engine.network_wait import is_network_down
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.errors import DlcoreError, InternalError
 from dlcore.shortages import shortage_in
 from dlcore.waiting import cancel_and_wait
@@ -35,7 +35,7 @@ class WantedPackages:
 
     def __init__(
         self,
-        content: Callable[[], Awaitable[Content]],
+        content: Callable[[], Awaitable[PackageProvider]],
         tell: Callable[[DlcoreError | None], None],
         spread: Callable[[], float],
         policy: AgentPolicy,
@@ -82,7 +82,7 @@ class WantedPackages:
                 async with self._begins:
                     content = await self._content()
                     await content.begin(package_id)
-                await content.complete(package_id)
+                await content.arrive_in_turn(package_id)
             except Exception as error:
                 known = _known(error)
                 self.errors[package_id] = known

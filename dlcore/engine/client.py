@@ -16,7 +16,6 @@ from typing import Self
 
 from dlcore.deployment import BandwidthSchedule, Deployment, load_deployment
 from dlcore.engine.boundaries import Boundaries
-from dlcore.engine.content import Content
 from dlcore.engine.documents.catalogs import Catalogs
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.package_index import PackageIndex
@@ -25,6 +24,7 @@ from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.log import LoggedBus
 from dlcore.engine.locking import hold
 from dlcore.engine.open_endpoints import OpenEndpoints
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.engine.policy import EnginePolicy
 from dlcore.engine.running.condition_judge import Judge
 from dlcore.engine.running.held_run import HeldRun
@@ -102,7 +102,7 @@ class Client:
         self._wait_s = wait_s
         self._rng = rng or random.Random()  # noqa: S311  # spreads waits, guards nothing
         self._stack = AsyncExitStack()
-        self._content: Content | None = None
+        self._content: PackageProvider | None = None
         self._traffic = Traffic(
             BandwidthSchedule(deployment.bandwidth),
             deployment.background,
@@ -402,7 +402,7 @@ class Client:
         """
         self._runs.keep_outcome()
 
-    async def content(self) -> Content:
+    async def content(self) -> PackageProvider:
         """Hands out packages; downloads begin with its first order.
 
         Raises:
@@ -429,11 +429,13 @@ class Client:
             self._traffic.attach(downloads)
             self.boundaries.attach(downloads)
             downloads.set_retry(retry_rule(Variables(), self._retry_time_s))
-            self._content = Content(package_index, downloads, self.store, self._retry_time_s)
+            self._content = PackageProvider(
+                package_index, downloads, self.store, self._retry_time_s
+            )
         return self._content
 
     @property
-    def opened_content(self) -> Content | None:
+    def opened_content(self) -> PackageProvider | None:
         """What `content` has returned; None before its first call, and after `stop_downloads`."""
         return self._content
 

@@ -1,8 +1,8 @@
 """Has the content of a sequence on disk before it is needed: in the background, by a time.
 
 Guarantees: packages are fetched in the order of need. A package counts as ready only after it was
-proven (`Content.path`). One that cannot be fetched does not hold up the others. Whatever ends
-it, what was verified stays, and the next call fetches only the rest.
+proven (`PackageProvider.path`). One that cannot be fetched does not hold up the others. Whatever
+ends it, what was verified stays, and the next call fetches only the rest.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from dlcore.engine.client import Client
-from dlcore.engine.content import Content
 from dlcore.engine.events import FetchEnded
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.engine.running.built_in_variables import initial_variables
 from dlcore.engine.running.lookahead import look_ahead
 from dlcore.engine.traffic_rules import Urgency
@@ -151,7 +151,7 @@ class _Precache:
     def __init__(
         self,
         client: Client,
-        content: Content,
+        content: PackageProvider,
         wanted: SequenceContent,
         by_s: float | None,
         clock: Clock,

@@ -12,13 +12,6 @@ from dlcore.package_ids import package_id as package_id
 from dlcore.tasksequence.conditions import ConditionEvaluator as ConditionEvaluator
 from dlcore.tasksequence.conditions import Verdict as Verdict
 from dlcore.tasksequence.conditions import evaluate as evaluate
-from dlcore.tasksequence.content import UnresolvedNeed as UnresolvedNeed
-from dlcore.tasksequence.content import content_note as content_note
-from dlcore.tasksequence.content import downloads as downloads
-from dlcore.tasksequence.content import needs as needs
-from dlcore.tasksequence.content import packages_in_order as packages_in_order
-from dlcore.tasksequence.content import possible_needs as possible_needs
-from dlcore.tasksequence.content import unresolved_needs as unresolved_needs
 from dlcore.tasksequence.dataflow import names_read as names_read
 from dlcore.tasksequence.dataflow import simulated_variables as simulated_variables
 from dlcore.tasksequence.dataflow import variables_read as variables_read
@@ -29,6 +22,13 @@ from dlcore.tasksequence.evaluators import undecided as undecided
 from dlcore.tasksequence.foresight import Foreseen as Foreseen
 from dlcore.tasksequence.foresight import NotRun as NotRun
 from dlcore.tasksequence.foresight import foresee as foresee
+from dlcore.tasksequence.package_needs import UnresolvedNeed as UnresolvedNeed
+from dlcore.tasksequence.package_needs import content_note as content_note
+from dlcore.tasksequence.package_needs import downloads as downloads
+from dlcore.tasksequence.package_needs import needs as needs
+from dlcore.tasksequence.package_needs import packages_in_order as packages_in_order
+from dlcore.tasksequence.package_needs import possible_needs as possible_needs
+from dlcore.tasksequence.package_needs import unresolved_needs as unresolved_needs
 from dlcore.tasksequence.package_references import command_text as command_text
 from dlcore.tasksequence.package_references import is_download as is_download
 from dlcore.tasksequence.planning import Plan as Plan

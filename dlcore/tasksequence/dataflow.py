@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence import step_types as types
-from dlcore.tasksequence.content import needs, unresolved_needs
 from dlcore.tasksequence.dynamic_rules import names_assigned
+from dlcore.tasksequence.package_needs import needs, unresolved_needs
 from dlcore.tasksequence.package_references import is_download
 from dlcore.tasksequence.set_variable import assignment
 from dlcore.tasksequence.step_parameters import StepParameters

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dlcore.package_ids import package_id
-from dlcore.tasksequence.content import UnresolvedNeed, missing_list, packages_of, unresolved_of
 from dlcore.tasksequence.dataflow import names_read
 from dlcore.tasksequence.foreseen_variables import ForeseenVariables
+from dlcore.tasksequence.package_needs import (
+    UnresolvedNeed,
+    missing_list,
+    packages_of,
+    unresolved_of,
+)
 from dlcore.tasksequence.package_references import (
     MAX_LIST_MEMBERS,
     PackageReference,

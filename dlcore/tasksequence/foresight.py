@@ -24,12 +24,12 @@ from typing import Final, NamedTuple
 
 from dlcore.errors import TaskSequenceError
 from dlcore.tasksequence.conditions import ConditionEvaluator, Verdict
-from dlcore.tasksequence.content import UnresolvedNeed
 from dlcore.tasksequence.dataflow import variables_read, written_with
 from dlcore.tasksequence.dynamic_rules import Assignment, DynamicRule, dynamic_rules
 from dlcore.tasksequence.foreseen_conditions import ConditionForesight
 from dlcore.tasksequence.foreseen_content import ForeseenContent, foresee_content
 from dlcore.tasksequence.foreseen_variables import ForeseenVariables
+from dlcore.tasksequence.package_needs import UnresolvedNeed
 from dlcore.tasksequence.set_variable import assignment
 from dlcore.tasksequence.step_types import ANY, SET_DYNAMIC_VARIABLES, SET_VARIABLE, step_type
 from dlcore.tasksequence.tree import Condition, Step, TaskSequence

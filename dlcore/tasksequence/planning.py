@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from dlcore.tasksequence.conditions import ConditionEvaluator, Verdict
-from dlcore.tasksequence.content import UnresolvedNeed, content_note
 from dlcore.tasksequence.evaluators import undecided
 from dlcore.tasksequence.foresight import Foreseen, foresee
+from dlcore.tasksequence.package_needs import UnresolvedNeed, content_note
 from dlcore.tasksequence.reference_list import unexplained
 from dlcore.tasksequence.tree import TaskSequence
 

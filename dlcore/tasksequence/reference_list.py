@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 
 from dlcore.package_ids import package_id
-from dlcore.tasksequence.content import needs, possible_needs
+from dlcore.tasksequence.package_needs import needs, possible_needs
 from dlcore.tasksequence.step_types import SUBSEQUENCE, SUBSEQUENCE_ID
 from dlcore.tasksequence.tree import Group, Node, Reference, Subsequence, TaskSequence
 

@@ -24,7 +24,7 @@ class Stubborn:
         if self.errors:
             raise self.errors.pop(0)
 
-    async def complete(self, package_id: str) -> None:
+    async def arrive_in_turn(self, package_id: str) -> None:
         """It is there."""
 
 

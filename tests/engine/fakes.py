@@ -13,13 +13,13 @@ from typing import NamedTuple
 import msgspec
 
 from dlcore import manifest as documents
-from dlcore.engine.content import Content
 from dlcore.engine.download.allowed import AllowedEndpoints
 from dlcore.engine.download.downloads import Downloads, MakeScheduler
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.listeners.bus import EventBus
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.errors import Fault, TransferError
 from dlcore.model import Catalog, CatalogEntry, EndpointKind, Manifest
 from dlcore.schedule import DeadlineScheduler, Policy, Terms
@@ -213,7 +213,7 @@ async def opened(
     memory_bytes: int = Policy().memory_bytes,
     make_scheduler: MakeScheduler = DeadlineScheduler,
     allowed: AllowedEndpoints | None = None,
-) -> AsyncIterator[Content]:
+) -> AsyncIterator[PackageProvider]:
     """Everything that fetches packages, over fake endpoints; into a state directory or a store."""
     catalog = Catalog(1, {name: entry_of(item) for name, item in packages.items()})
     bus = bus or EventBus()
@@ -230,7 +230,7 @@ async def opened(
             allowed=allowed,
         )
         downloads.set_retry(retry or Retry())
-        content = Content(package_index, downloads, store)
+        content = PackageProvider(package_index, downloads, store)
         try:
             yield content
         finally:

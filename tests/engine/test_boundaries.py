@@ -12,10 +12,10 @@ import pytest
 
 from dlcore.deployment import BoundaryGroup, BoundarySettings, Fallback, Place
 from dlcore.engine.boundaries import LOOK_EVERY_S, Boundaries, place_of
-from dlcore.engine.content import Content
 from dlcore.engine.download.allowed import IN_A_MOMENT, NO_MORE
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.events import BoundaryChanged
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.errors import ExhaustedError, Fault
 from dlcore.machine import Adapter
 from dlcore.model import Manifest
@@ -127,7 +127,7 @@ class Scene:
     def play(
         self,
         state: Path,
-        play: Callable[[Content], Coroutine[Any, Any, None]],
+        play: Callable[[PackageProvider], Coroutine[Any, Any, None]],
         retry: Retry | None = None,
     ) -> None:
         async def main() -> None:
@@ -150,7 +150,7 @@ class Scene:
 
         virtually(main())
 
-    async def fetch(self, content: Content) -> None:
+    async def fetch(self, content: PackageProvider) -> None:
         for name, item in self.packages.items():
             assert read_back(await content.path(name)) == item.contents
 
@@ -161,7 +161,7 @@ def test_a_laptop_that_moves_and_comes_back_goes_on_where_it_is(tmp_path: Path) 
     """
     scene = Scene(LARGE)
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(10)
         before = scene.delivered()
         assert before["dp"] > 10 * BLOCK_BYTES
@@ -250,7 +250,7 @@ def test_a_server_that_comes_back_in_time_keeps_the_neighbor_out(tmp_path: Path)
     scene = Scene(SMALL, WAITING)
     scene.faults["dp"] = Fault.AUTH
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(300)
         scene.faults.clear()
         await scene.fetch(content)
@@ -264,7 +264,7 @@ def test_a_fallback_time_begins_anew_in_another_network(tmp_path: Path) -> None:
     scene = Scene(SMALL, WAITING)
     scene.faults |= {"dp": Fault.AUTH, "dp2": Fault.AUTH}
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(300)
         scene.machine.tell(adapters=connected("10.1.0.9"))
         await asyncio.sleep(8)
@@ -283,7 +283,7 @@ def test_a_server_that_failed_in_one_network_is_asked_again_in_the_next(tmp_path
     scene = Scene(SMALL)
     scene.faults |= dict.fromkeys(("dp", "dp2", "cmg"), Fault.CONNECT)
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(8)
         scene.machine.tell(adapters=HOME)
         await asyncio.sleep(8)
@@ -300,7 +300,7 @@ def test_a_search_ends_when_the_machine_leaves_its_network(tmp_path: Path) -> No
     scene = Scene(SMALL)
     scene.dp.locate_s = 1000.0
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(5)
         scene.machine.tell(adapters=HOME)
         await scene.fetch(content)
@@ -313,7 +313,7 @@ def test_a_search_ends_when_the_machine_leaves_its_network(tmp_path: Path) -> No
 def test_a_machine_without_an_address_keeps_its_groups(tmp_path: Path) -> None:
     scene = Scene(LARGE)
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         scene.machine.tell(adapters=())
         await asyncio.sleep(12)
         scene.machine.tell(adapters=BRANCH)
@@ -327,7 +327,7 @@ def test_a_move_ends_the_wait_for_a_fallback_time(tmp_path: Path) -> None:
     scene = Scene(SMALL, WAITING)
     scene.faults["dp"] = Fault.AUTH
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(100)
         scene.machine.tell(adapters=connected("10.1.0.9"))
         await scene.fetch(content)
@@ -345,7 +345,7 @@ def test_where_no_endpoint_may_be_used_a_package_fails_and_says_so(tmp_path: Pat
     scene = Scene(SMALL, BoundarySettings(SETTINGS.groups))
     scene.machine.tell(adapters=HOME)
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         with pytest.raises(ExhaustedError, match="no boundary group allows an endpoint"):
             await content.path("ABC00002")
 
@@ -368,7 +368,7 @@ def test_a_move_while_nothing_is_in_flight_is_no_fallback(tmp_path: Path) -> Non
     scene = Scene(LARGE)
     scene.endpoints.reverse()  # the one that may not be used any more comes first
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(2)
         content.downloads.pause()
         await asyncio.sleep(2)
@@ -384,7 +384,7 @@ def test_a_move_while_nothing_is_in_flight_is_no_fallback(tmp_path: Path) -> Non
 def test_another_address_of_the_same_groups_changes_nothing(tmp_path: Path) -> None:
     scene = Scene(LARGE)
 
-    async def play(content: Content) -> None:
+    async def play(content: PackageProvider) -> None:
         await asyncio.sleep(5)
         scene.machine.tell(adapters=connected("10.20.9.9"))
         await scene.fetch(content)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.content import MAX_PROOFS
+from dlcore.engine.package_provider import MAX_PROOFS
 from dlcore.errors import DiskFullError, StorageError, UnexpectedContentError
 from dlcore.steps.interface import Outcome
 from dlcore.store.files import Files

@@ -1,6 +1,6 @@
 """What a run needs of its content, wherever that is fetched.
 
-`dlcore.engine.content.Content` fetches it in this process. A run beside an agent has it from there
+`dlcore.engine.package_provider` fetches it in this process. A run beside an agent has it from there
 (`dlcore.agent.run_content`); the engine knows nothing of agents.
 """
 
@@ -104,7 +104,8 @@ class RunContent(Protocol):
 
 
 OpenRunContent: TypeAlias = Callable[
-    [PackageIndex, CatalogPin, Callable[[Event], None]], AbstractAsyncContextManager[RunContent]
+    [PackageIndex, CatalogPin, Callable[[Event], None]],
+    AbstractAsyncContextManager[RunContent],
 ]
 """Opens what hands out the content of a run, and closes it when the client is closed.
 

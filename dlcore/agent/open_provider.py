@@ -11,20 +11,20 @@ from collections.abc import Awaitable, Callable
 
 from dlcore.agent.known_packages import KnownPackages
 from dlcore.engine.client import Client
-from dlcore.engine.content import Content
+from dlcore.engine.package_provider import PackageProvider
 from dlcore.native import return_free_memory
 from dlcore.waiting import in_thread
 
 
-class OpenContent:
-    """The agent's `Content`, while it is open.
+class OpenProvider:
+    """The agent's `PackageProvider`, while it is open.
 
     Args:
         client: Opens it.
         known: Remembers what downloads came to that are put away.
         release: Lets give way what was handed out long ago: called before something is begun.
         choose_catalog: Finds a catalog for the first time.
-        opened: Called with each `Content` that was opened.
+        opened: Called with each `PackageProvider` that was opened.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class OpenContent:
         known: KnownPackages,
         release: Callable[[], None],
         choose_catalog: Callable[[], Awaitable[None]],
-        opened: Callable[[Content], None],
+        opened: Callable[[PackageProvider], None],
     ) -> None:
         self._client = client
         self._known = known
@@ -47,7 +47,7 @@ class OpenContent:
         """Whether there is one now."""
         return self._client.opened_content is not None
 
-    async def get(self) -> Content:
+    async def get(self) -> PackageProvider:
         """The one that is open; it is opened if none is.
 
         Raises:

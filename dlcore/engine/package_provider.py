@@ -28,7 +28,7 @@ from dlcore.waiting import to_the_end
 MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again
 
 
-class Content:
+class PackageProvider:
     """Hands out packages: also the `RunContent` of a run that fetches by itself.
 
     Args:
@@ -132,12 +132,12 @@ class Content:
         self._awaited.append(package_id)
         self._pass_on()
         try:
-            await self.complete(package_id)
+            await self.arrive_in_turn(package_id)
         finally:
             self._awaited.remove(package_id)
             self._pass_on()
 
-    async def complete(self, package_id: str) -> None:
+    async def arrive_in_turn(self, package_id: str) -> None:
         """Wait until a package is complete, in its turn; it is begun now if it is not yet.
 
         It is served where the order names it, and not at all if the order does not.
