@@ -111,7 +111,7 @@ class AgentClient:
         return status
 
     async def is_there(self) -> bool:
-        """Whether an agent runs there that this dlcore can speak with.
+        """Whether an agent runs there, and this dlcore can speak with it.
 
         Raises:
             AgentError: It is another user's, speaks another version, or does not answer.

@@ -190,7 +190,7 @@ class StandingWants:
         return name in self._pinned
 
     def name_of(self, package_id: str, want_name: str) -> str:
-        """What the version of a package that a want means is called among the downloads.
+        """The name that a package has among the downloads, in the version that a want means.
 
         Args:
             package_id: The package.

@@ -251,7 +251,7 @@ class UnixSocketConnector(aiohttp.UnixConnector):
 def peer_user(connected: socket.socket) -> int:
     """The id of the user at the other end, as the kernel noted it when they were connected.
 
-    Of a server it is the user who began to listen: of a socket that systemd hands over, systemd's.
+    A server's user is the one who began to listen; if systemd handed the socket over, systemd's.
     """
     if sys.platform == "linux":
         told = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

@@ -18,7 +18,7 @@ from dlcore.tasksequence import packages_in_order, read
 def wanted_keys(state: Path) -> frozenset[str]:
     """Keys of the packages that the wants name, by the catalog that the agent used last.
 
-    Of a task sequence these are the packages that its document names, whatever its conditions say.
+    If a want names a task sequence, its document's packages count, whatever its conditions say.
     Nothing is changed, and nothing is wanted if the agent has never used a catalog.
 
     Raises:

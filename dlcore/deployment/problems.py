@@ -58,7 +58,7 @@ class Problems:
         """Raise what was found; return if that is nothing.
 
         Args:
-            source: The file. Of several problems it is named once.
+            source: The file. It is named once, however many problems there are.
 
         Raises:
             ConfigError: Of one setting; or of several, each a line of the message with its remedy.

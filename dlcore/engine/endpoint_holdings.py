@@ -79,7 +79,7 @@ class _Asked:
         await asyncio.gather(*map(self._ask_for, manifests))
 
     def answer(self, whole: frozenset[str]) -> Answer:
-        """What it holds of the packages of which all is there; if nothing, why.
+        """Which complete packages it holds; if none, why.
 
         Args:
             whole: Ids of the packages of which all is there.

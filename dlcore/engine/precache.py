@@ -100,7 +100,7 @@ class SequenceContent(msgspec.Struct, frozen=True):
 
 
 async def content_of_sequence(client: Client, sequence: TaskSequence) -> SequenceContent:
-    """What a sequence may need that begins at its first step on this machine.
+    """What a sequence may need on this machine, from its first step on.
 
     Raises:
         TaskSequenceError: A text becomes too long when it is expanded.

@@ -27,7 +27,7 @@ class Unpublished(msgspec.Struct, frozen=True):
     content_hash: str
 
     def event(self) -> PackageTruth:
-        """What the event says that tells of it."""
+        """The event that tells of it."""
         return PackageTruth(self.package, self.truth.value, self.known.value, self.content_hash)
 
 

@@ -122,10 +122,10 @@ def unpublished(
     """Which program of a step is not published, as far as it can be told before the run.
 
     Args:
-        step: Any step; of other types nothing is said.
+        step: Any step; the answer is empty for other types.
         variables: What is known of the variables then.
-        programs: Package id -> name of a program -> its command line. Of a package that is not in
-            it, nothing is said.
+        programs: Package id -> name of a program -> its command line. A package that is not in
+            it is left out.
 
     Returns:
         A clause without a full stop that names program, package and remedy; empty if there is none.

@@ -1,6 +1,6 @@
 """Which steps the engine runs itself, and what keeps it from running one. Pure.
 
-`own_steps` runs them. This stands apart because a plan asks it too, and needs no content for that.
+`own_steps` runs them. A plan asks for these rules as well, and has no content: so they are apart.
 """
 
 from __future__ import annotations

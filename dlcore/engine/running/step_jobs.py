@@ -1,8 +1,8 @@
 """What a step gets when its turn has come: its content, and with that its job.
 
 Guarantees: if it is the step's turn, `folders` and `job` return after its content was proven and
-its start is on disk. So whoever runs a step with packages without asking for either has none of
-that. A step without packages has started when it is given out.
+its start is on disk. Whoever asks for neither, and runs a step with packages, has none of these
+guarantees. A step without packages has started when it is given out.
 """
 
 from __future__ import annotations

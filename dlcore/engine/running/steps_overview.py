@@ -108,13 +108,13 @@ def obstacle(
     """Why a step that may run cannot be run on this machine; None if it can.
 
     It is looked at with the variables that are expected when its turn comes: an earlier step may
-    override what it does. Of a child sequence that the export lacks nothing is said.
+    override what it does. A child sequence that the export lacks is left out.
 
     Args:
         foreseen: The step, while the walk over the sequence stands at it.
         executor: What is to run it. The engine runs some steps itself.
-        programs: What was published with packages: package id -> name -> command line. Of other
-            packages nothing is said.
+        programs: What was published with packages: package id -> name -> command line. Other
+            packages are left out.
     """
     step, expected = foreseen.step, foreseen.variables
     if not foreseen.may_run or step.type == SUBSEQUENCE:
