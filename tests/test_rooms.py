@@ -109,7 +109,7 @@ FRONTS = {"cli", "__init__", "__main__"}  # may import every room
 ONLY_IN = {
     "dlcore_ext": {"native"},
     # The emulator and the live page use its server side.
-    "aiohttp": {"transfer/http", "emulator", "cli/live_page", "agent"},
+    "aiohttp": {"transfer/http", "emulator", "cli/live/page", "agent"},
     "comtypes": {"hook"},
     "zstandard": {"patches"},
     "sqlite3": {"store/cache", "publish/library/known_digests"},
@@ -122,7 +122,7 @@ ONLY_IN = {
     "obstore": {"publish", "buckets"},
     "defusedxml": {"tasksequence", "transfer", "manifest"},
     "click": {"cli"},
-    "prometheus_client": {"cli/metrics"},
+    "prometheus_client": {"cli/live/metrics"},
     "opentelemetry": {"telemetry"},
     "rich": {"cli"},
     "cryptography": {"emulator", "trust", "transfer/http/channel_binding"},
@@ -175,6 +175,13 @@ ENGINE_FLOORS = {
         *("boundaries", "one_byte", "policy", "time_limit", "traffic"),
     },
 }
+CLI_FLOORS: dict[str, set[str]] = {
+    "options": set(),
+    "configuration": set(),
+    "ending": {"configuration", "output"},
+    "live": {"logs", "options", "output"},
+    "results": {"ending", "output"},
+}
 PUBLISH_FLOORS = {
     "library": {
         *("admission", "destination", "disk", "documents", "layout", "objects", "opening"),
@@ -183,7 +190,12 @@ PUBLISH_FLOORS = {
         "trusted_catalog",
     },
 }
-FLOORS = {"agent": AGENT_FLOORS, "engine": ENGINE_FLOORS, "publish": PUBLISH_FLOORS}
+FLOORS = {
+    "agent": AGENT_FLOORS,
+    "cli": CLI_FLOORS,
+    "engine": ENGINE_FLOORS,
+    "publish": PUBLISH_FLOORS,
+}
 PURE = {
     "schedule",
     "tasksequence",

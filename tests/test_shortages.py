@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from dlcore.cli.endings import ending_of
+from dlcore.cli.ending.endings import ending_of
 from dlcore.shortages import shortage_in
 
 SHORTAGES = [

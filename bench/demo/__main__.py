@@ -26,10 +26,10 @@ import msgspec
 import dlcore
 from bench.demo import content
 from bench.demo.sequence import WINDOWS_PE_MARK, export
+from dlcore.cli.live.progress import shown
+from dlcore.cli.live.views import open_view
 from dlcore.cli.output import show_table
-from dlcore.cli.progress import shown
-from dlcore.cli.report_tables import show_report
-from dlcore.cli.views import open_view
+from dlcore.cli.results.report_tables import show_report
 from dlcore.deployment import load_deployment
 from dlcore.engine.events import EndpointRenewed
 from dlcore.engine.numbers_for_people import amount

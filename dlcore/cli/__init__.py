@@ -1,4 +1,9 @@
-"""The command line: one file a command, and what they share.
+"""The command line: one file for each command, and what they share.
+
+`app` finds the command; `logs` and `configured` are what each command is made of; `output` prints.
+The inner rooms: `options` has the options that several commands have, `configuration` what sets
+them besides the command line, `live` what is told while a command works, `results` what is printed
+at its end, and `ending` how it ends.
 
 Results go to standard output, everything else to standard error. Errors are one clear message
 with a remedy and a documented exit status; nothing heavier than click is imported before a

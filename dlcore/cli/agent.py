@@ -10,13 +10,13 @@ import click
 
 from dlcore.cli.agent_install import install, uninstall
 from dlcore.cli.agent_wants import forget, want, wants
+from dlcore.cli.ending.loop import run_async
 from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.loop import run_async
+from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.cli.options.rates import limit_rate_option
+from dlcore.cli.options.state import deployment_trust_root_option, state_option, wait_option
 from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table, tell
-from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option
 from dlcore.engine.numbers_for_people import amount
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import click
 
 from dlcore.agent.addresses import SERVICE_NAME, Scope
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.cli.paths import EXISTING_FILE, FOLDER
 
 if TYPE_CHECKING:
     from dlcore.agent.system.installing import Settings

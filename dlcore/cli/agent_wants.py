@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dlcore.cli.ending.loop import run_async
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.loop import run_async
-from dlcore.cli.moments import moment_of
+from dlcore.cli.options.moments import moment_of
+from dlcore.cli.options.state import state_option, users_state
 from dlcore.cli.output import json_option, say, show_json, show_table, tell
-from dlcore.cli.state import state_option, users_state
 from dlcore.engine.numbers_for_people import amount
 from dlcore.errors import LockedError, NotFoundError
 from dlcore.package_ids import asked_id

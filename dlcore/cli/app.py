@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from dlcore.cli.ending.leaving import Leaving
+from dlcore.cli.ending.termination import Terminated, Termination
 from dlcore.cli.help_option import HelpfulGroup
-from dlcore.cli.leaving import Leaving
 from dlcore.cli.output import OutputClosed, drop_output, never_fail_to_encode, say, tell
 from dlcore.cli.quotation_marks import check_quotation_marks
-from dlcore.cli.termination import Terminated, Termination
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

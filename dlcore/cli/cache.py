@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from dlcore.cli.dry_run import dry_run_option
 from dlcore.cli.help_option import HelpfulGroup
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.dry_run import dry_run_option
+from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.cli.options.state import state_option
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.state import state_option
 from dlcore.deployment import load_deployment
 from dlcore.deployment.sizes import HOW_TO_WRITE_A_SIZE, parse_share, parse_size
 from dlcore.engine.caching import Pruned, cached, check_there, chosen, pin, prune, verify

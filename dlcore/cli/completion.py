@@ -11,8 +11,8 @@ import click
 from click.shell_completion import ShellComplete, get_completion_class
 
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.paths import as_argument
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.cli.paths import as_argument
 from dlcore.disk.faults import guarded
 from dlcore.disk.named_files import not_planted
 from dlcore.disk.ownership import followed

@@ -10,13 +10,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from dlcore.cli import option_file
-from dlcore.cli.command_tree import FoundCommand, found_commands
-from dlcore.cli.configured import without_value
-from dlcore.cli.help_option import HelpfulGroup
-from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.option_file import OptionFile
-from dlcore.cli.option_names import (
+from dlcore.cli.configuration import option_file
+from dlcore.cli.configuration.command_tree import FoundCommand, found_commands
+from dlcore.cli.configuration.option_file import OptionFile
+from dlcore.cli.configuration.option_names import (
     OTHER_VARIABLES,
     PREFIX,
     SECRETS,
@@ -24,9 +21,12 @@ from dlcore.cli.option_names import (
     name_of,
     variables,
 )
-from dlcore.cli.option_values import given_values
+from dlcore.cli.configuration.option_values import given_values
+from dlcore.cli.configured import without_value
+from dlcore.cli.ending.usage_words import usage_in_words
+from dlcore.cli.help_option import HelpfulGroup
+from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import json_option, say, show_json, show_table, tell
-from dlcore.cli.usage_words import usage_in_words
 from dlcore.errors import ConfigError, DlcoreError
 from dlcore.printable import quoted
 from dlcore.spelling import hint
@@ -222,7 +222,7 @@ def _for_programs(option: str, value: Any) -> Any:
 
 
 def _without_arguments(command: str) -> str:
-    from dlcore.cli.access import command_words
+    from dlcore.cli.options.access import command_words
 
     try:
         program, *arguments = command_words(command) or ("",)

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from dlcore.cli import option_file
+from dlcore.cli.configuration import option_file
+from dlcore.cli.configuration.option_file import OptionFile
+from dlcore.cli.configuration.option_names import Words, words_of
+from dlcore.cli.configuration.option_values import Given, given_values, idle_variables
+from dlcore.cli.ending.leaving import Leaving
 from dlcore.cli.help_option import Helpful
-from dlcore.cli.leaving import Leaving
-from dlcore.cli.option_file import OptionFile
-from dlcore.cli.option_names import Words, words_of
-from dlcore.cli.option_values import Given, given_values, idle_variables
 from dlcore.cli.output import tell
 from dlcore.errors import DlcoreError
 from dlcore.printable import quoted

@@ -6,8 +6,8 @@ import contextlib
 import logging
 from pathlib import Path
 
+from dlcore.cli.live.views import open_view
 from dlcore.cli.output import say, show_json
-from dlcore.cli.views import open_view
 from dlcore.engine.documents.named_hash import check_named_hash
 from dlcore.engine.numbers_for_people import counted
 from dlcore.errors import IntegrityError

@@ -9,16 +9,16 @@ import click
 import msgspec
 
 import dlcore
-from dlcore.cli import option_file
-from dlcore.cli.access import access_options
-from dlcore.cli.check_tables import show_checks
+from dlcore.cli.configuration import option_file
+from dlcore.cli.configuration.option_file import OptionFile
+from dlcore.cli.configuration.option_names import Words
+from dlcore.cli.ending.loop import run_async
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.loop import run_async
-from dlcore.cli.option_file import OptionFile
-from dlcore.cli.option_names import Words
+from dlcore.cli.options.access import access_options
+from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.cli.options.state import state_option
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.state import state_option
+from dlcore.cli.results.check_tables import show_checks
 from dlcore.deployment import (
     Check,
     CheckOutcome,

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dlcore.cli.paths import as_argument
+from dlcore.cli.options.paths import as_argument
 from dlcore.disk.faults import storage_error
 from dlcore.emulator import Emulator
 from dlcore.emulator.content_library import write_library

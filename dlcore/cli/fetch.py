@@ -10,32 +10,32 @@ from typing import Any, TypeVar
 
 import click
 
-from dlcore.cli.access import access_options
 from dlcore.cli.by_agent import check_source, fetched_by_agent
-from dlcore.cli.checked_values import checked_by
-from dlcore.cli.dry_run import dry_run_option
-from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.ending.loop import run_async
 from dlcore.cli.fetch_arguments import Asked, asked_for
-from dlcore.cli.fetch_results import MAX_LISTED, show_fetched, show_results
+from dlcore.cli.live.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.live.otel import Trace, opened_otel, otel_option
+from dlcore.cli.live.progress import shown
+from dlcore.cli.live.views import View, open_view
 from dlcore.cli.logs import LoggedCommand, is_verbose
-from dlcore.cli.loop import run_async
-from dlcore.cli.otel import Trace, opened_otel, otel_option
+from dlcore.cli.options.access import access_options
+from dlcore.cli.options.checked_values import checked_by
+from dlcore.cli.options.dry_run import dry_run_option
+from dlcore.cli.options.paths import EXISTING_FILE, FOLDER
+from dlcore.cli.options.patterns import pattern_options
+from dlcore.cli.options.rates import limit_rate_option
+from dlcore.cli.options.retrying import retry_options, timeout_option
+from dlcore.cli.options.seeds import seed_option
+from dlcore.cli.options.sizes import max_size_option
+from dlcore.cli.options.state import no_agent_option, state_option, trust_root_option, wait_option
 from dlcore.cli.output import json_option, tell
-from dlcore.cli.paths import EXISTING_FILE, FOLDER
-from dlcore.cli.patterns import pattern_options
-from dlcore.cli.progress import shown
-from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.retrying import retry_options, timeout_option
-from dlcore.cli.seeds import seed_option
-from dlcore.cli.sizes import max_size_option
+from dlcore.cli.results.fetch_results import MAX_LISTED, show_fetched, show_results
 from dlcore.cli.standard_output import (
     check_one_file,
     is_standard_output,
     temporary_folder,
     write_content,
 )
-from dlcore.cli.state import no_agent_option, state_option, trust_root_option, wait_option
-from dlcore.cli.views import View, open_view
 from dlcore.deployment import load_deployment
 from dlcore.engine.delivery.apart import check_outside, real
 from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
@@ -308,7 +308,7 @@ def _previewed(
     as_json: bool,
 ) -> int:
     """Show what would be fetched; nothing is."""
-    from dlcore.cli.fetch_previews import show_preview, show_previews
+    from dlcore.cli.results.fetch_previews import show_preview, show_previews
     from dlcore.engine.fetching.preview import preview_fetch, preview_many
 
     records, patient = Deliveries(users_deliveries()), patience(by.access.timeout_s, None)

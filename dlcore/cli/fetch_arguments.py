@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import click
 
-from dlcore.cli.item_lists import read_items
+from dlcore.cli.options.item_lists import read_items
 from dlcore.engine.fetching.call import FetchItem
 
 

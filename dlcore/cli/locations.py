@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.paths import EXISTING_FILE, FILE
 from dlcore.cli.output import json_option, say, show_json, tell
-from dlcore.cli.paths import EXISTING_FILE, FILE
 from dlcore.disk.faults import guarded
 from dlcore.disk.named_files import not_planted
 from dlcore.errors import ConfigError, NotFoundError, StorageError

@@ -22,10 +22,10 @@ import click
 
 from dlcore import cmtrace
 from dlcore.cli.configured import ConfiguredCommand
-from dlcore.cli.endings import ending_of
-from dlcore.cli.event_log import Reporter, reporter
+from dlcore.cli.ending.endings import ending_of
+from dlcore.cli.ending.event_log import Reporter, reporter
+from dlcore.cli.options.paths import FILE
 from dlcore.cli.output import OutputClosed, tell
-from dlcore.cli.paths import FILE
 from dlcore.cmtrace import Kind
 from dlcore.disk.named_files import not_planted
 from dlcore.errors import ConfigError, LockedError

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from dlcore.cli.check_tables import show_checks
+from dlcore.cli.ending.loop import run_async
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.loop import run_async
-from dlcore.cli.output import json_option, say, show_json, show_table, tell
-from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.state import (
+from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.cli.options.state import (
     deployment_trust_root_option,
     no_agent_option,
     state_option,
     which_option,
 )
+from dlcore.cli.output import json_option, say, show_json, show_table, tell
+from dlcore.cli.results.check_tables import show_checks
 from dlcore.deployment import Check, Deployment, StepNote, failed, load_deployment
 from dlcore.errors import PreflightError
 from dlcore.tasksequence import (

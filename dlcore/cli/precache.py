@@ -10,18 +10,23 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore.cli.amounts import format_amounts
-from dlcore.cli.dry_run import dry_run_option
-from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.ending.loop import run_async
+from dlcore.cli.live.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.live.progress import shown
+from dlcore.cli.live.views import View, open_view
 from dlcore.cli.logs import LoggedCommand, is_verbose
-from dlcore.cli.loop import run_async
-from dlcore.cli.moments import moment_of
+from dlcore.cli.options.dry_run import dry_run_option
+from dlcore.cli.options.moments import moment_of
+from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.cli.options.rates import limit_rate_option
+from dlcore.cli.options.state import (
+    deployment_trust_root_option,
+    state_option,
+    wait_option,
+    which_option,
+)
 from dlcore.cli.output import json_option, quiet_option, say, show_json, show_table, tell
-from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.progress import shown
-from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.state import deployment_trust_root_option, state_option, wait_option, which_option
-from dlcore.cli.views import View, open_view
+from dlcore.cli.results.amounts import format_amounts
 from dlcore.deployment import load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.listeners.writer import Write, written

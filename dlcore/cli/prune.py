@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from dlcore.cli.dry_run import dry_run_option
-from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.numbers import NumberRange
+from dlcore.cli.options.dry_run import dry_run_option
+from dlcore.cli.options.keys import keys_root_option, passphrase_option, sign_with_option
+from dlcore.cli.options.numbers import NumberRange
 from dlcore.cli.output import json_option, say, show_json
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.publish import Pruned, prune

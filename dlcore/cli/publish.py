@@ -10,11 +10,12 @@ from typing import Any
 import click
 import msgspec
 
-from dlcore.cli.dry_run import dry_run_option
-from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
+from dlcore.cli.live.views import open_view
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.dry_run import dry_run_option
+from dlcore.cli.options.keys import keys_root_option, passphrase_option, sign_with_option
+from dlcore.cli.options.paths import EXISTING_FOLDER
 from dlcore.cli.output import json_option, quiet_option, say, show_json
-from dlcore.cli.paths import EXISTING_FOLDER
 from dlcore.cli.publish_library import (
     LibraryAsked,
     contradictions,
@@ -22,7 +23,6 @@ from dlcore.cli.publish_library import (
     library_options,
     publish_everything,
 )
-from dlcore.cli.views import open_view
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.model import DEFAULT_BLOCK_BYTES
 from dlcore.printable import quoted

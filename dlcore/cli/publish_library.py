@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import click
 import msgspec
 
+from dlcore.cli.live.views import open_view
 from dlcore.cli.output import say, show_json, tell
-from dlcore.cli.views import open_view
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.publish import (
     ContentVersion,

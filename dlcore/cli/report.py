@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.paths import FILE, check_no_folder
+from dlcore.cli.options.state import state_option
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.paths import FILE, check_no_folder
-from dlcore.cli.state import state_option
-from dlcore.cli.timeline_tables import show_timeline
+from dlcore.cli.results.timeline_tables import show_timeline
 from dlcore.disk.faults import storage_error
 from dlcore.disk.named_files import not_planted
 from dlcore.engine.listeners.lines import EventLines, decode_lines

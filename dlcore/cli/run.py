@@ -12,27 +12,27 @@ import click
 import msgspec
 
 from dlcore.cli.by_agent import run_content_by_agent
-from dlcore.cli.endings import RESTART
-from dlcore.cli.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.ending.endings import RESTART
+from dlcore.cli.ending.loop import run_async
+from dlcore.cli.live.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.live.otel import Trace, opened_otel, otel_option
+from dlcore.cli.live.progress import shown
+from dlcore.cli.live.views import View, open_view
+from dlcore.cli.live.watching import Watching, watched, watching_options
 from dlcore.cli.logs import LoggedCommand, is_verbose
-from dlcore.cli.loop import run_async
-from dlcore.cli.otel import Trace, opened_otel, otel_option
-from dlcore.cli.output import json_option, quiet_option, show_json, tell
-from dlcore.cli.paths import EXISTING_FILE
-from dlcore.cli.progress import shown
-from dlcore.cli.rates import limit_rate_option
-from dlcore.cli.report_tables import show_report
-from dlcore.cli.seeds import seed_option
-from dlcore.cli.simulating import simulate_option, simulating_executor
-from dlcore.cli.state import (
+from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.cli.options.rates import limit_rate_option
+from dlcore.cli.options.seeds import seed_option
+from dlcore.cli.options.simulating import simulate_option, simulating_executor
+from dlcore.cli.options.state import (
     deployment_trust_root_option,
     no_agent_option,
     state_option,
     wait_option,
     which_option,
 )
-from dlcore.cli.views import View, open_view
-from dlcore.cli.watching import Watching, watched, watching_options
+from dlcore.cli.output import json_option, quiet_option, show_json, tell
+from dlcore.cli.results.report_tables import show_report
 from dlcore.deployment import Deployment, load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.listeners.writer import Write, written

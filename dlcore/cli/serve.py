@@ -13,12 +13,12 @@ from typing import Final
 import click
 
 from dlcore.cli import emulated_site
+from dlcore.cli.ending.loop import run_async
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.loop import run_async
-from dlcore.cli.numbers import NumberRange
+from dlcore.cli.options.numbers import NumberRange
+from dlcore.cli.options.paths import EXISTING_FOLDER, FOLDER, as_argument
+from dlcore.cli.options.rates import rate_of
 from dlcore.cli.output import json_option, say, show_json
-from dlcore.cli.paths import EXISTING_FOLDER, FOLDER, as_argument
-from dlcore.cli.rates import rate_of
 from dlcore.disk.faults import guarded
 from dlcore.emulator import Emulator, Settings
 from dlcore.emulator.private_files import write_private

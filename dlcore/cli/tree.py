@@ -6,8 +6,8 @@ import click
 import msgspec
 
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.site_access import site_access_options
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.site_access import site_access_options
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.package_ids import asked_id
 from dlcore.publish import read_version

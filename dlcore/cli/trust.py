@@ -10,11 +10,11 @@ import click
 import msgspec
 
 from dlcore.cli.help_option import HelpfulGroup
-from dlcore.cli.keys import keys_root_option, passphrase_option, sign_with_option
 from dlcore.cli.logs import LoggedCommand
-from dlcore.cli.numbers import NumberRange
+from dlcore.cli.options.keys import keys_root_option, passphrase_option, sign_with_option
+from dlcore.cli.options.numbers import NumberRange
+from dlcore.cli.options.paths import EXISTING_FILE, FOLDER
 from dlcore.cli.output import json_option, say, show_json, show_table
-from dlcore.cli.paths import EXISTING_FILE, FOLDER
 from dlcore.engine.numbers_for_people import counted
 from dlcore.errors import ConfigError
 from dlcore.extras import require

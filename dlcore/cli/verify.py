@@ -11,12 +11,12 @@ import click
 import msgspec
 
 from dlcore.cli.content_hash import check_content_hash
+from dlcore.cli.live.views import open_view
 from dlcore.cli.logs import LoggedCommand
+from dlcore.cli.options.paths import EXISTING_FILE, EXISTING_FOLDER
+from dlcore.cli.options.site_access import site_access_options
+from dlcore.cli.options.state import trust_root_option
 from dlcore.cli.output import json_option, quiet_option, say, show_json
-from dlcore.cli.paths import EXISTING_FILE, EXISTING_FOLDER
-from dlcore.cli.site_access import site_access_options
-from dlcore.cli.state import trust_root_option
-from dlcore.cli.views import open_view
 from dlcore.engine.documents.manifests import load_manifest
 from dlcore.engine.numbers_for_people import amount, counted
 from dlcore.errors import ConfigError, IntegrityError, NotFoundError
@@ -122,7 +122,7 @@ def command(
 
 def _described(package: str, sources: tuple[str, ...], ca_file: str) -> Manifest:
     """What endpoints say of a package."""
-    from dlcore.cli.loop import run_async  # late, as all here: other checks need no HTTP
+    from dlcore.cli.ending.loop import run_async  # late, as all here: other checks need no HTTP
     from dlcore.engine.fetching.access import Access
     from dlcore.engine.fetching.describing import manifest_of
 

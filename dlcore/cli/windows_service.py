@@ -34,7 +34,7 @@ if sys.platform == "win32":
                     service.stopped(status)
                 return status
         except AgentError as error:
-            from dlcore.cli.leaving import Leaving
+            from dlcore.cli.ending.leaving import Leaving
 
             return Leaving(as_json=False).tell(error)
 

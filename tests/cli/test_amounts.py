@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.cli.amounts import format_amounts
+from dlcore.cli.results.amounts import format_amounts
 
 
 def test_what_patches_saved_is_told_if_they_did() -> None:

@@ -11,12 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.cli import option_file
 from dlcore.cli.app import COMMANDS, group
-from dlcore.cli.command_tree import found_commands
-from dlcore.cli.option_file import OptionFile, config_path, lines_of
-from dlcore.cli.option_names import COMMON, OTHER_VARIABLES, configurable, name_of, variables
-from dlcore.cli.option_values import given_values, idle_variables
+from dlcore.cli.configuration import option_file
+from dlcore.cli.configuration.command_tree import found_commands
+from dlcore.cli.configuration.option_file import OptionFile, config_path, lines_of
+from dlcore.cli.configuration.option_names import (
+    COMMON,
+    OTHER_VARIABLES,
+    configurable,
+    name_of,
+    variables,
+)
+from dlcore.cli.configuration.option_values import given_values, idle_variables
 from dlcore.errors import ConfigError, StorageError
 from tests.cli.helpers import Here, refused
 from tests.users import folder_of, needs_root, run_as_ordinary_user

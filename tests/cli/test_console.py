@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from dlcore.cli.console_events import CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT
+from dlcore.cli.ending.console_events import CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT
 
 pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="the console of Windows")
 
@@ -22,10 +22,10 @@ COMMAND = """
 import asyncio, ctypes, signal, sys, threading, time
 from ctypes import wintypes
 import click
-from dlcore.cli.console_events import handler_of
-from dlcore.cli.leaving import Leaving
-from dlcore.cli.loop import run_async
-from dlcore.cli.termination import Termination
+from dlcore.cli.ending.console_events import handler_of
+from dlcore.cli.ending.leaving import Leaving
+from dlcore.cli.ending.loop import run_async
+from dlcore.cli.ending.termination import Termination
 
 hangs, event = sys.argv[1] == "hangs", int(sys.argv[2])
 

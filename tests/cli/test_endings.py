@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.paths import EXISTING_FILE
+from dlcore.cli.options.paths import EXISTING_FILE
 from dlcore.errors import StorageError
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, dlcore, refused, start, wait, wait_until

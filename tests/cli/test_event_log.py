@@ -7,10 +7,10 @@ import sys
 import click
 import pytest
 
-from dlcore.cli.event_log import ENDED, MAX_TEXT_CHARS, Event, EventType, Reporter
+from dlcore.cli.ending.event_log import ENDED, MAX_TEXT_CHARS, Event, EventType, Reporter
+from dlcore.cli.ending.termination import Terminated
 from dlcore.cli.logs import LoggedCommand
 from dlcore.cli.output import OutputClosed
-from dlcore.cli.termination import Terminated
 from dlcore.errors import IntegrityError
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here

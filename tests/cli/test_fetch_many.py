@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.item_lists import items_of
+from dlcore.cli.options.item_lists import items_of
 from dlcore.engine.fetching.call import FetchItem
 from tests.cli.conftest import Site
 from tests.cli.files import mirror, python_server

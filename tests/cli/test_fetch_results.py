@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dlcore.cli.fetch_results import show_fetched, show_results
+from dlcore.cli.results.fetch_results import show_fetched, show_results
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.fetch_into import Fetched

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from dlcore.cli.live_page import MAX_CONNECTIONS, shown_live
+from dlcore.cli.live.page import MAX_CONNECTIONS, shown_live
 from dlcore.engine import events
 from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from dlcore.cli.live_rows import MAX_PACKAGES, LiveRows
-from dlcore.cli.views import Row, drawn
+from dlcore.cli.live.rows import MAX_PACKAGES, LiveRows
+from dlcore.cli.live.views import Row, drawn
 from dlcore.engine import events
 from dlcore.engine.events import EndpointProgress, PackageProgress, Progress
 

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from dlcore.cli.metrics import MAX_CONNECTIONS, RunMetrics, served_metrics
+from dlcore.cli.live.metrics import MAX_CONNECTIONS, RunMetrics, served_metrics
 from dlcore.engine import events
 from dlcore.engine.events import EndpointProgress, Event, Progress
 from dlcore.engine.listeners.bus import EventBus

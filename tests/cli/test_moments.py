@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dlcore.cli.moments import parse_moment
+from dlcore.cli.options.moments import parse_moment
 
 NOW = datetime(2026, 11, 30, 8, 30)  # noqa: DTZ001  # a wall clock
 

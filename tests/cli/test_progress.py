@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.progress import shown
-from dlcore.cli.views import Lines, Nothing, open_view
+from dlcore.cli.live.progress import shown
+from dlcore.cli.live.views import Lines, Nothing, open_view
 from dlcore.engine.events import PackageFailed, RangeFailed
 from dlcore.engine.listeners.bus import EventBus
 from tests.cli.conftest import Site

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.report_tables import show_report
+from dlcore.cli.results.report_tables import show_report
 from dlcore.deployment import Download
 from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.outcomes import RunOutcome, StepOutcome

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.cli.live.views import Nothing
+from dlcore.cli.live.watching import Watching
 from dlcore.cli.run import _run, tell_outcome
-from dlcore.cli.views import Nothing
-from dlcore.cli.watching import Watching
 from dlcore.deployment import Download, load_deployment
 from dlcore.engine.client import Client
 from dlcore.engine.documents.pinned_documents import CatalogPin

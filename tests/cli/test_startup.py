@@ -54,7 +54,7 @@ def test_the_command_line_itself_imports_nothing_heavy(option: str) -> None:
 
 def test_help_imports_no_more_than_it_shows() -> None:
     program = "from dlcore.cli import main\ntry:\n main(['--help'])\nexcept SystemExit: pass"
-    unneeded = {"msgspec", "difflib", "dlcore.errors", "dlcore.cli.endings"}
+    unneeded = {"msgspec", "difflib", "dlcore.errors", "dlcore.cli.ending.endings"}
     assert not loaded(program) & unneeded
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import pytest
 
-from dlcore.cli.console_events import (
+from dlcore.cli.ending.console_events import (
     CTRL_BREAK_EVENT,
     CTRL_C_EVENT,
     CTRL_CLOSE_EVENT,
@@ -27,9 +27,9 @@ from dlcore.cli.console_events import (
     handler_of,
     registered,
 )
-from dlcore.cli.leaving import Leaving
-from dlcore.cli.loop import run_async
-from dlcore.cli.termination import GRACE_S, Terminated, Termination
+from dlcore.cli.ending.leaving import Leaving
+from dlcore.cli.ending.loop import run_async
+from dlcore.cli.ending.termination import GRACE_S, Terminated, Termination
 from tests.cli.conftest import Site
 from tests.cli.helpers import Ended, refused, start, tree, wait, wait_until
 from tests.cli.test_endings import is_open
@@ -57,9 +57,9 @@ time.sleep(60)
 SCRIPT = """
 import asyncio, contextlib, signal, sys, threading, time
 import click
-from dlcore.cli.leaving import Leaving
-from dlcore.cli.loop import run_async
-from dlcore.cli.termination import Termination
+from dlcore.cli.ending.leaving import Leaving
+from dlcore.cli.ending.loop import run_async
+from dlcore.cli.ending.termination import Termination
 from dlcore.waiting import in_thread
 
 def in_a_thread():
@@ -242,7 +242,7 @@ def test_a_second_request_ends_it_at_once(number: signal.Signals, status: int, c
 def test_a_signal_that_the_process_was_told_to_ignore_is_ignored() -> None:
     ignored = (
         "import os, signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from dlcore.cli.termination import Termination\n"
+        "from dlcore.cli.ending.termination import Termination\n"
         "with Termination(lambda cause: os._exit(9)).handled():\n"
         "    signal.raise_signal(signal.SIGHUP)\n"
     )
@@ -261,7 +261,7 @@ def test_the_end_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_all_of_it_fits_in_two_seconds() -> None:
-    from dlcore.cli import leaving, termination
+    from dlcore.cli.ending import leaving, termination
 
     assert 2 * termination._LOOK_EVERY_S + GRACE_S + leaving.TELL_S < MAX_END_S
 
@@ -410,8 +410,9 @@ def test_a_process_ends_at_once_if_there_is_no_thread_that_could_end_it_later(
 def test_a_command_can_say_why_it_ends_before_it_is_imported() -> None:
     program = (
         "import sys\nfrom dlcore.cli import app, main\n"
-        "def imported(name):\n print('dlcore.cli.endings' in sys.modules, 'msgspec' in sys.modules)"
-        "\n raise SystemExit\napp.importlib.import_module = imported\nmain(['list', '.'])"
+        "def imported(name):\n"
+        " print('dlcore.cli.ending.endings' in sys.modules, 'msgspec' in sys.modules)\n"
+        " raise SystemExit\napp.importlib.import_module = imported\nmain(['list', '.'])"
     )
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

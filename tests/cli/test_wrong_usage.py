@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from dlcore.cli.usage_words import usage_in_words
+from dlcore.cli.ending.usage_words import usage_in_words
 from tests.cli.conftest import Site
 from tests.cli.helpers import Here, refused
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.cli.endings import RESTART
+from dlcore.cli.ending.endings import RESTART
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import LockedError
 from dlcore.steps.interface import SCRATCH_FOLDER

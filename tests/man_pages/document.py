@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from dlcore.cli.app import COMMANDS, group
-from dlcore.cli.command_tree import FoundCommand, found_commands
-from dlcore.cli.option_names import configurable, name_of, variables
+from dlcore.cli.configuration.command_tree import FoundCommand, found_commands
+from dlcore.cli.configuration.option_names import configurable, name_of, variables
 from dlcore.cli.pages import PAGES
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "man"

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from dlcore.cli.metrics import RunMetrics
-from dlcore.cli.report_tables import show_report
+from dlcore.cli.live.metrics import RunMetrics
+from dlcore.cli.results.report_tables import show_report
 from dlcore.engine import events
 from dlcore.engine.listeners.lines import decode_lines
 from dlcore.engine.listeners.run_records import read

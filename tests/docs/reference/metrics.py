@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcore.cli.metrics import RunMetrics
+from dlcore.cli.live.metrics import RunMetrics
 from dlcore.engine import events
 from tests.docs.reference import markdown
 

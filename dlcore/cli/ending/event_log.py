@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from dlcore.cli.endings import RESTART, Ending
+from dlcore.cli.ending.endings import RESTART, Ending
 from dlcore.cli.output import tell
 from dlcore.errors import ConfigError, IntegrityError
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dlcore.cli.checked_values import checked_by
+from dlcore.cli.options.checked_values import checked_by
 from dlcore.engine.fetching.access import Access
 from dlcore.model import Authentication, WebAccess
 from dlcore.transfer import check_header, check_proxy, users_netrc_file

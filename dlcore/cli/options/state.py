@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from dlcore.cli.numbers import NumberRange
-from dlcore.cli.paths import EXISTING_FILE, FOLDER
+from dlcore.cli.options.numbers import NumberRange
+from dlcore.cli.options.paths import EXISTING_FILE, FOLDER
 
 
 def users_state() -> Path:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from dlcore.cli.console_events import on_console_events
+from dlcore.cli.ending.console_events import on_console_events
 
 GRACE_S = 1.4
 """Time in which a command may end in order. Its whole end takes less than 2 s, with the lookout's

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dlcore.cli.endings import ending_of, show_ending
-from dlcore.cli.fetch_results import format_group, format_proof, format_selection
+from dlcore.cli.ending.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
+from dlcore.cli.results.fetch_results import format_group, format_proof, format_selection
 from dlcore.engine.delivery.target import format_names
 from dlcore.engine.fetching.ending import failures
 from dlcore.engine.fetching.preview import FetchPreview, PreviewResult

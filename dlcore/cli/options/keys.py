@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dlcore.cli.paths import EXISTING, EXISTING_FILE
+from dlcore.cli.options.paths import EXISTING, EXISTING_FILE
 from dlcore.extras import require
 from dlcore.text_files import text_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from dlcore.cli.views import Row
+from dlcore.cli.live.views import Row
 from dlcore.engine import events
 from dlcore.engine.numbers_for_people import amount, clock, counted, part_of
 from dlcore.schedule import EndpointChange

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dlcore.cli.termination import Termination
+from dlcore.cli.ending.termination import Termination
 from dlcore.event_loop import new_event_loop
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dlcore.cli.numbers import NumberRange
+from dlcore.cli.options.numbers import NumberRange
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.transfer import TransferPolicy
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import click
 
+from dlcore.cli.ending.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
+from dlcore.cli.ending.usage_words import usage_in_words
 from dlcore.cli.output import show_json, tell
-from dlcore.cli.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
-from dlcore.cli.usage_words import usage_in_words
 from dlcore.errors import (
     ConfigError,
     DlcoreError,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import click
 
-from dlcore.cli.option_names import Words
+from dlcore.cli.configuration.option_names import Words
 
 
 class FoundCommand(NamedTuple):

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import click
 
-from dlcore.cli.option_file import OptionEntry, OptionFile, home_expanded
-from dlcore.cli.option_names import (
+from dlcore.cli.configuration.option_file import OptionEntry, OptionFile, home_expanded
+from dlcore.cli.configuration.option_names import (
     COMMON,
     OTHER_VARIABLES,
     PREFIX,

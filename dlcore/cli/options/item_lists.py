@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from dlcore.cli.paths import check_no_folder
+from dlcore.cli.options.paths import check_no_folder
 from dlcore.digests import parse_digest
 from dlcore.disk.faults import storage_error
 from dlcore.engine.fetching.call import FetchItem

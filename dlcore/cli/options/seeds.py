@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dlcore.cli.paths import EXISTING_FOLDER
+from dlcore.cli.options.paths import EXISTING_FOLDER
 
 seed_option = click.option(
     "--seed",

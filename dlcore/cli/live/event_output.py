@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from dlcore.cli.logs import is_verbose
+from dlcore.cli.options.paths import FILE
 from dlcore.cli.output import tell
-from dlcore.cli.paths import FILE
 from dlcore.disk.named_files import not_planted
 from dlcore.engine.listeners.lines import StampedEvent, encode_line
 from dlcore.engine.listeners.writer import Write

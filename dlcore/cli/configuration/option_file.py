@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from dlcore.cli.option_names import COMMON, SECRETS, Words
+from dlcore.cli.configuration.option_names import COMMON, SECRETS, Words
 from dlcore.disk.faults import storage_error
 from dlcore.disk.ownership import check_unalterable
 from dlcore.errors import ConfigError, NotFoundError, OwnershipError

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from dlcore.cli.amounts import format_amounts
-from dlcore.cli.endings import ending_of, show_ending
+from dlcore.cli.ending.endings import ending_of, show_ending
 from dlcore.cli.output import say, show_json
+from dlcore.cli.results.amounts import format_amounts
 from dlcore.digests import FORGEABLE, SHA_256, title
 from dlcore.engine.delivery.target import format_names
 from dlcore.engine.documents.content_library import StatedHash

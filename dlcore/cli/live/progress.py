@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from dlcore.cli.live_rows import LiveRows
-from dlcore.cli.views import View
+from dlcore.cli.live.rows import LiveRows
+from dlcore.cli.live.views import View
 from dlcore.engine import events
 from dlcore.engine.listeners.words import describe
 from dlcore.errors import Fault

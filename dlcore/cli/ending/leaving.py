@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from dlcore.cli.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
+from dlcore.cli.ending.termination import INTERRUPTED_STATUS, TERMINATED_STATUS, Terminated
 
 if TYPE_CHECKING:
-    from dlcore.cli.endings import Ending
+    from dlcore.cli.ending.endings import Ending
 
 TELL_S = 0.25
 """A forced end waits this long for standard output and standard error, which may hang as well."""
@@ -38,7 +38,7 @@ class Leaving:
 
     def prepare(self) -> None:
         """Import what the last words need, while nothing hangs yet; `--help` needs none of it."""
-        from dlcore.cli import endings as endings
+        from dlcore.cli.ending import endings as endings
         from dlcore.cli.output import load_json
 
         load_json()
@@ -49,7 +49,7 @@ class Leaving:
 
     def tell(self, error: BaseException) -> int:
         """Say how the command ended. Returns its exit status."""
-        from dlcore.cli.endings import ending_of
+        from dlcore.cli.ending.endings import ending_of
 
         ending = ending_of(error)
         with self._saying:
@@ -60,7 +60,7 @@ class Leaving:
 
     def _say(self, ending: Ending, error: BaseException) -> None:
         """Say it; the status stays that of the ending if programs cannot be told."""
-        from dlcore.cli.endings import show_ending
+        from dlcore.cli.ending.endings import show_ending
         from dlcore.cli.output import OutputClosed, drop_output, tell
         from dlcore.errors import StorageError
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from dlcore.cli.option_names import name_of
+from dlcore.cli.configuration.option_names import name_of
 from dlcore.printable import quoted
 from dlcore.spelling import hint
 

@@ -64,12 +64,12 @@ async def watched(
     """
     async with contextlib.AsyncExitStack() as stack:
         if watching.live:
-            from dlcore.cli.live_page import shown_live
+            from dlcore.cli.live.page import shown_live
 
             await stack.enter_async_context(shown_live(bus, tell))
         if watching.metrics_port is not None:
             require("metrics")
-            from dlcore.cli.metrics import served_metrics
+            from dlcore.cli.live.metrics import served_metrics
 
             stack.enter_context(served_metrics(bus, watching.metrics_port, tell))
         yield

@@ -1,0 +1,1 @@
+"""Options that several commands have: how their values are read and checked."""
