@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from dlcore.cli.by_agent import check_source, fetched_by_agent
 from dlcore.cli.ending.loop import run_async
-from dlcore.cli.fetch_arguments import Asked, asked_for
-from dlcore.cli.live.event_output import events_options, opened_events, takes_standard_output
+from dlcore.cli.fetch_arguments import Asked, FetchArguments
+from dlcore.cli.live.event_output import events_options, opened_events
 from dlcore.cli.live.otel import Trace, opened_otel, otel_option
 from dlcore.cli.live.progress import shown
 from dlcore.cli.live.views import View, open_view
@@ -27,31 +27,24 @@ from dlcore.cli.options.rates import limit_rate_option
 from dlcore.cli.options.retrying import retry_options, timeout_option
 from dlcore.cli.options.seeds import seed_option
 from dlcore.cli.options.sizes import max_size_option
-from dlcore.cli.options.state import no_agent_option, state_option, trust_root_option, wait_option
+from dlcore.cli.options.state import (
+    no_agent_option,
+    state_option,
+    trust_root_option,
+    wait_option,
+)
 from dlcore.cli.output import json_option, tell
 from dlcore.cli.results.fetch_results import MAX_LISTED, show_fetched, show_results
-from dlcore.cli.standard_output import (
-    check_one_file,
-    is_standard_output,
-    temporary_folder,
-    write_content,
-)
-from dlcore.deployment import load_deployment
-from dlcore.engine.delivery.apart import check_outside, real
-from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
+from dlcore.cli.standard_output import temporary_folder, write_content
 from dlcore.engine.documents.named_hash import check_named_hash
-from dlcore.engine.download.retry import Retry
-from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
-from dlcore.engine.fetching.call import Call, FetchItem
-from dlcore.engine.fetching.fetch import fetch
+from dlcore.engine.events import Event
+from dlcore.engine.fetching.call import FetchItem
+from dlcore.engine.fetching.fetch import fetch_item
 from dlcore.engine.fetching.fetch_into import Fetched
-from dlcore.engine.fetching.selecting import patterns_of
-from dlcore.engine.fetching.site import NamedSite
+from dlcore.engine.fetching.options import FetchOptions
 from dlcore.engine.fetching.wanted import check_sha256
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.listeners.writer import Write, written
-from dlcore.engine.time_limit import patience
 
 T = TypeVar("T")
 
@@ -177,40 +170,7 @@ def _check_content_hash(told: str) -> None:
 @json_option
 @events_options
 @otel_option
-def command(
-    what: tuple[str, ...],
-    lists: tuple[str, ...],
-    sources: tuple[str, ...],
-    config: Path | None,
-    folder: Path,
-    name: str,
-    sha256: str,
-    checksum: str,
-    checksums: str,
-    catalog: Path | None,
-    catalog_sha256: str,
-    content_hash: str,
-    trust_root: Path | None,
-    access: Access,
-    connections: int,
-    remote_time: bool,
-    seeds: tuple[Path, ...],
-    state: Path,
-    is_without_agent: bool,
-    max_file_bytes: int,
-    timeout_s: float | None,
-    retry: Retry,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    cap_bytes_per_s: int | None,
-    wait_s: float,
-    is_dry_run: bool,
-    quiet: bool,
-    as_json: bool,
-    events_format: str | None,
-    events_file: Path | None,
-    otel: str | None,
-) -> int:
+def command(**options: Any) -> int:
     """Fetch packages by ID, files by URL, or what a MANIFEST describes.
 
     A URL is http(s)://..., az://..., s3://..., gs://... or file://...
@@ -235,157 +195,122 @@ def command(
     Of several things, one that fails does not stop the others; the exit status is the highest of
     all.
     """
-    tells_events = takes_standard_output(events_format, events_file, as_json=as_json)
-    access = access._replace(
-        connections=connections, max_file_bytes=max_file_bytes, timeout_s=timeout_s
-    )
-    if is_standard_output(folder):
-        check_one_file((*what, *lists), is_taken=tells_events or as_json or is_dry_run)
-    else:
-        check_outside(real(folder), state)
-    asked = asked_for(what, lists, checksums, FetchItem("", sha256, checksum, name))
-    if content_hash and not asked.one:
-        raise click.UsageError("--content-hash is for one package")
-    digests = sha256 or checksum or catalog_sha256 or content_hash
-    if config and (sources or catalog or catalog_sha256 or content_hash):
-        raise click.UsageError(
-            "--config goes without --from, --catalog, --catalog-sha256 and --content-hash"
-        )
-    deployment = load_deployment(config, trust_root=trust_root) if config else None
-    trust_root = None if deployment else trust_root
-    is_named = bool(sources or catalog or digests or trust_root or deployment)
-    is_plain = not (is_named or include or exclude or seeds)
-    is_elsewhere = is_without_agent or is_dry_run or is_standard_output(folder) or events_format
-    if asked.one and is_plain and not is_elsewhere:
-        fetched = run_async(fetched_by_agent(asked.one, state, folder, wait_s))
+    return _fetch(FetchArguments(**options))
+
+
+def _fetch(given: FetchArguments) -> int:
+    """Do what the command line says. Returns the exit status."""
+    given.check_outputs()
+    asked = given.asked()
+    given.check_sources(asked)
+    options = given.options()
+    item = asked.one
+    if item and given.may_ask_agent:
+        fetched = run_async(fetched_by_agent(item, given.state, given.folder, given.wait_s))
         if fetched:
-            if not quiet:
-                tell(f"fetched by the agent of {state}")
-            if fetched.kept_catalog:  # also if quiet: there may be a newer version
-                tell(
-                    f": the site's current catalog could not be read ({fetched.kept_catalog});"
-                    f" version {fetched.version} comes from the catalog that was used last",
-                    label="warning",
-                )
-            return show_fetched(fetched, as_json=as_json, says_nothing=quiet)
-    if asked.one and not (sources or digests or deployment):
-        check_source(asked.one, state, was_asked=is_plain and not is_elsewhere)
-    if is_dry_run:
-        if events_format:
-            raise click.UsageError("--events cannot be used with --dry-run")
-        named = NamedSite(sources, catalog, catalog_sha256, trust_root, content_hash=content_hash)
-        given = FetchSettings(named, access, retry, seeds)
-        by = with_deployment(given, deployment, lambda _: None, is_dry_run=True)
-        return _previewed(asked, by, folder, include, exclude, as_json=as_json)
-    common: dict[str, Any] = {
-        "endpoints": sources,
-        "catalog": catalog,
-        "catalog_sha256": catalog_sha256,
-        "trust_root": trust_root,
-        "access": access,
-        "retry": retry,
-        "cap_bytes_per_s": cap_bytes_per_s or 0.0,
-        "wait_s": wait_s,
-        "include": include,
-        "exclude": exclude,
-        "remote_time": remote_time,
-        "seeds": seeds,
-        "deployment": deployment,
-    }
-    with opened_events(events_format, events_file) as write, opened_otel(otel, tell) as trace:
-        shown_by = partial(_shown, view=open_view(quiet=quiet), write=write, trace=trace)
-        show = _fetched(asked, folder, content_hash, common, shown_by)
-    return show(as_json=as_json, says_nothing=tells_events or quiet)
+            return _show_fetched_by_agent(fetched, given)
+    if item and not given.names_source:
+        check_source(item, given.state, was_asked=given.may_ask_agent)
+    if given.is_dry_run:
+        return _preview(asked, options, given)
+    if item is None:
+        return _fetch_several(asked, options, given)
+    if given.is_to_standard_output:
+        return _fetch_to_standard_output(item, options, given)
+    return _fetch_one(item, options, given)
 
 
-def _previewed(
-    asked: Asked,
-    by: FetchSettings,
-    folder: Path,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    *,
-    as_json: bool,
-) -> int:
+def _show_fetched_by_agent(fetched: Fetched, given: FetchArguments) -> int:
+    if not given.quiet:
+        tell(f"fetched by the agent of {given.state}")
+    if fetched.kept_catalog:  # also if quiet: there may be a newer version
+        tell(
+            f": the site's current catalog could not be read ({fetched.kept_catalog});"
+            f" version {fetched.version} comes from the catalog that was used last",
+            label="warning",
+        )
+    return show_fetched(fetched, as_json=given.as_json, says_nothing=given.quiet)
+
+
+def _preview(asked: Asked, options: FetchOptions, given: FetchArguments) -> int:
     """Show what would be fetched; nothing is."""
     from dlcore.cli.results.fetch_previews import show_preview, show_previews
     from dlcore.engine.fetching.preview import preview_fetch, preview_many
 
-    records, patient = Deliveries(users_deliveries()), patience(by.access.timeout_s, None)
-    patterns = patterns_of(include, exclude)
-    call = Call(by.site, by.access, folder, records, patterns, patient, rules=by.rules)
+    if given.events_format:
+        raise click.UsageError("--events cannot be used with --dry-run")
+    call = options.dry_call()
     if asked.one:
-        return show_preview(run_async(preview_fetch(asked.one, call)), as_json=as_json)
+        return show_preview(run_async(preview_fetch(asked.one, call)), as_json=given.as_json)
     previews = run_async(preview_many(asked.items, asked.checksums, call))
-    return show_previews(previews, as_json=as_json)
+    return show_previews(previews, as_json=given.as_json)
 
 
-def _fetched(
-    asked: Asked,
-    folder: Path,
-    content_hash: str,
-    common: dict[str, Any],
-    shown_by: Callable[..., Any],
-) -> Callable[..., int]:
-    """Fetch it.
-
-    Args:
-        asked: What.
-        folder: Where to; a hyphen is standard output.
-        content_hash: That of the only thing; else empty.
-        common: What else the library's functions take.
-        shown_by: Runs a fetch with its progress shown.
-
-    Returns:
-        What shows the results, and returns the exit status.
-    """
-    if asked.one and is_standard_output(folder):
-        one = partial(_fetch_one, asked.one, content_hash=content_hash, **common)
-        _to_standard_output(one, shown_by)
-        return _show_nothing
-    if asked.one:
-        one = partial(_fetch_one, asked.one, to=folder, content_hash=content_hash, **common)
-        return partial(show_fetched, run_async(shown_by(one)))
-    from dlcore.engine.fetching.fetch_many import fetch_many  # one thing is fetched without it
-
-    many = partial(fetch_many, asked.items, checksums=asked.checksums, to=folder, **common)
-    are_many = len(asked.items) > MAX_LISTED or bool(asked.checksums)
-    results = run_async(shown_by(many, are_many=are_many))
-    return partial(show_results, results, is_verbose=is_verbose())
+def _fetch_one(item: FetchItem, options: FetchOptions, given: FetchArguments) -> int:
+    with _opened_telling(given) as telling:
+        fetched = run_async(telling.watch(partial(fetch_item, item, options)))
+    return show_fetched(fetched, as_json=given.as_json, says_nothing=given.says_nothing)
 
 
-def _show_nothing(**_: bool) -> int:
-    """The content itself was the result."""
+def _fetch_to_standard_output(item: FetchItem, options: FetchOptions, given: FetchArguments) -> int:
+    with _opened_telling(given) as telling, temporary_folder() as place:
+        apart = options._replace(to=place / "content", deliveries=place / "records")
+        fetched = run_async(telling.watch(partial(fetch_item, item, apart)))
+        write_content(Path(fetched.path))
     return 0
 
 
-async def _fetch_one(item: FetchItem, **common: Any) -> Fetched:
-    what, sha256, checksum, name = item
-    return await fetch(what, sha256=sha256, checksum=checksum, name=name, **common)
+def _fetch_several(asked: Asked, options: FetchOptions, given: FetchArguments) -> int:
+    from dlcore.engine.fetching.fetch_many import fetch_items  # one thing is fetched without it
+
+    start = partial(fetch_items, asked.items, asked.checksums, options)
+    are_many = len(asked.items) > MAX_LISTED or bool(asked.checksums)
+    with _opened_telling(given) as telling:
+        results = run_async(telling.watch(start, are_many=are_many))
+    return show_results(
+        results,
+        as_json=given.as_json,
+        says_nothing=given.says_nothing,
+        is_verbose=is_verbose(),
+    )
 
 
-def _to_standard_output(
-    start: Callable[..., Awaitable[Fetched]], shown_by: Callable[..., Coroutine[Any, Any, Fetched]]
-) -> None:
-    with temporary_folder() as place:
-        places = {"to": place / "content", "deliveries": place / "records"}
-        fetched = run_async(shown_by(partial(start, **places)))
-        write_content(Path(fetched.path))
+class _Telling(NamedTuple):
+    """Where it is told what a fetch does.
+
+    Attributes:
+        view: Shows it to people.
+        write: Writes the events; None: nobody wants them.
+        trace: Makes spans of it.
+    """
+
+    view: View
+    write: Write | None
+    trace: Trace
+
+    async def watch(
+        self, start: Callable[[Callable[[Event], None]], Awaitable[T]], *, are_many: bool = False
+    ) -> T:
+        """Fetch, and tell what happens meanwhile.
+
+        Args:
+            start: Fetches; it is given what hears the events.
+            are_many: Whether so much is fetched that not each thing is told.
+        """
+        bus = EventBus()
+        stream, verbose = bus.listen(), is_verbose()
+        async with (
+            written(bus, self.write),
+            shown(stream, self.view, verbose=verbose, ending_tells=True, are_many=are_many),
+        ):
+            with self.trace(bus), contextlib.closing(bus):
+                return await start(bus.emit)
 
 
-async def _shown(
-    start: Callable[..., Awaitable[T]],
-    *,
-    view: View,
-    write: Write | None,
-    trace: Trace,
-    are_many: bool = False,
-) -> T:
-    bus = EventBus()
-    stream, verbose = bus.listen(), is_verbose()
-    async with (
-        written(bus, write),
-        shown(stream, view, verbose=verbose, ending_tells=True, are_many=are_many),
+@contextlib.contextmanager
+def _opened_telling(given: FetchArguments) -> Iterator[_Telling]:
+    with (
+        opened_events(given.events_format, given.events_file) as write,
+        opened_otel(given.otel, tell) as trace,
     ):
-        with trace(bus), contextlib.closing(bus):
-            return await start(on_event=bus.emit)
+        yield _Telling(open_view(quiet=given.quiet), write, trace)

@@ -33,7 +33,7 @@ from dlcore.engine.running.run_content import OpenRunContent
 from dlcore.engine.running.runs import Runs
 from dlcore.engine.running.session import Session
 from dlcore.engine.running.step_content import retry_rule
-from dlcore.engine.time_limit import max_stalls, patience
+from dlcore.engine.time_limit import inquiry_policy, max_stalls
 from dlcore.engine.traffic import Traffic, WallClock, local_time
 from dlcore.engine.traffic_rules import Rules, Urgency
 from dlcore.errors import ConfigError
@@ -92,7 +92,7 @@ class Client:
         self.policy = policy or EnginePolicy()
         self.machine = machine or this_machine()
         self._timeout_s = deployment.transfer.timeout_s or None
-        self._patience = patience(self._timeout_s, None)
+        self._inquiry_policy = inquiry_policy(self._timeout_s, None)
         # The bus is looked up at each event, as everywhere here.
         self._opened = OpenEndpoints(
             deployment,
@@ -128,7 +128,7 @@ class Client:
             state,
             self.endpoints,
             tell=lambda event: self.bus.emit(event),
-            policy=self._patience,
+            policy=self._inquiry_policy,
             allowed=self.boundaries,
         )
 

@@ -34,7 +34,7 @@ def checked_timeout_s(timeout_s: float | None) -> float | None:
     return timeout_s
 
 
-def patience(timeout_s: float | None, total_s: float | None) -> InquiryPolicy:
+def inquiry_policy(timeout_s: float | None, total_s: float | None) -> InquiryPolicy:
     """How patiently documents are asked for.
 
     Args:

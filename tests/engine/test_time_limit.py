@@ -15,7 +15,7 @@ from aiohttp import web
 
 from dlcore import Access, Client, FetchItem, Retry, fetch, fetch_many
 from dlcore.deployment import parse_deployment
-from dlcore.engine.time_limit import MAX_STALLS, max_stalls, patience
+from dlcore.engine.time_limit import MAX_STALLS, inquiry_policy, max_stalls
 from dlcore.errors import ConfigError, DlcoreError, ExhaustedError, Fault, TransferError
 from dlcore.schedule import Policy
 from dlcore.schedule.circuit_breaker import CircuitBreaker
@@ -164,9 +164,9 @@ async def test_a_limit_that_is_none_is_refused(tmp_path: Path, timeout_s: float)
 
 
 def test_without_a_limit_everything_is_as_patient_as_ever() -> None:
-    assert max_stalls(None) == patience(None, None).max_stalls > MAX_STALLS
-    assert patience(1.0, None).max_stalls == MAX_STALLS
-    assert patience(1.0, 60.0).max_stalls > 1000, "the user says for how long"
+    assert max_stalls(None) == inquiry_policy(None, None).max_stalls > MAX_STALLS
+    assert inquiry_policy(1.0, None).max_stalls == MAX_STALLS
+    assert inquiry_policy(1.0, 60.0).max_stalls > 1000, "the user says for how long"
 
 
 @in_virtual_time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,12 +53,13 @@ class Call(NamedTuple):
         to: Folder that it goes to.
         records: What was delivered before.
         patterns: Which files of packages are fetched.
-        patience: How patiently endpoints are asked for documents; None: as usual.
+        inquiry_policy: How patiently endpoints are asked for documents; None: as usual.
         is_dry_run: Whether only to find out what would be fetched.
         remote_time: Whether a file at a URL gets the time that its server says.
         retry: What to do when no endpoint is left.
         cap_bytes_per_s: Read at most this much from all endpoints together; 0.0 for no cap.
         wait_s: How long to wait while another process fetches into the same folder.
+        seeds: Folders whose files are taken over if they are right.
         rules: What a deployment allows; None without one.
         early: Counts what is received before the download begins; None: nobody wants to know.
     """
@@ -67,12 +69,13 @@ class Call(NamedTuple):
     to: Path
     records: Deliveries
     patterns: Patterns = Patterns()
-    patience: InquiryPolicy | None = None
+    inquiry_policy: InquiryPolicy | None = None
     is_dry_run: bool = False
     remote_time: bool = False
     retry: Retry | None = None
     cap_bytes_per_s: float = 0.0
     wait_s: float = 0.0
+    seeds: Sequence[Path] = ()
     rules: FetchRules | None = None
     early: EarlyBytes | None = None
 

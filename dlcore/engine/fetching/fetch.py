@@ -10,22 +10,20 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dlcore.deployment import Deployment
-from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
-from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.ending import ending_told
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.new_folders import removed_if_empty
+from dlcore.engine.fetching.options import FetchOptions
 from dlcore.engine.fetching.preparing import prepare
-from dlcore.engine.fetching.selecting import patterns_of, with_origin
+from dlcore.engine.fetching.selecting import with_origin
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.log import LoggedBus
-from dlcore.engine.time_limit import patience
 from dlcore.model import EndpointSettings
 
 
@@ -122,46 +120,47 @@ async def fetch(
         LockedError: Another process fetches into the same folder.
         StorageError: The local disk failed, or is full; what was verified is kept.
     """
-    bus = LoggedBus(on_event)
-    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root, content_hash=content_hash)
-    given = FetchSettings(named, access or Access(), retry, seeds)
-    site, access, retry, seeds, rules = with_deployment(
-        given, deployment, bus.emit, cap_bytes_per_s=cap_bytes_per_s
-    )
-    records = Deliveries(deliveries or users_deliveries())
-    asked = patience(access.timeout_s, retry.total_s if retry else None)
-    patterns = patterns_of(include, exclude)
-    early = EarlyBytes()
-    call = Call(
-        site=site,
-        access=access,
+    options = FetchOptions(
         to=to,
-        records=records,
-        patterns=patterns,
-        patience=asked,
-        remote_time=remote_time,
+        site=NamedSite(endpoints, catalog, catalog_sha256, trust_root, content_hash=content_hash),
+        access=access or Access(),
         retry=retry,
         cap_bytes_per_s=cap_bytes_per_s,
         wait_s=wait_s,
-        rules=rules,
-        early=early,
+        deliveries=deliveries,
+        include=include,
+        exclude=exclude,
+        remote_time=remote_time,
+        seeds=seeds,
+        deployment=deployment,
     )
+    return await fetch_item(FetchItem(str(what), sha256, checksum, name), options, on_event)
+
+
+async def fetch_item(
+    item: FetchItem, options: FetchOptions, on_event: Callable[[Event], None] | None = None
+) -> Fetched:
+    """Fetch one thing.
+
+    Args:
+        item: What to fetch. Its place is what a file at a URL is called.
+        options: How, as the user says it.
+        on_event: As of `fetch`.
+
+    Raises:
+        DlcoreError: As `fetch`.
+    """
+    bus = LoggedBus(on_event)
+    early = EarlyBytes()
+    call = options.call(bus.emit, early)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus, early))
-        begun = await prepare(FetchItem(str(what), sha256, checksum, name), call, bus, stack)
-        for event in begun.origin.events(begun.name, content_hash):
+        begun = await prepare(item, call, bus, stack)
+        for event in begun.origin.events(begun.name, call.site.content_hash):
             bus.emit(event)
-        joint = JointDownload(
-            {begun.name: begun.sources},
-            bus,
-            retry,
-            cap_bytes_per_s,
-            access.timeout_s,
-            seeds,
-            begun.patch_digests,
-            rules,
-        )
+        wanted = {begun.name: begun.sources}
+        joint = JointDownload.of_call(call, wanted, bus, begun.patch_digests)
         count.include(joint)
         stack.push_async_callback(joint.aclose)
         with removed_if_empty([begun.goal.path.parent]):
@@ -170,8 +169,8 @@ async def fetch(
                 begun.package,
                 joint,
                 begun.name,
-                wait_s=wait_s,
+                wait_s=call.wait_s,
                 arrived=begun.origin.arrived,
             )
         fetched = with_origin(fetched, begun.selection, begun.origin, early.wasted_bytes)
-        return replace(fetched, boundary=rules.groups if rules else None)
+        return replace(fetched, boundary=call.rules.groups if call.rules else None)

@@ -12,26 +12,24 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from dlcore.deployment import Deployment
-from dlcore.engine.delivery.deliveries import Deliveries, users_deliveries
 from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
 from dlcore.engine.fetching.access import Access
-from dlcore.engine.fetching.by_deployment import FetchSettings, with_deployment
-from dlcore.engine.fetching.call import Call, FetchItem
+from dlcore.engine.fetching.call import FetchItem
 from dlcore.engine.fetching.early_bytes import EarlyBytes
 from dlcore.engine.fetching.ending import ending_told, failures
 from dlcore.engine.fetching.fetch_into import Fetched, fetch_into
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.new_folders import removed_if_empty
+from dlcore.engine.fetching.options import FetchOptions
 from dlcore.engine.fetching.placing import Placing
 from dlcore.engine.fetching.preparing import MAX_AT_ONCE, prepare_many
-from dlcore.engine.fetching.selecting import patterns_of, with_origin
+from dlcore.engine.fetching.selecting import with_origin
 from dlcore.engine.fetching.short_files import ShortFiles
 from dlcore.engine.fetching.site import NamedSite
 from dlcore.engine.listeners.log import LoggedBus
-from dlcore.engine.time_limit import patience
 from dlcore.errors import DlcoreError, without_frames
 from dlcore.long_path import rooted
 from dlcore.model import EndpointSettings
@@ -116,32 +114,51 @@ async def fetch_many(
             checksums could have been altered on the way.
         DlcoreError: The list of checksums cannot be read.
     """
-    bus = LoggedBus(on_event)
-    named = NamedSite(endpoints, catalog, catalog_sha256, trust_root)
-    site, access, retry, seeds, rules = with_deployment(
-        FetchSettings(named, access or Access(), retry, seeds),
-        deployment,
-        bus.emit,
+    options = FetchOptions(
+        to=to,
+        site=NamedSite(endpoints, catalog, catalog_sha256, trust_root),
+        access=access or Access(),
+        retry=retry,
         cap_bytes_per_s=cap_bytes_per_s,
-    )
-    records = Deliveries(deliveries or users_deliveries())
-    asked = patience(access.timeout_s, retry.total_s if retry else None)
-    patterns = patterns_of(include, exclude)
-    early = EarlyBytes()
-    call = Call(
-        *(site, access, to, records, patterns, asked),
+        wait_s=wait_s,
+        deliveries=deliveries,
+        include=include,
+        exclude=exclude,
         remote_time=remote_time,
-        rules=rules,
-        early=early,
+        seeds=seeds,
+        deployment=deployment,
     )
+    return await fetch_items(items, checksums, options, on_event)
+
+
+async def fetch_items(
+    items: Iterable[FetchItem],
+    checksums: str,
+    options: FetchOptions,
+    on_event: Callable[[Event], None] | None = None,
+) -> list[FetchResult]:
+    """Fetch several things.
+
+    Args:
+        items: What to fetch.
+        checksums: As of `fetch_many`.
+        options: How, as the user says it.
+        on_event: As of `fetch_many`.
+
+    Raises:
+        DlcoreError: As `fetch_many`.
+    """
+    bus = LoggedBus(on_event)
+    early = EarlyBytes()
+    call = options.call(bus.emit, early)
     async with AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bus))
         count = stack.enter_context(ending_told(bus, early))
-        short = None if cap_bytes_per_s or rules else ShortFiles(call, bus.emit)
+        short = None if call.cap_bytes_per_s or call.rules else ShortFiles(call, bus.emit)
         if short:
             count.include(short)
             stack.push_async_callback(short.aclose)
-        with removed_if_empty([rooted(to)]):
+        with removed_if_empty([rooted(call.to)]):
             wanted, placing = await prepare_many(items, checksums, call, bus, stack, short)
         if short:
             short.end()
@@ -149,18 +166,16 @@ async def fetch_many(
             for event in placed.found.origin.events(placed.name):
                 bus.emit(event)
         named_sources = placing.sources(wanted, stack)
-        limits = cap_bytes_per_s, access.timeout_s
-        joint = JointDownload(
-            named_sources, bus, retry, *limits, seeds, placing.patch_digests, rules
-        )
+        joint = JointDownload.of_call(call, named_sources, bus, placing.patch_digests)
         count.include(joint)
         stack.push_async_callback(joint.aclose)
-        fetched = partial(_fetched, placing, joint, wait_s)
+        fetch_placed = partial(_fetch_placed, placing, joint, call.wait_s)
         with removed_if_empty({each.goal.path.parent for each in placing.placed.values()}):
-            results = await side_by_side(fetched, wanted, MAX_AT_ONCE)
+            results = await side_by_side(fetch_placed, wanted, MAX_AT_ONCE)
         sources = added(short.figures() if short else {}, joint.figures())
         results = [_with(each, bytes_wasted=count.totals[2], sources=sources) for each in results]
-        results = [_with(each, boundary=rules.groups) for each in results] if rules else results
+        if call.rules:
+            results = [_with(each, boundary=call.rules.groups) for each in results]
         for item, error in failures((each.item, each.fetched, each.error) for each in results):
             count.failed(f"{item.shown}: {error.message}")
         return results
@@ -173,7 +188,7 @@ def _with(result: FetchResult, **figures: Any) -> FetchResult:
     return result._replace(fetched=replace(result.fetched, **figures))
 
 
-async def _fetched(
+async def _fetch_placed(
     placing: Placing, joint: JointDownload, wait_s: float, item: FetchItem
 ) -> FetchResult:
     if done := placing.done.get(item):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -19,6 +19,7 @@ from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.package_index import PackageIndex
 from dlcore.engine.download.packages import Retry, TellPlacement
 from dlcore.engine.download.patch_names import package_of
+from dlcore.engine.fetching.call import Call
 from dlcore.engine.fetching.sources import Source
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.engine.time_limit import max_stalls
@@ -101,6 +102,33 @@ class JointDownload:
         self._max_stalls = max_stalls(timeout_s)
         self._downloads: Downloads | None = None
         self._is_closed = False
+
+    @classmethod
+    def of_call(
+        cls,
+        call: Call,
+        wanted: Mapping[str, Sequence[Source]],
+        bus: EventBus,
+        patch_digests: Mapping[str, str] | None,
+    ) -> Self:
+        """The download of a call, within the call's limits.
+
+        Args:
+            call: What all things have in common.
+            wanted: As of the class.
+            bus: Hears what happens.
+            patch_digests: As of the class.
+        """
+        return cls(
+            wanted,
+            bus,
+            retry=call.retry,
+            cap_bytes_per_s=call.cap_bytes_per_s,
+            timeout_s=call.access.timeout_s,
+            seeds=call.seeds,
+            patch_digests=patch_digests,
+            rules=call.rules,
+        )
 
     async def fill(
         self, name: str, package: Package, store: Store, older: Sequence[Path] = ()

@@ -235,16 +235,27 @@ async def _site(
         await call.rules.begin()
         allowed = call.rules.allowed
     return OpenedSite(
-        call.site, call.access, stack, bus.emit, servers, call.patience, pool, allowed
+        call.site,
+        call.access,
+        stack,
+        bus.emit,
+        servers=servers,
+        policy=call.inquiry_policy,
+        pool=pool,
+        allowed=allowed,
     )
 
 
 def _plain_urls(
     call: Call, servers: NamedServers, site: OpenedSite, pool: ConnectionPool
 ) -> PlainUrls:
-    max_bytes, only_asks = call.access.max_file_bytes, call.is_dry_run
     return PlainUrls(
-        *(servers.keyring, site.asking, pool, max_bytes, call.early), only_asks=only_asks
+        servers.keyring,
+        site.asking,
+        pool=pool,
+        max_file_bytes=call.access.max_file_bytes,
+        early=call.early,
+        only_asks=call.is_dry_run,
     )
 
 
