@@ -51,9 +51,11 @@ def store_faults(site: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if isinstance(error, FileNotFoundError | store.BaseError):
-            failure = _failure(error, site)
+            failure = _error_for(error, site)
         elif _is_panic(error):
-            failure = unusable(site, "the library for object stores cannot send such a request")
+            failure = unusable_error(
+                site, "the library for object stores cannot send such a request"
+            )
         else:
             raise
     else:
@@ -74,10 +76,10 @@ def opening_faults(site: str) -> Iterator[None]:
         what = "the library for object stores failed" if _is_panic(error) else shown(error)
     else:
         return
-    raise unusable(site, what) from None
+    raise unusable_error(site, what) from None
 
 
-def unusable(site: str, what: str) -> ConfigError:
+def unusable_error(site: str, what: str) -> ConfigError:
     """The error if the environment does not say how to reach a store."""
     return ConfigError(f"cannot reach {site}: {what}", remedy=CREDENTIALS_REMEDY)
 
@@ -93,7 +95,7 @@ def shown(error: BaseException) -> str:
     return printable(line, max_characters=_MAX_SHOWN_CHARACTERS)
 
 
-def _failure(error: Exception, site: str) -> DlcoreError:
+def _error_for(error: Exception, site: str) -> DlcoreError:
     from obstore import exceptions as store
 
     message = f"{site}: {shown(error)}"

@@ -128,13 +128,13 @@ def status_of(arguments: list[str]) -> int:
     """
     never_fail_to_encode()
     try:
-        return _ended(arguments or ["--help"])
+        return _run(arguments or ["--help"])
     except OutputClosed:
         drop_output()
         return OutputClosed.exit_status
 
 
-def _ended(arguments: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     leaving = Leaving(as_json=as_json)
     termination = Termination(leaving.leave)

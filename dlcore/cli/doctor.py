@@ -88,7 +88,7 @@ def command(
         settings_of(source, number, access, servers) for number, source in enumerate(sources)
     ]
     deployment = load_deployment(config) if config else None
-    configured = _configured(deployment)
+    configured = _endpoints_of(deployment)
     diagnosis = run_async(examine(dlcore.__version__, [*endpoints, *configured], state))
     file = _configuration_file(ctx.meta.get(_REFUSAL))
     checks = (file, *diagnosis.machine, *_boundary_groups(deployment))
@@ -119,7 +119,7 @@ def _boundary_groups(deployment: Deployment | None) -> list[Check]:
     return [check_boundary(deployment, place_of(this_machine()))]
 
 
-def _configured(deployment: Deployment | None) -> list[EndpointSettings]:
+def _endpoints_of(deployment: Deployment | None) -> list[EndpointSettings]:
     if deployment is None:
         return []
     candidates = usable_endpoints(deployment)

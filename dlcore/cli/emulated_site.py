@@ -85,7 +85,7 @@ def prepare(folder: Path, state: Path) -> Prepared:
     require("windows-auth")  # before much is written
     try:
         make_private(state)
-        published = _published(folder, state)
+        published = _find_or_publish(folder, state)
         packages = sorted(PublishedFolder(published).packages())
         drives = write_library(PublishedFolder(published), (state / "D", state / "E"))
         documents = state / "documents"
@@ -107,7 +107,7 @@ def prepare(folder: Path, state: Path) -> Prepared:
     return Prepared(published, drives, documents, packages)
 
 
-def _published(folder: Path, state: Path) -> Path:
+def _find_or_publish(folder: Path, state: Path) -> Path:
     """The folder itself, or what its packages are published to as version 1."""
     from dlcore.publish import publish
 

@@ -60,7 +60,7 @@ def command(ctx: click.Context, topic: tuple[str, ...], as_json: bool) -> None:
         named = f"The page about it: dlcore help {page}.md" if own and page in PAGES else ""
         text = "\n\n".join(filter(None, (own, named, _explained(rows))))
     if not text:
-        raise _unknown(root, shown)
+        raise _unknown_topic_error(root, shown)
     if as_json:
         show_json({"topic": shown, "text": text})
     else:
@@ -112,7 +112,7 @@ def _explained(rows: list[Row]) -> str:
     return "\n\n".join(blocks).replace("`", "")
 
 
-def _unknown(root: click.Context, topic: str) -> ConfigError:
+def _unknown_topic_error(root: click.Context, topic: str) -> ConfigError:
     assert isinstance(root.command, click.Group)
     known = [*root.command.list_commands(root), *PAGES]
     for page in WITH_CODES:

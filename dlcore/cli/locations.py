@@ -57,7 +57,7 @@ def command(files: tuple[Path, ...], output: Path | None, catalog: str, as_json:
     endpoints = endpoints_of(each for one in told for each in one.locations)
     _tell_notes(told)
     if not endpoints:
-        raise _no_location(told)
+        raise _no_location_error(told)
     text = deployment_file(told, catalog=catalog)
     path = (output or Path("deployment.toml")).absolute()
     named = parse_deployment(text.encode(), path).catalog.path
@@ -116,7 +116,7 @@ def _tell_notes(documents: list[SiteDocument]) -> None:
             )
 
 
-def _no_location(documents: list[SiteDocument]) -> NotFoundError:
+def _no_location_error(documents: list[SiteDocument]) -> NotFoundError:
     empty = [one.source for one in documents if one.is_without_locations]
     if empty:
         return NotFoundError(

@@ -68,7 +68,7 @@ class LoggedCommand(ConfiguredCommand):
         """Run the command, and report that it began and how it ended."""
         report.began()
         try:
-            result = self._invoked(ctx)
+            result = self._invoke(ctx)
         except click.exceptions.Exit as error:
             report.ended(error.exit_code)
             raise
@@ -83,7 +83,7 @@ class LoggedCommand(ConfiguredCommand):
         report.ended(result if isinstance(result, int) else 0)
         return result
 
-    def _invoked(self, ctx: click.Context) -> Any:
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except LockedError as error:

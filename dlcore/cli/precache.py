@@ -102,7 +102,7 @@ def command(
         return exit_status(found, is_dry_run=True)
     with opened_events(events_format, events_file) as write:
         view = open_view(quiet=quiet)
-        found = run_async(_fetched(client, loaded, by, view, write))
+        found = run_async(_fetch(client, loaded, by, view, write))
     if as_json or not (tells_events or quiet):
         _show(found, as_json=as_json, is_dry_run=False)
     return exit_status(found, is_dry_run=False)
@@ -113,7 +113,7 @@ async def _preview(client: Client, sequence: TaskSequence) -> Precached:
         return await preview_precache(client, await content_of_sequence(client, sequence))
 
 
-async def _fetched(
+async def _fetch(
     client: Client, sequence: TaskSequence, by: datetime | None, view: View, write: Write | None
 ) -> Precached:
     async with (

@@ -68,7 +68,7 @@ def command(run: str, state: Path, page: Path | None, is_list: bool, as_json: bo
 
 def _events(run: str, state: Path) -> EventLines:
     if _BEFORE_LATEST.fullmatch(run):
-        return _recorded(state, int(run))
+        return _read_run(state, int(run))
     check_no_folder(Path(run))
     try:
         with buffered(Path(run)) as lines:
@@ -81,13 +81,13 @@ def _events(run: str, state: Path) -> EventLines:
         raise storage_error(error, "read the record", Path(run)) from error
 
 
-def _recorded(state: Path, number: int) -> EventLines:
+def _read_run(state: Path, number: int) -> EventLines:
     lines = read(state, number).splitlines(keepends=True)
     return decode_lines(lines, source=f"run {number} of {state}")
 
 
 def _show_list(state: Path, *, as_json: bool) -> None:
-    runs = {number: timeline_of(_recorded(state, number)) for number in numbers(state)}
+    runs = {number: timeline_of(_read_run(state, number)) for number in numbers(state)}
     if as_json:
         show_json([_summary(number, timeline) for number, timeline in runs.items()])
         return

@@ -101,7 +101,7 @@ def command(
         )
     if package:
         EXISTING_FOLDER.convert(where, None, None)
-        manifest = _described(package, sources, ca_file)
+        manifest = _ask_for_manifest(package, sources, ca_file)
         return _check_folder(long_path(Path(where)), manifest, quiet=quiet, as_json=as_json)
     if named_hash:
         EXISTING_FOLDER.convert(where, None, None)
@@ -120,7 +120,7 @@ def command(
     return _check_folder(*located, quiet=quiet, as_json=as_json)
 
 
-def _described(package: str, sources: tuple[str, ...], ca_file: str) -> Manifest:
+def _ask_for_manifest(package: str, sources: tuple[str, ...], ca_file: str) -> Manifest:
     """What endpoints say of a package."""
     from dlcore.cli.ending.loop import run_async  # late, as all here: other checks need no HTTP
     from dlcore.engine.fetching.access import Access

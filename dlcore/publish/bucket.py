@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dlcore.errors import Fault, NotFoundError, TransferError
-from dlcore.publish.destination import Change, Listed, too_long
+from dlcore.publish.destination import Change, Listed, too_long_error
 from dlcore.publish.remote import ADDRESS, RemoteSite
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class BucketDestination(RemoteSite):
     def check_removable(self) -> None:
         """Do nothing: an object store has no links."""
 
-    def listed(self, folder: str) -> Iterator[Listed]:
+    def list_folder(self, folder: str) -> Iterator[Listed]:
         """The store's list."""
         import obstore
 
@@ -89,14 +89,14 @@ class BucketDestination(RemoteSite):
 
     def create(self, key: str, document: bytes) -> bool:
         """Store a document if there is none under its key; see `Destination`."""
-        return self._replaced(key, document, "create")
+        return self._replace_if(key, document, "create")
 
     def change(self, key: str, change: Change) -> None:
         """Replace a document if no other publisher has done so; see `Destination`."""
         for attempt in range(self._policy.max_catalog_attempts):
             current, mode = self._read_version(key)
             document = change(current)
-            if document is None or self._replaced(key, document, mode):
+            if document is None or self._replace_if(key, document, mode):
                 return
             log.info("%s: another publisher changed %s; trying again", self._name, key)
             time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - spreads load
@@ -116,12 +116,12 @@ class BucketDestination(RemoteSite):
                 found = obstore.get(self._store, key)
                 max_bytes = self._policy.max_document_bytes
                 if found.meta["size"] > max_bytes:
-                    raise too_long(f"{self._name}/{key}", max_bytes)
+                    raise too_long_error(f"{self._name}/{key}", max_bytes)
                 return bytes(found.bytes()), _version(found.meta)
         except NotFoundError:
             return None, "create"
 
-    def _replaced(self, key: str, document: bytes, mode: PutMode) -> bool:
+    def _replace_if(self, key: str, document: bytes, mode: PutMode) -> bool:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 

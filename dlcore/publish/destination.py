@@ -57,7 +57,7 @@ class Site(Protocol):
         """Number of objects to read or write at the same time."""
         ...
 
-    def stored(self, key: str) -> Stored | None:
+    def find(self, key: str) -> Stored | None:
         """What is stored under a key, without reading it; None if nothing is there."""
         ...
 
@@ -111,7 +111,7 @@ class Destination(Site, Protocol):
         """
         ...
 
-    def listed(self, folder: str) -> Iterator[Listed]:
+    def list_folder(self, folder: str) -> Iterator[Listed]:
         """Everything in ``objects`` or ``manifests``, with the time when it was stored.
 
         Raises:
@@ -160,7 +160,7 @@ class Destination(Site, Protocol):
         ...
 
 
-def too_long(place: str, max_bytes: int) -> ManifestError:
+def too_long_error(place: str, max_bytes: int) -> ManifestError:
     """The error if a document of a destination is longer than any that dlcore writes."""
     return ManifestError(
         f"{place} is longer than {max_bytes} bytes",

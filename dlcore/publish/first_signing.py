@@ -76,7 +76,7 @@ def sign_for_the_first_time(
             for path in files:
                 _remove(path)
         elif not (folder / ROOT_NAME).exists():
-            raise _is_signed_already(target)  # by others, before the interrupted call could
+            raise _signed_already_error(target)  # by others, before the interrupted call could
         if not is_signed:
             _sign(target, files, passphrase, lifetimes)
         root = SigningKeys(read_root(folder / ROOT_NAME), ())
@@ -146,7 +146,7 @@ def _begin(unfinished: Path, target: Destination) -> None:
 
 def _refuse_to_replace(target: Destination, files: list[Path]) -> None:
     if target.read_whole(TIMESTAMP_KEY) is not None:
-        raise _is_signed_already(target)
+        raise _signed_already_error(target)
     for path in files:
         if path.exists():
             raise ConfigError(
@@ -155,7 +155,7 @@ def _refuse_to_replace(target: Destination, files: list[Path]) -> None:
             )
 
 
-def _is_signed_already(target: Destination) -> ConfigError:
+def _signed_already_error(target: Destination) -> ConfigError:
     return ConfigError(
         f"{target.name} is signed already",
         remedy="Publish with its keys (--sign-with), or replace them with dlcore trust rotate.",

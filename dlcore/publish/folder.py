@@ -26,7 +26,7 @@ from dlcore.file_times import moment_of
 from dlcore.long_path import long_path, plain_path, rooted
 from dlcore.model import is_content_key
 from dlcore.plain_files import is_there
-from dlcore.publish.destination import Change, Listed, Stored, too_long
+from dlcore.publish.destination import Change, Listed, Stored, too_long_error
 from dlcore.publish.disk import disk_faults, open_plain
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
 from dlcore.publish.site_folders import TEMPORARY, check_removable, open_folder
@@ -70,7 +70,7 @@ class FolderDestination:
         """One for each core, because reading and writing include hashing."""
         return os.cpu_count() or 1
 
-    def stored(self, key: str) -> Stored | None:
+    def find(self, key: str) -> Stored | None:
         """The length of the file under a key; None if there is none."""
         path = self.root / key
         with disk_faults(path, "read"):
@@ -124,7 +124,7 @@ class FolderDestination:
         with disk_faults(self.root, "prune"):
             check_removable(self.root)
 
-    def listed(self, folder: str) -> Iterator[Listed]:
+    def list_folder(self, folder: str) -> Iterator[Listed]:
         """Everything in a folder, with the time of each file; apart from unfinished files."""
         path = self.root / folder
         with disk_faults(path, "read"), open_folder(self.root, folder) as opened:
@@ -163,12 +163,12 @@ class FolderDestination:
             except FileNotFoundError:
                 return None
         if len(document) > max_bytes:
-            raise too_long(str(path), max_bytes)
+            raise too_long_error(str(path), max_bytes)
         return document
 
     def create(self, key: str, document: bytes) -> bool:
         """Store a document if there is none under its key; see `Destination`."""
-        if self.stored(key) is not None:
+        if self.find(key) is not None:
             return False
         self.write(key, [memoryview(document)], len(document))
         return True

@@ -180,7 +180,7 @@ def _wrong_with(
     policy: PublishPolicy,
 ) -> Wrong | None:
     item = manifest.objects[index]
-    stored = target.stored(object_key(item.name))
+    stored = target.find(object_key(item.name))
     if stored is not None and stored == (item.length_bytes, item.name):
         return None  # the object store keeps what it was given, and says what that is
     damage = damage_of(target, manifest, index, policy.span_bytes, go_on)

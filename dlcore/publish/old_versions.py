@@ -21,7 +21,7 @@ from dlcore.native import verify_blocks
 from dlcore.plain_files import is_folder_there
 from dlcore.publish.destination import Site
 from dlcore.publish.policy import PublishPolicy
-from dlcore.publish.preparing import PublishOptions, digested
+from dlcore.publish.preparing import PublishOptions, hash_files
 from dlcore.publish.reading import read_file
 from dlcore.publish.source import list_source
 from dlcore.publish.versions import version_at
@@ -84,7 +84,7 @@ def _open(named: str, target: Site, options: PublishOptions, policy: PublishPoli
 def _of_folder(folder: Path, options: PublishOptions, policy: PublishPolicy) -> OldVersion:
     source = list_source(long_path(folder))
     plain = msgspec.structs.replace(options, content_library=False, programs={}, patch_from=())
-    manifest = digested(source, 1, plain, lambda _: None, policy)
+    manifest = hash_files(source, 1, plain, lambda _: None, policy)
     located = {file.path: file for file in source.files}
     return OldVersion(str(folder), manifest, lambda file: read_file(located[file.path]))
 

@@ -130,7 +130,7 @@ class MadePatches:
         todo = [[*pairs(self._manifest, old.manifest, self._patches)] for old in old_versions]
         total_bytes = sum(self._manifest.files[p.file].length_bytes for own in todo for p in own)
         for old, own in zip(old_versions, todo, strict=True):
-            made = list(self._made(old, own, lambda count: advance(count, total_bytes)))
+            made = list(self._make_patches(old, own, lambda count: advance(count, total_bytes)))
             worth = worth_keeping(
                 self._manifest,
                 {each.pair.file: each.length_bytes for each in made},
@@ -142,7 +142,7 @@ class MadePatches:
             log.info("%s: %d of %d patches are kept", old.title, len(chosen), len(made))
         self._list(kept)
 
-    def _made(self, old: OldVersion, todo: list[Pair], advance: Advance) -> Iterator[_Made]:
+    def _make_patches(self, old: OldVersion, todo: list[Pair], advance: Advance) -> Iterator[_Made]:
         """Make the patches from one version, in order."""
 
         def work(pair: Pair) -> tuple[Pair, OldFile | None, bytes]:
@@ -255,7 +255,7 @@ def _is_stored(
     target: Destination, content: Manifest, index: ObjectIndex, policy: PublishPolicy
 ) -> bool:
     item = content.objects[index]
-    stored = target.stored(object_key(item.name))
+    stored = target.find(object_key(item.name))
     if stored is not None and stored == (item.length_bytes, item.name):
         return True
     return damage_of(target, content, index, policy.span_bytes, lambda _: None) is None

@@ -102,7 +102,7 @@ def refuse_own_source(target: Destination, folder: Path) -> None:
         )
 
 
-def listed(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Source:
+def list_files(folder: Path, options: PublishOptions, policy: PublishPolicy) -> Source:
     """The files to publish, not yet read; raises as `publish`."""
     folder = long_path(folder)
     if options.content_library:
@@ -128,7 +128,7 @@ def described(source: Source, version: int, options: PublishOptions) -> Manifest
     return with_programs(manifest, options.programs)
 
 
-def digested(
+def hash_files(
     source: Source,
     version: int,
     options: PublishOptions,

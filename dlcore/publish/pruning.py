@@ -167,12 +167,12 @@ class Pruning:
         """Remove what is old."""
         self._target.check_removable()
         if dry_run:
-            return self._decided(lambda: None).pruned
+            return self._decide(lambda: None).pruned
         self._current()  # a site that cannot be pruned gets no mark
         marking = Marking(self._target, self._policy, self._now)
         try:
             marking.hold()
-            decided = self._decided(marking.hold)
+            decided = self._decide(marking.hold)
             self._remove(decided.manifests, marking.hold)
             self._remove(decided.patch_lists, marking.hold)
             self._remove(decided.objects, marking.hold)
@@ -195,11 +195,11 @@ class Pruning:
         gone = {digest_in(key) for key in decided.manifests} | decided.missing
         look(self._target, self._catalog, self._now, found=decided.found - gone, gone=gone)
 
-    def _decided(self, hold: Hold) -> _Decided:
+    def _decide(self, hold: Hold) -> _Decided:
         now = self._now()
-        manifests_listed, foreign_manifests = self._listed("manifests", hold)
-        objects, foreign_objects = self._listed("objects", hold)
-        lists, foreign_lists = self._listed("patches", hold)
+        manifests_listed, foreign_manifests = self._list_keys("manifests", hold)
+        objects, foreign_objects = self._list_keys("objects", hold)
+        lists, foreign_lists = self._list_keys("patches", hold)
         manifests = {each.key: each for each in manifests_listed}
         current, there = self._current(), frozenset(map(digest_in, manifests))
         known = history_of(self._target)
@@ -270,10 +270,10 @@ class Pruning:
             )
             return set()
 
-    def _listed(self, folder: str, hold: Hold) -> tuple[list[Listed], list[str]]:
+    def _list_keys(self, folder: str, hold: Hold) -> tuple[list[Listed], list[str]]:
         """What can be content by its name, and the keys of everything else."""
         found, foreign = list[Listed](), list[str]()
-        for number, each in enumerate(self._target.listed(folder)):
+        for number, each in enumerate(self._target.list_folder(folder)):
             if number % self._policy.removed_at_once == 0:
                 hold()
             if each.is_file and is_content_key(each.key):

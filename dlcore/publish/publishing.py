@@ -37,8 +37,8 @@ from dlcore.publish.preparing import (
     PublishOptions,
     check_options,
     described,
-    digested,
-    listed,
+    hash_files,
+    list_files,
     refuse_own_source,
 )
 from dlcore.publish.progress import Advance, Progress, Stage, meter
@@ -192,14 +192,14 @@ def publish_to(
     catalog.check_root()
     catalog_name = f"{target.name}/{CATALOG_KEY}"
     old_versions = open_old_versions(options.patch_from, target, options, policy)
-    source = listed(folder, options, policy)
+    source = list_files(folder, options, policy)
     version = options.version or source.version
     if not options.replace:
         refuse_older(catalog.read(), options.package_id, version, source=catalog_name)
     if options.documents_only:
         manifest = described(source, version, options)
     else:
-        manifest = digested(source, version, options, progress, policy)
+        manifest = hash_files(source, version, options, progress, policy)
     document = encode(manifest)
     digest = digest_of(document)
     entry = CatalogEntry(version, digest, len(document), manifest.content_bytes)
@@ -226,7 +226,7 @@ def publish_to(
     beside = None if dry_run else target.folder  # a dry run writes nothing there
     with MadePatches(source, manifest, digest, policy, folder=beside) as patches:
         _make(patches, old_versions, progress)
-        damaged = () if old_versions else _damaged(target, manifest, digest, catalog, policy)
+        damaged = () if old_versions else _find_damaged(target, manifest, digest, catalog, policy)
         if dry_run:
             outcomes = foreseen_outcomes(target, manifest, wanted, advance, policy)
             return _summary(source, manifest, digest, outcomes, patches, damaged)
@@ -252,14 +252,14 @@ def publish_to(
         return _summary(source, manifest, digest, outcomes, patches, damaged)
 
 
-def _damaged(
+def _find_damaged(
     target: Destination,
     manifest: Manifest,
     digest: str,
     catalog: SiteCatalog,
     policy: PublishPolicy,
 ) -> tuple[str, ...]:
-    if target.stored(patch_list_key(digest)) is None:
+    if target.find(patch_list_key(digest)) is None:
         return ()
     signed = catalog.signed_patch_lists()
     return damaged_patches(target, manifest, digest, policy, signed=signed)

@@ -79,10 +79,10 @@ def _check_file(file: SourceFile, span_bytes: int, advance: Advance) -> None:
         digest.update(data)
         advance(len(data))
     if digest.digest() != file.sha256:
-        raise unlike_its_name(file)
+        raise wrong_digest_error(file)
 
 
-def unlike_its_name(file: SourceFile) -> IntegrityError:
+def wrong_digest_error(file: SourceFile) -> IntegrityError:
     """The error if a file of a content library is not what its name says."""
     return IntegrityError(
         f"{file.location} does not match the SHA-256 digest in its name",
@@ -175,7 +175,7 @@ def verified_spans(
             start, end = manifest.block_span(
                 ObjectIndex(object_index), BlockInObject(first + bad[0])
             )
-            raise _changed(
+            raise _changed_error(
                 *(source.files[e.file] for e in manifest.extents(object_index, start, end))
             )
         yield data
@@ -217,12 +217,12 @@ def _read_extent(file: SourceFile, extent: Extent, into: memoryview) -> None:
     with disk_faults(file.location), open_plain(file.location, follow=may_be_link) as content:
         status = os.fstat(content.fileno())
         if (status.st_size, status.st_mtime_ns) != (file.length_bytes, file.modified_ns):
-            raise _changed(file)
+            raise _changed_error(file)
         content.seek(extent.offset_bytes)
         while into:
             count = content.readinto(into)
             if not count:
-                raise _changed(file)
+                raise _changed_error(file)
             into = into[count:]
 
 
@@ -241,10 +241,10 @@ def check_unchanged(source: Source) -> None:
         with disk_faults(file.location):
             status = file.location.stat(follow_symlinks=bool(file.sha256))
         if (status.st_size, status.st_mtime_ns) != (file.length_bytes, file.modified_ns):
-            raise _changed(file)
+            raise _changed_error(file)
 
 
-def _changed(*suspects: SourceFile) -> StorageError:
+def _changed_error(*suspects: SourceFile) -> StorageError:
     path: Path = suspects[0].location
     others = f" (or one of the {len(suspects) - 1} files after it)" if len(suspects) > 1 else ""
     return StorageError(

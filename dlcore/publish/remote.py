@@ -59,7 +59,7 @@ class RemoteSite:
         """A few, so that the round trips of many objects overlap."""
         return self._policy.bucket_workers
 
-    def stored(self, key: str) -> Stored | None:
+    def find(self, key: str) -> Stored | None:
         """What the answer to a HEAD request says."""
         import obstore
 
@@ -111,9 +111,9 @@ class RemoteSite:
 
     def keys(self, folder: str) -> Iterator[str] | None:
         """The store's list; a web server has none."""
-        return None if self._is_web else self._listed(folder)
+        return None if self._is_web else self._list_keys(folder)
 
-    def _listed(self, folder: str) -> Iterator[str]:
+    def _list_keys(self, folder: str) -> Iterator[str]:
         import obstore
 
         with self.faults():
@@ -145,13 +145,13 @@ def _authorities(ca_file: str) -> ClientConfig:
         data = read_plain(ca_file)
         ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
-        raise _unusable(ca_file, "there is no certificate in it") from None
+        raise _unusable_error(ca_file, "there is no certificate in it") from None
     except OSError as error:
-        raise _unusable(ca_file, error.strerror or type(error).__name__) from None
+        raise _unusable_error(ca_file, error.strerror or type(error).__name__) from None
     return {"root_certificate": data}
 
 
-def _unusable(ca_file: str, why: str) -> ConfigError:
+def _unusable_error(ca_file: str, why: str) -> ConfigError:
     return ConfigError(
         f"ca_file {ca_file} cannot be used: {why}",
         remedy="Name a readable PEM file with at least one certificate.",

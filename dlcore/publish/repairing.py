@@ -31,7 +31,7 @@ from dlcore.publish.layout import without_digests_of_files
 from dlcore.publish.objects import distinct_objects, read_objects, replace_objects
 from dlcore.publish.opening import open_destination
 from dlcore.publish.policy import DEFAULT_POLICY, PublishPolicy
-from dlcore.publish.preparing import PublishOptions, check_options, digested, listed
+from dlcore.publish.preparing import PublishOptions, check_options, hash_files, list_files
 from dlcore.publish.progress import Progress, Stage, meter
 from dlcore.publish.reading import verified_spans
 from dlcore.publish.site import read_manifest
@@ -143,7 +143,7 @@ def repair_at(
     """
     check_options(options)
     entry = _entry(target, catalog, options)
-    source = listed(folder, options, policy)
+    source = list_files(folder, options, policy)
     found = read_manifest(target, options.package_id, entry)
     if isinstance(found, Manifest):
         manifest = found
@@ -232,7 +232,7 @@ def _rebuilt(
     policy: PublishPolicy,
 ) -> Manifest:
     """The manifest that the catalog names, made again from the source."""
-    latest = digested(source, entry.version, options, progress, policy)
+    latest = hash_files(source, entry.version, options, progress, policy)
     for manifest in (latest, without_digests_of_files(latest)):
         if digest_of(encode(manifest)) == entry.manifest:
             return manifest

@@ -37,7 +37,7 @@ from dlcore.trust import (
     patch_digests_in,
 )
 from dlcore.trust.patch_lists import PatchTargets, next_patch_targets, patch_targets
-from dlcore.trust.refusals import expired
+from dlcore.trust.refusals import expired_error
 from dlcore.trust.roots import Root as Root
 from dlcore.trust.roots import RootChange, next_root
 from dlcore.trust.signing import Signing, Versions, is_signed
@@ -119,7 +119,7 @@ class SignedSite:
         """Replace the catalog and sign it, then put a copy in the place of the unsigned one."""
 
         def sign(_: bytes | None) -> bytes | None:
-            verified = self._restored()
+            verified = self._restore()
             assert verified.catalog is not None
             changed = change(verified.catalog)
             catalog = verified.catalog if changed is None else changed
@@ -148,7 +148,7 @@ class SignedSite:
         """
 
         def sign(_: bytes | None) -> bytes:
-            verified = self._restored()
+            verified = self._restore()
             signing = self._signing(verified.root)
             assert verified.catalog is not None
             if signing.is_due("targets", verified.targets.expires):
@@ -302,7 +302,7 @@ class SignedSite:
     def _read(self, key: str, *, is_catalog: bool) -> bytes | None:
         return read_signed(self._target, key) if is_catalog else self._target.read_whole(key)
 
-    def _restored(self) -> Verification:
+    def _restore(self) -> Verification:
         """The verified site, after what was lost is there again: readers need it at once."""
         verified = self.verify()
         restore_documents(self._target, self._keys.root, verified)
@@ -313,7 +313,7 @@ class SignedSite:
         for role in roles:
             document = verified.signed[role]
             if document.is_expired(now):
-                raise expired(f"{role}.json", self._target.name, document.expires, now, now)
+                raise expired_error(f"{role}.json", self._target.name, document.expires, now, now)
 
     def _known_roots(self) -> tuple[bytes, ...]:
         return self._keys.root, *self._begin_verification().evidence.roots
@@ -340,7 +340,7 @@ class SignedSite:
             remembered = self._memory.read()
             verification = self._begin_verification()
             return verified_before(verification, remembered, self._read, self._target.name)
-        verified = self._restored()
+        verified = self._restore()
         if verified.root.version != roots.old.version:
             raise ConfigError(
                 f"{self._target.name}: another publisher has replaced the root",

@@ -103,7 +103,7 @@ def verify_site(
         TransferError: The site failed.
     """
     site = open_site(where, ca_file=ca_file)
-    signed = _signed(site, trust_root) if trust_root else None
+    signed = _verify_signatures(site, trust_root) if trust_root else None
     return SiteCheck(site, progress or (lambda *_: None), DEFAULT_POLICY, signed=signed).run()
 
 
@@ -119,7 +119,7 @@ class Signed(NamedTuple):
     patch_lists: Mapping[str, str]
 
 
-def _signed(site: Site, trust_root: Path) -> Signed:
+def _verify_signatures(site: Site, trust_root: Path) -> Signed:
     require("trust")
     from dlcore.publish.signatures import verify_signatures
     from dlcore.trust import encode_evidence, patch_digests_in
@@ -149,7 +149,7 @@ class SiteCheck:
         signed: Signed | None = None,
     ) -> None:
         self._site = site
-        self._signed = signed
+        self._verify_signatures = signed
         self._meter = _Meter(progress)
         self._policy = policy
         self._faults: list[SiteFault] = []
@@ -171,15 +171,15 @@ class SiteCheck:
             objects=len(self._damages),
             content_bytes=self._content_bytes,
             faults=tuple(self._faults),
-            unreferenced=self._unreferenced(),
+            unreferenced=self._find_unreferenced(),
         )
 
     def _packages(self) -> dict[str, CatalogEntry]:
         document = read_catalog(self._site)
-        if self._signed is not None and document != self._signed.catalog:
+        if self._verify_signatures is not None and document != self._verify_signatures.catalog:
             message = "it is not the catalog that was signed"
             self._faults.append(SiteFault(CATALOG_KEY, Wrong.MISMATCH, message=message))
-            document = self._signed.catalog
+            document = self._verify_signatures.catalog
         try:
             return decode_catalog(document, source=f"{self._site.name}/{CATALOG_KEY}").packages
         except ManifestError as error:
@@ -203,7 +203,7 @@ class SiteCheck:
             return
         key = patch_list_key(entry.manifest)
         self._needed.add(key)
-        if self._signed and not self._is_signed(key, entry.manifest):
+        if self._verify_signatures and not self._is_signed(key, entry.manifest):
             message = "it is not the patch list that was signed; clients do not use it"
             self._faults.append(
                 SiteFault(key, Wrong.MISMATCH, manifest.package_id, message=message)
@@ -216,9 +216,9 @@ class SiteCheck:
             self._check_objects(listed.content)
 
     def _is_signed(self, key: str, manifest: str) -> bool:
-        assert self._signed is not None
+        assert self._verify_signatures is not None
         document = read_document(self._site, key, MAX_PATCH_LIST_BYTES) or b""
-        return digest_of(document) == self._signed.patch_lists.get(manifest)
+        return digest_of(document) == self._verify_signatures.patch_lists.get(manifest)
 
     def _check_objects(self, manifest: Manifest) -> None:
         objects = distinct_objects(manifest)
@@ -254,7 +254,7 @@ class SiteCheck:
                 tuple(named),
             )
 
-    def _unreferenced(self) -> tuple[str, ...] | None:
+    def _find_unreferenced(self) -> tuple[str, ...] | None:
         if not self._knows_what_is_needed:
             return None
         listed = [self._site.keys(folder) for folder in ("manifests", "objects", "patches")]

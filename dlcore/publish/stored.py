@@ -69,7 +69,7 @@ def damage_of(
     """
     item = manifest.objects[index]
     every = tuple(BlockInObject(block) for block in range(manifest.block_count(index)))
-    stored = site.stored(object_key(item.name))
+    stored = site.find(object_key(item.name))
     if stored is None:
         return Damage(Wrong.MISSING, every)
     if stored.length_bytes != item.length_bytes:

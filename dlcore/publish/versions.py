@@ -97,11 +97,11 @@ def version_at(site: Site, package_id: str, wanted: str) -> Manifest:
     if entry and wanted.lower() in {"", str(entry.version), entry.manifest}:
         return _manifest(site, manifest_key(entry.manifest))
     if not entry and not wanted:
-        raise _missing(site, package_id, wanted, current)
+        raise _missing_error(site, package_id, wanted, current)
     versions = [(each, m) for each, m in _earlier(site, current) if each.package_id == package_id]
     matching = [m for each, m in versions if wanted.lower() in {str(each.version), each.manifest}]
     if not matching:
-        raise _missing(site, package_id, wanted, current)
+        raise _missing_error(site, package_id, wanted, current)
     if len(matching) > 1:
         raise ConfigError(
             f"{site.name}: {package_id} was published {len(matching)} times as version {wanted}",
@@ -165,7 +165,7 @@ def _listed(package_id: str, entry: CatalogEntry) -> PackageVersion:
     )
 
 
-def _missing(
+def _missing_error(
     site: Site, package_id: str, wanted: str, current: dict[str, CatalogEntry]
 ) -> NotFoundError:
     version = f" version {wanted}" if wanted and package_id in current else ""

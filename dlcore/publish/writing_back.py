@@ -49,12 +49,12 @@ def _all_at_once(folders: Iterable[Path]) -> bool:
     """Whether everything that is dirty on the file systems of some folders was written."""
     try:
         disks = {folder.stat().st_dev: folder for folder in folders}
-        return all(_synced(folder) for folder in disks.values())
+        return all(_sync(folder) for folder in disks.values())
     except OSError:
         return False
 
 
-def _synced(folder: Path) -> bool:
+def _sync(folder: Path) -> bool:
     fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         return system.sync_filesystem(fd)

@@ -59,15 +59,17 @@ def decode_evidence(document: bytes, *, source: str) -> Evidence:
     digest, payload = document[:_DIGEST_CHARACTERS], document[_DIGEST_CHARACTERS + 1 :]
     is_whole = document[_DIGEST_CHARACTERS : _DIGEST_CHARACTERS + 1] == b"\n"
     if not is_whole or hashlib.sha256(payload).hexdigest().encode() != digest:
-        raise _damaged(f"{source} is damaged: its digest does not match")
+        raise _damaged_error(f"{source} is damaged: its digest does not match")
     try:
         evidence = msgspec.json.decode(payload, type=Evidence)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _damaged(f"{source} cannot be read: another version of dlcore wrote it") from None
+        raise _damaged_error(
+            f"{source} cannot be read: another version of dlcore wrote it"
+        ) from None
     if evidence.schema != 1 or evidence.verified_at.tzinfo is None:
-        raise _damaged(f"{source} cannot be read: another version of dlcore wrote it")
+        raise _damaged_error(f"{source} cannot be read: another version of dlcore wrote it")
     return evidence
 
 
-def _damaged(message: str) -> TrustError:
+def _damaged_error(message: str) -> TrustError:
     return TrustError(message, fault=TrustFault.EVIDENCE, remedy=_REMEDY)

@@ -25,7 +25,7 @@ PINNED_REMEDY = (
 def refusing(name: str, source: str, *, remedy: str = SERVER_REMEDY) -> Iterator[None]:
     """Raise `TrustError` in place of python-tuf's refusal of a document.
 
-    Expiry is not translated: the caller knows the times and calls `expired`.
+    Expiry is not translated: the caller knows the times and calls `expired_error`.
 
     Args:
         name: The document's name.
@@ -37,10 +37,12 @@ def refusing(name: str, source: str, *, remedy: str = SERVER_REMEDY) -> Iterator
     except (tuf.ExpiredMetadataError, tuf.EqualVersionNumberError):
         raise
     except tuf.RepositoryError as error:
-        raise refusal(error, name, source, remedy=remedy) from error
+        raise refusal_error(error, name, source, remedy=remedy) from error
 
 
-def refusal(error: Exception, name: str, source: str, *, remedy: str = SERVER_REMEDY) -> TrustError:
+def refusal_error(
+    error: Exception, name: str, source: str, *, remedy: str = SERVER_REMEDY
+) -> TrustError:
     """The error that a user sees in place of python-tuf's."""
     match error:
         case tuf.UnsignedMetadataError():
@@ -57,7 +59,7 @@ def refusal(error: Exception, name: str, source: str, *, remedy: str = SERVER_RE
     return TrustError(f"{source}: {name} {what}", fault=fault, remedy=remedy)
 
 
-def expired(
+def expired_error(
     name: str, source: str, expires: datetime, now: datetime, trusted: datetime
 ) -> TrustError:
     """The error about a document that is not valid any more.

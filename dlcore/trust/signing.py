@@ -107,13 +107,13 @@ class Signing:
         expires = self._expires(self._lifetimes.targets)
         listed = {patch_list_key(digest): each for digest, each in patch_lists.items()}
         targets = {CATALOG_KEY: file, **listed}
-        return self._signed("targets", Targets(version, expires=expires, targets=targets))
+        return self._sign("targets", Targets(version, expires=expires, targets=targets))
 
     def snapshot(self, targets: bytes, targets_version: int, version: int) -> bytes:
         """The document that names the targets."""
         meta = {"targets.json": MetaFile.from_data(targets_version, targets, _HASHES)}
         expires = self._expires(self._lifetimes.snapshot)
-        return self._signed("snapshot", Snapshot(version, expires=expires, meta=meta))
+        return self._sign("snapshot", Snapshot(version, expires=expires, meta=meta))
 
     def timestamp(self, snapshot: bytes, snapshot_version: int, version: int) -> bytes:
         """The document that names the snapshot."""
@@ -123,14 +123,12 @@ class Signing:
     def renewed_timestamp(self, snapshot: MetaFile, version: int) -> bytes:
         """The document that names a snapshot that was named before."""
         expires = self._expires(self._lifetimes.timestamp)
-        return self._signed(
-            "timestamp", Timestamp(version, expires=expires, snapshot_meta=snapshot)
-        )
+        return self._sign("timestamp", Timestamp(version, expires=expires, snapshot_meta=snapshot))
 
     def root(self, root: Root) -> bytes:
         """A root document, valid from now on."""
         root.expires = self._expires(self._lifetimes.root)
-        return self._signed("root", root)
+        return self._sign("root", root)
 
     def _counting(self, role: Role) -> set[str]:
         return {keyid for root in self._roots for keyid in root.roles[role].keyids}
@@ -138,7 +136,7 @@ class Signing:
     def _expires(self, life_s: int) -> datetime:
         return self._now + timedelta(seconds=life_s)
 
-    def _signed(self, role: Role, signed: S) -> bytes:
+    def _sign(self, role: Role, signed: S) -> bytes:
         document = Metadata(signed)
         counting = self._counting(role)
         for signer in self._signers:

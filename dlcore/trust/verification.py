@@ -30,7 +30,7 @@ from dlcore.model import CATALOG_KEY, TIMESTAMP_KEY
 from dlcore.trust.evidence import Evidence
 from dlcore.trust.layout import Role, metadata_key, signed_catalog_key
 from dlcore.trust.policy import DEFAULT_POLICY, TrustPolicy
-from dlcore.trust.refusals import PINNED_REMEDY, SERVER_REMEDY, expired, refusing
+from dlcore.trust.refusals import PINNED_REMEDY, SERVER_REMEDY, expired_error, refusing
 
 PINNED: Final = "the pinned root"
 _BEFORE_ALL_EXPIRY: Final = datetime.fromtimestamp(0, UTC)
@@ -217,9 +217,9 @@ class Verification:
         """No newer root follows: this one decides whose signatures count."""
         root = self.root
         if root.is_expired(self._time):
-            raise self._expired(metadata_key("root", root.version), root)
+            raise self._expired_error(metadata_key("root", root.version), root)
         if not root.consistent_snapshot:
-            raise self._unusable("the root does not say consistent_snapshot")
+            raise self._unusable_error("the root does not say consistent_snapshot")
         self._replay("timestamp", self._trusted.update_timestamp)
         self._accept = self._accept_timestamp
         self.wanted = Wanted(TIMESTAMP_KEY, self._policy.max_timestamp_bytes)
@@ -231,9 +231,9 @@ class Verification:
         except tuf.EqualVersionNumberError:
             pass  # the kept one is the same version, and counts
         except tuf.ExpiredMetadataError:
-            raise self._expired(TIMESTAMP_KEY, self.timestamp) from None
+            raise self._expired_error(TIMESTAMP_KEY, self.timestamp) from None
         if self.timestamp.is_expired(self._time):
-            raise self._expired(TIMESTAMP_KEY, self.timestamp)
+            raise self._expired_error(TIMESTAMP_KEY, self.timestamp)
         meta = self.timestamp.snapshot_meta
         if self._replay("snapshot", lambda kept: self._trusted.update_snapshot(kept, trusted=True)):
             self._want_targets()
@@ -245,14 +245,14 @@ class Verification:
         try:
             self._trusted.update_snapshot(document)
         except tuf.ExpiredMetadataError:
-            raise self._expired("snapshot.json", self.snapshot) from None
+            raise self._expired_error("snapshot.json", self.snapshot) from None
         self._documents["snapshot"] = document
         self._want_targets()
 
     def _want_targets(self) -> None:
         meta = self.snapshot.meta.get("targets.json")
         if meta is None:
-            raise self._unusable("the signed snapshot does not name targets.json")
+            raise self._unusable_error("the signed snapshot does not name targets.json")
         if self._replay("targets", self._trusted.update_targets):
             self._want_catalog()
         else:
@@ -264,7 +264,7 @@ class Verification:
             self._trusted.update_targets(document)
         except tuf.ExpiredMetadataError:  # only after its signatures were checked
             targets = Metadata[Targets].from_bytes(document).signed
-            raise self._expired("targets.json", targets) from None
+            raise self._expired_error("targets.json", targets) from None
         self._documents["targets"] = document
         self._want_catalog()
 
@@ -272,7 +272,9 @@ class Verification:
         self._target = self.targets.targets.get(CATALOG_KEY)
         sha256 = self._target.hashes.get("sha256", "") if self._target else ""
         if self._target is None or not _DIGEST.fullmatch(sha256):
-            raise self._unusable(f"the signed targets do not name {CATALOG_KEY} with its SHA-256")
+            raise self._unusable_error(
+                f"the signed targets do not name {CATALOG_KEY} with its SHA-256"
+            )
         self._accept = self._accept_catalog
         max_bytes = min(self._target.length, self._policy.max_catalog_bytes)
         self.wanted = Wanted(signed_catalog_key(sha256), max_bytes)
@@ -306,14 +308,14 @@ class Verification:
                 return True
         return False
 
-    def _unusable(self, what: str) -> TrustError:
+    def _unusable_error(self, what: str) -> TrustError:
         remedy = "Its publisher must sign it as dlcore trust init and dlcore publish do."
         fault = TrustFault.MALFORMED
         return TrustError(f"{self._source}: {what}", fault=fault, remedy=remedy)
 
-    def _expired(self, key: str, document: Signed) -> TrustError:
+    def _expired_error(self, key: str, document: Signed) -> TrustError:
         assert self._now is not None
-        return expired(key, self._source, document.expires, self._now, self._time)
+        return expired_error(key, self._source, document.expires, self._now, self._time)
 
 
 class _TrustedSet(TrustedMetadataSet):

@@ -251,7 +251,7 @@ def test_old_versions_are_removed_from_a_container(
         source = write_tree(tmp_path / f"v{version}", {"file": content(5000, version)})
         publish_to_container(source, container, version=version)
     target = BucketDestination(f"az://{container}/pre/fix")
-    kept = {each.key for each in target.listed("objects")}
+    kept = {each.key for each in target.list_folder("objects")}
 
     def pruning(policy: PublishPolicy) -> Pruning:
         return Pruning(target, lambda: target.read_whole(CATALOG_KEY), Limits(1, None), policy)
@@ -259,7 +259,7 @@ def test_old_versions_are_removed_from_a_container(
     assert pruning(PublishPolicy()).run().versions == ()  # all is young
     done = pruning(PublishPolicy(stale_s=-DAY_S)).run()
     assert ([each.version for each in done.versions], done.objects) == ([1], 1)
-    assert {each.key for each in target.listed("objects")} < kept
+    assert {each.key for each in target.list_folder("objects")} < kept
     assert published_tree(read, "ABC00012") == {"file": content(5000, 2)}
     target.remove(["objects/none", *kept])  # what is not there does not matter
-    assert not list(target.listed("objects"))
+    assert not list(target.list_folder("objects"))

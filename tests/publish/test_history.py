@@ -243,8 +243,8 @@ class Outgrown(FolderDestination):
 
     is_first = True
 
-    def stored(self, key: str) -> About | None:
-        about = super().stored(key)
+    def find(self, key: str) -> About | None:
+        about = super().find(key)
         if about and key == KEY and self.is_first:
             self.is_first = False
             return About(about.length_bytes - 5)

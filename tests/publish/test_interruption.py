@@ -58,9 +58,9 @@ class Fragile:
         if self._moments < 0:
             raise InterruptionError
 
-    def stored(self, key: str) -> Stored | None:
+    def find(self, key: str) -> Stored | None:
         self._moment()
-        return self._folder.stored(key)
+        return self._folder.find(key)
 
     def read(self, key: str, start: int, end: int) -> memoryview:
         self._moment()
@@ -91,9 +91,9 @@ class Fragile:
     def check_removable(self) -> None:
         self._folder.check_removable()
 
-    def listed(self, folder: str) -> Iterator[Listed]:
+    def list_folder(self, folder: str) -> Iterator[Listed]:
         self._moment()
-        return self._folder.listed(folder)
+        return self._folder.list_folder(folder)
 
     def remove(self, keys: Sequence[str]) -> None:
         for key in keys:

@@ -17,8 +17,8 @@ LENGTH = (1 << 32) + 1
 class Vouching(FolderDestination):
     """Records content addresses as an object store does, so that objects need not be read."""
 
-    def stored(self, key: str) -> Stored | None:
-        found = super().stored(key)
+    def find(self, key: str) -> Stored | None:
+        found = super().find(key)
         return found and Stored(found.length_bytes, Path(key).name)
 
 

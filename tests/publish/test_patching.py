@@ -19,8 +19,7 @@ from dlcore.publish.folder import FolderDestination
 from dlcore.publish.old_versions import open_old_versions
 from dlcore.publish.patching import MadePatches
 from dlcore.publish.policy import DEFAULT_POLICY
-from dlcore.publish.preparing import PublishOptions, digested
-from dlcore.publish.preparing import listed as listed_source
+from dlcore.publish.preparing import PublishOptions, hash_files, list_files
 from tests.no_temporary_folder import take_away_temporary_files
 from tests.publish.helpers import BLOCK, content, write_tree
 
@@ -82,9 +81,9 @@ def test_a_disk_with_no_room_for_patches_is_named(tmp_path: Path) -> None:
     write_tree(tmp_path / "v2", NEW)
     target = FolderDestination(tmp_path / "site")
     options = PublishOptions(ID, 2, BLOCK, patch_from=("1",))
-    source = listed_source(tmp_path / "v2", options, DEFAULT_POLICY)
+    source = list_files(tmp_path / "v2", options, DEFAULT_POLICY)
     old = open_old_versions(options.patch_from, target, options, DEFAULT_POLICY)
-    manifest = digested(source, 2, options, lambda _: None, DEFAULT_POLICY)
+    manifest = hash_files(source, 2, options, lambda _: None, DEFAULT_POLICY)
     made = MadePatches(
         *(source, manifest, "0" * 64, DEFAULT_POLICY),
         folder=tmp_path / "site",

@@ -146,12 +146,12 @@ def _of_variable(option: click.Option, variable: str, text: str) -> Value:
     if option.count:
         if _COUNT.fullmatch(text.strip()):
             return int(text)
-        raise _refused(variable, "is not a number", "Give a number, such as 1.")
+        raise _value_error(variable, "is not a number", "Give a number, such as 1.")
     if option.is_flag:
         word = text.strip().lower()
         if word in _ON | _OFF:
             return word in _ON
-        raise _refused(variable, "is neither 1 nor 0", "Give 1 or 0; true and false also work.")
+        raise _value_error(variable, "is neither 1 nor 0", "Give 1 or 0; true and false also work.")
     if option.multiple:
         return [quoted or plain for quoted, plain in _WORD.findall(text)]
     return text
@@ -162,11 +162,11 @@ def _of_file(option: click.Option, name: str, entry: OptionEntry) -> Value:
     if option.count:
         if type(value) is int and value >= 0:
             return value
-        raise _refused(where, "is not a number", f"Write {name} = 1.")
+        raise _value_error(where, "is not a number", f"Write {name} = 1.")
     if option.is_flag:
         if isinstance(value, bool):
             return value
-        raise _refused(where, "is neither true nor false", f"Write {name} = true.")
+        raise _value_error(where, "is neither true nor false", f"Write {name} = true.")
     if option.multiple:
         values = value if isinstance(value, list) else [value]
         return [_text(each, where) for each in values]
@@ -175,11 +175,11 @@ def _of_file(option: click.Option, name: str, entry: OptionEntry) -> Value:
 
 def _text(value: object, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _refused(
+        raise _value_error(
             where, ("is neither text nor a number"), "Write a text in quotes, or a number."
         )
     return home_expanded(value) if isinstance(value, str) else str(value)
 
 
-def _refused(where: str, fault: str, remedy: str) -> ConfigError:
+def _value_error(where: str, fault: str, remedy: str) -> ConfigError:
     return ConfigError(f"{where} {fault}", remedy=remedy)

@@ -62,7 +62,7 @@ def check_apart(path: Path, own: Path) -> None:
     place = real(path)
     check_outside(place, own)
     if _normal(real(own)).is_relative_to(_normal(place)):
-        raise _has_state(path, own)
+        raise _state_inside_error(path, own)
 
 
 def check_holds_none(path: Path, names: Iterable[str]) -> None:
@@ -82,10 +82,10 @@ def check_holds_none(path: Path, names: Iterable[str]) -> None:
             continue
         state = name.removesuffix(ending)
         if {f"{state}/{PACKAGES}", f"{state}/{PARTIALS}"} <= held:
-            raise _has_state(path, path / state)
+            raise _state_inside_error(path, path / state)
 
 
-def _has_state(path: Path, state: Path) -> ConfigError:
+def _state_inside_error(path: Path, state: Path) -> ConfigError:
     return ConfigError(
         f"{shown(path)} cannot become a package: the state directory {shown(state)} is in it",
         remedy="Name another folder, or another state directory (--state).",

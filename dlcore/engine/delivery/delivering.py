@@ -92,7 +92,7 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         look = await in_thread(goal.look, package.manifest)
         if look.standing is Standing.RIGHT:
             return look
-    store = await held(goal.path, goal.state, wait_s)
+    store = await lock_state_folder(goal.path, goal.state, wait_s)
     try:
         return await _deliver_held(goal, package, source, store, look)
     except BaseException as error:
@@ -103,7 +103,7 @@ async def deliver(goal: Target, package: Package, source: Source, wait_s: float 
         await in_thread(release, store, goal.state)
 
 
-async def held(path: Path, state: Path, wait_s: float) -> Store:
+async def lock_state_folder(path: Path, state: Path, wait_s: float) -> Store:
     """Lock the state folder of a target; it is made if it is missing.
 
     Args:
@@ -130,7 +130,7 @@ async def held(path: Path, state: Path, wait_s: float) -> Store:
 
 
 def release(store: Store, state: Path) -> None:
-    """Give back what `held` has locked."""
+    """Give back what `lock_state_folder` has locked."""
     remove_lock(state)
     store.close()
     remove_released(state)
@@ -150,13 +150,13 @@ async def _deliver_held(
             await source.fill(store, look)
             content = await in_thread(store.prove, *package, to_write=False)
         if content is None:
-            raise _altered(goal, package)
+            raise _altered_error(goal, package)
         await in_thread(goal.deliver, content, package.manifest)
     await in_thread(goal.end, package.manifest)
     return look
 
 
-def _altered(goal: Target, package: Package) -> IntegrityError:
+def _altered_error(goal: Target, package: Package) -> IntegrityError:
     return IntegrityError(
         f"package {package.manifest.package_id} was altered before it was delivered: {goal.state}",
         remedy="Something else writes there. Run again: what is wrong is fetched again.",

@@ -62,7 +62,7 @@ class OneFile:
             if not bad:
                 check_not_of_another(self.path, status)
                 return Look(Standing.RIGHT)
-            if not is_file(status) or self._delivered(manifest) is None:
+            if not is_file(status) or self._find_delivery(manifest) is None:
                 raise ConfigError(
                     f"{self.path} is there already and is not what is to be fetched, and dlcore"
                     " did not put it there",
@@ -70,7 +70,7 @@ class OneFile:
                 )
             return Look(Standing.REPAIRABLE, tuple(bad))
 
-    def _delivered(self, manifest: Manifest) -> Delivered | None:
+    def _find_delivery(self, manifest: Manifest) -> Delivered | None:
         """What dlcore put here of the same package, if that is what is here."""
         status = self._disk.status(self.path)
         if status is None:
@@ -85,7 +85,7 @@ class OneFile:
             rights = rights_of_new_file(self.path, self.state)
             self._set_time(file)  # before all is synced
             self._disk.hand_over(content, manifest, rights)
-            earlier = self._delivered(manifest)
+            earlier = self._find_delivery(manifest)
             delivered = Delivered.at(file, manifest)
             self._deliveries.begin(self.path, earlier, delivered)
             if earlier is None:

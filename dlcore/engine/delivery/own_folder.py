@@ -21,7 +21,7 @@ from dlcore.engine.delivery.target import (
     Disk,
     Look,
     Standing,
-    foreign_files,
+    foreign_files_error,
     format_names,
     is_unrelated,
     place_of_delivery,
@@ -88,11 +88,11 @@ class OwnFolder:
                 self._check_replaceable(manifest, bad)
             self._check_replaced(manifest)
             standing = Standing.REPAIRABLE if is_there else Standing.NOTHING
-            return Look(standing, self._changed(manifest, bad))
+            return Look(standing, self._differing(manifest, bad))
 
-    def _changed(self, manifest: Manifest, bad: list[Bad]) -> tuple[Bad, ...]:
+    def _differing(self, manifest: Manifest, bad: list[Bad]) -> tuple[Bad, ...]:
         """What differs, without files of this version that dlcore was never asked to put here."""
-        put = self._delivered()
+        put = self._find_delivery()
         if put is None or (put.package, put.version) != (manifest.package_id, manifest.version):
             return tuple(bad)
         known = put.files | put.folders
@@ -106,15 +106,15 @@ class OwnFolder:
         )
 
     def _check_replaceable(self, manifest: Manifest, bad: list[Bad]) -> None:
-        put = self._delivered()
+        put = self._find_delivery()
         delivered = put if put and put.is_of(manifest) else None
         if self._keeps_all:
             self._check_nothing_is_lost(bad)
         strange = [item.path for item in bad if self._is_strange(item, delivered)]
         if strange:
-            raise foreign_files(self.path, manifest, strange)
+            raise foreign_files_error(self.path, manifest, strange)
         if put and LOCAL_ID not in (put.package, manifest.package_id) and not delivered:
-            raise _of_another_package(self.path, put, manifest)
+            raise _other_package_error(self.path, put, manifest)
         if delivered is None and is_unrelated(manifest, bad) and self._has_bytes():
             others = dict.fromkeys(item.path for item in bad if item.reason != Reason.MISSING)
             raise ConfigError(
@@ -136,7 +136,7 @@ class OwnFolder:
         """Refuse to go on while an earlier delivery left what is not dlcore's."""
         strange = self._strange_in_replaced(manifest)
         if strange:
-            raise foreign_files(self._replaced, manifest, strange)
+            raise foreign_files_error(self._replaced, manifest, strange)
 
     def _check_no_mount_point(self, manifest: Manifest) -> None:
         if self._disk.is_mount_point(self.path):
@@ -184,7 +184,7 @@ class OwnFolder:
             is_file(status) and status.st_size for _, status in self._disk.tree_entries(self.path)
         )
 
-    def _delivered(self) -> Delivered | None:
+    def _find_delivery(self) -> Delivered | None:
         """What dlcore put here, if that is what is here."""
         status = self._disk.status(self.path)
         if status is None:
@@ -201,7 +201,7 @@ class OwnFolder:
             rights = rights_of_new_folder(self.path, self.state)
             self._disk.hand_over(content, manifest, rights)
             delivered = Delivered.at(content, manifest)
-            self._deliveries.begin(self.path, self._delivered(), delivered)
+            self._deliveries.begin(self.path, self._find_delivery(), delivered)
             if self._disk.status(self.path) is None:
                 self._disk.move_to_free_name(content, self.path)
             elif self._disk.exchange(content, self.path):
@@ -309,7 +309,7 @@ class OwnFolder:
         ]
 
 
-def _of_another_package(folder: Path, put: Delivered, manifest: Manifest) -> ConfigError:
+def _other_package_error(folder: Path, put: Delivered, manifest: Manifest) -> ConfigError:
     return ConfigError(
         f"{folder} holds package {put.package} version {put.version}, which dlcore put there, and"
         f" not package {manifest.package_id}",

@@ -180,7 +180,7 @@ def format_names(names: Iterable[str]) -> str:
     return ", ".join(listed[:MAX_TOLD]) + more
 
 
-def foreign_files(folder: Path, manifest: Manifest, names: Iterable[str]) -> ConfigError:
+def foreign_files_error(folder: Path, manifest: Manifest, names: Iterable[str]) -> ConfigError:
     """The error for what is not dlcore's."""
     return ConfigError(
         f"{folder} holds what is not part of package {manifest.package_id} version"

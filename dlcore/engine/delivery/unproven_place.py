@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
-from dlcore.engine.delivery.delivering import held, release
+from dlcore.engine.delivery.delivering import lock_state_folder, release
 from dlcore.engine.delivery.state_folder import remove_state, state_folder
 from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.engine.policy import EnginePolicy
@@ -42,7 +42,7 @@ async def unproven_place(
     state = state_folder(path)
     with guarded(f"look at {state}", path):
         check_way(state.absolute())
-    store = await held(path, state, wait_s)
+    store = await lock_state_folder(path, state, wait_s)
     try:
         unproven = await in_thread(store.unproven)
         try:

@@ -186,7 +186,7 @@ class Arriving:
                 )
             except TransferError as error:
                 failures.append(error)
-        raise self._exhausted(piece.path, failures)
+        raise self._exhausted_error(piece.path, failures)
 
     async def _read(self, point: Point, piece: Piece, open_bytes: OpenBytes) -> memoryview:
         start, end = piece.span
@@ -200,7 +200,7 @@ class Arriving:
             open_bytes.received(received_bytes)
         return sink.data
 
-    def _exhausted(self, path: str, failures: Sequence[TransferError]) -> ExhaustedError:
+    def _exhausted_error(self, path: str, failures: Sequence[TransferError]) -> ExhaustedError:
         why = "; ".join(failure.message for failure in failures)
         remedy = "" if self._unproven.is_empty else "What has arrived is kept: run again."
         return exhausted(f"{self._name}: {path} cannot be fetched: {why}", failures, remedy)

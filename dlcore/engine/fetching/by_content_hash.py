@@ -152,8 +152,8 @@ async def _receive(
         if not _has_hash(content, folders, call.named_hash):
             await in_thread(unproven.forget)
             arriving.disproved()
-            error = _mismatch(name, content, folders, call.named_hash, points)
-            raise _perhaps_altered_here(error) if is_resumed else error
+            error = _mismatch_error(name, content, folders, call.named_hash, points)
+            raise _altered_here_error(error) if is_resumed else error
     manifest = _manifest(name, content, folders)
     arrived = {path: unproven.path_of(path, length) for path, length in files.items()}
     received = dict(arriving.received_bytes)
@@ -203,7 +203,7 @@ def _folder_digests(content: Mapping[str, ContentFile], folders: Sequence[str]) 
     return FolderDigests({path: file.sha256 for path, file in content.items()}, tuple(folders))
 
 
-def _mismatch(
+def _mismatch_error(
     name: str,
     content: Mapping[str, ContentFile],
     folders: Sequence[str],
@@ -220,7 +220,7 @@ def _mismatch(
     )
 
 
-def _perhaps_altered_here(error: IntegrityError) -> IntegrityError:
+def _altered_here_error(error: IntegrityError) -> IntegrityError:
     """Say that the distribution point may be right: an earlier call has received a part."""
     return IntegrityError(
         f"{error.message}. A part was received by an earlier call, and may have been altered on the"

@@ -51,7 +51,7 @@ def advise_other_kinds(error: NotFoundError, settings: EndpointSettings) -> None
         )
 
 
-def hash_at_site(settings: EndpointSettings, what: str) -> ConfigError:
+def hash_at_site_error(settings: EndpointSettings, what: str) -> ConfigError:
     """The error if a content hash is given for what a published site has."""
     place, kinds = _place(settings), ["content-library"]
     if not settings.is_folder:
@@ -81,7 +81,7 @@ async def no_library(
         return None
     place = _place(settings)
     if await _has_catalog(library, asking):
-        return _a_site(place, "a content library")
+        return _site_instead_error(place, "a content library")
     message = f"there is no content library at {place}: it has no folder {folder}"
     if settings.is_folder:
         return NotFoundError(
@@ -115,7 +115,7 @@ async def no_point(
     """
     if not await _has_catalog(library, asking):
         return None
-    return _a_site(_place(settings), "a distribution point")
+    return _site_instead_error(_place(settings), "a distribution point")
 
 
 async def _has_catalog(library: ContentLibrary, asking: Asking) -> bool:
@@ -135,7 +135,7 @@ def _over_tls(url: str) -> str:
     return f"https://{re.sub(':[0-9]*$', '', host)}{slash}{path}"
 
 
-def _a_site(place: str, not_this: str) -> NotFoundError:
+def _site_instead_error(place: str, not_this: str) -> NotFoundError:
     return NotFoundError(
         f"{place} is a published site (it has a {CATALOG_KEY}), not {not_this}",
         remedy=f"Fetch from the site: --from '{place}', without --content-hash.",

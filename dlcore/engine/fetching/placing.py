@@ -110,11 +110,13 @@ class Placing:
                 self.done[item], self._places[item] = attempt.fetched, attempt.place
                 return
             async with self._turns:
-                self.placed[item] = await self._placed(item, wanted, attempt.probed)
+                self.placed[item] = await self._find_place(item, wanted, attempt.probed)
         except DlcoreError as error:
             self.errors[item] = without_frames(error)
 
-    async def _placed(self, item: FetchItem, wanted: Wanted, probed: Probed | None) -> PlacedItem:
+    async def _find_place(
+        self, item: FetchItem, wanted: Wanted, probed: Probed | None
+    ) -> PlacedItem:
         to, rules = self._call.to / item.place.rpartition("/")[0], self._call.rules
         check_is_package(rules, wanted.shown, is_package=not wanted.is_url)
         found = await find(wanted, self._site, self._urls, self._tell, to, probed)

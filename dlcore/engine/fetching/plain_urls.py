@@ -92,9 +92,7 @@ class PlainUrls:
             ConfigError: The URL cannot be used.
             TransferError: The server cannot be asked.
         """
-        return await self._asked(
-            url, lambda: probe_url(url, keyring=self._keyring, pool=self._pool)
-        )
+        return await self._ask(url, lambda: probe_url(url, keyring=self._keyring, pool=self._pool))
 
     async def begin(self, url: str, limit_bytes: int, received: Callable[[int], None]) -> Beginning:
         """Find out what a server says about a file, and read it at once if it is short.
@@ -110,7 +108,7 @@ class PlainUrls:
             ConfigError: The URL cannot be used.
             TransferError: The server cannot be asked, or breaks off.
         """
-        return await self._asked(
+        return await self._ask(
             url,
             lambda: begin_url(url, limit_bytes, received, keyring=self._keyring, pool=self._pool),
         )
@@ -128,7 +126,7 @@ class PlainUrls:
             ConfigError: The URL cannot be used.
             TransferError: The server cannot be asked, or the document is too long.
         """
-        return await self._asked(
+        return await self._ask(
             url,
             lambda: read_url(
                 url, limit_bytes, keyring=self._keyring, led_by=led_by, pool=self._pool
@@ -159,14 +157,14 @@ class PlainUrls:
             )
 
         try:
-            spooled = await self._asked(url, spool)
+            spooled = await self._ask(url, spool)
         except BaseException:
             open_bytes.close()
             raise
         self._early.spooled(spooled)
         return spooled
 
-    async def _asked(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, url: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:
             return await self._asking.ask(Server.of(url), ask)
         except TransferError as error:

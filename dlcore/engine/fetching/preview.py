@@ -254,11 +254,11 @@ class _Previewing:
                 answers[endpoint] = EndpointAnswer(0, error.message)
         lacking = len(set(missing) - held)
         if lacking:
-            raise _not_served(package, lacking, len(missing), failures)
+            raise _not_served_error(package, lacking, len(missing), failures)
         return answers
 
 
-def _not_served(
+def _not_served_error(
     package: Package, lacking: int, count: int, failures: list[TransferError]
 ) -> ExhaustedError:
     manifest = package.manifest

@@ -28,7 +28,7 @@ from dlcore.engine.fetching.access import NamedServers
 from dlcore.engine.fetching.found_instead import (
     advise_other_kinds,
     check_may_have_catalog,
-    hash_at_site,
+    hash_at_site_error,
     no_library,
     no_point,
 )
@@ -208,7 +208,7 @@ class OpenedSite:
         if not named.content_hash:
             return
         if named.endpoints and not named.has_catalog and is_package:
-            raise hash_at_site(self._settings(0), what)
+            raise hash_at_site_error(self._settings(0), what)
         if not is_package:
             why = f"{what} is not the id of a package"
         elif named.has_catalog:

@@ -15,11 +15,11 @@ from dlcore.manifest import object_name
 from dlcore.model import Manifest, Object
 from dlcore.native import block_digests
 from dlcore.publish.library.known_digests import KnownDigests, key_of
-from dlcore.publish.reading import map_ahead, read_span, spans, unlike_its_name
+from dlcore.publish.reading import map_ahead, read_span, spans, wrong_digest_error
 from dlcore.publish.source import Source, SourceFile
 
 
-def hashed(
+def hash_files(
     source: Source, layout: Manifest, known: KnownDigests, span_bytes: int, workers: int
 ) -> Manifest:
     """The manifest of a content, with digests and names.
@@ -81,5 +81,5 @@ def _read(source: Source, layout: Manifest, index: int, span_bytes: int) -> byte
             at += extent.length_bytes
             is_whole = extent.offset_bytes + extent.length_bytes == file.length_bytes
             if is_whole and digest.digest() != file.sha256:
-                raise unlike_its_name(file)
+                raise wrong_digest_error(file)
     return bytes(blocks)

@@ -94,10 +94,10 @@ def join_shards(
         )
     catalog = catalog_of(target, sign_with, trust_root, passphrase)
     watch = PruneWatch(target, policy, now_utc)
-    found = [_finished(kept, Shard(number, shards)) for number in range(1, shards + 1)]
+    found = [_read_finished(kept, Shard(number, shards)) for number in range(1, shards + 1)]
     for part in found:
         if part.pruned_by != watch.changed_by:
-            raise _pruned(target, part.shard)
+            raise _pruned_error(target, part.shard)
     catalog.check_root()
     published = packages_of(catalog.read(), target)
     new = [
@@ -124,7 +124,7 @@ def join_shards(
         return None if document == current else document
 
     if not watch.change_unless_pruned(catalog.change, change):
-        raise _pruned(target, found[0].shard)
+        raise _pruned_error(target, found[0].shard)
     kept.remove([part.shard.key for part in found])
     return _joined(found, published, refused)
 
@@ -136,7 +136,7 @@ def _lies_in(parts: Destination, target: Destination) -> bool:
     return f"{parts.name.rstrip('/')}/".startswith(f"{target.name.rstrip('/')}/")
 
 
-def _finished(parts: Destination, shard: Shard) -> CatalogPart:
+def _read_finished(parts: Destination, shard: Shard) -> CatalogPart:
     part = read_part(parts, shard)
     if part is None:
         raise NotFoundError(
@@ -152,7 +152,7 @@ def _finished(parts: Destination, shard: Shard) -> CatalogPart:
     return part
 
 
-def _pruned(target: Destination, shard: Shard) -> LockedError:
+def _pruned_error(target: Destination, shard: Shard) -> LockedError:
     return LockedError(
         f"{target.name} was pruned since shard {shard} began, so what it found there may be gone",
         remedy=f"Publish it again with --shard {shard}, then join; what is stored is not sent"

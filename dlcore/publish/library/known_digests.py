@@ -152,7 +152,7 @@ class KnownDigests:
         """Open the file, and make it if it is not there; None if that fails."""
         try:
             self._make_private()
-            return self._opened()
+            return self._connect()
         except sqlite3.DatabaseError as error:
             log.warning("%s is damaged: %s", self._path, error)
         except (OSError, OwnershipError) as error:
@@ -163,7 +163,7 @@ class KnownDigests:
         try:
             self._path.unlink()
             self._make_private()
-            return self._opened()
+            return self._connect()
         except (OSError, sqlite3.Error) as error:
             log.warning("%s is not used: %s", self._path, error)
             return None
@@ -176,7 +176,7 @@ class KnownDigests:
         flags = os.O_RDWR if self._keeps else os.O_RDONLY
         os.close(open_file(self._path, place, flags, create=self._keeps))
 
-    def _opened(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=_WAIT_S, check_same_thread=False)
         database.text_factory = bytes  # a damaged row may call its bytes a text
         try:

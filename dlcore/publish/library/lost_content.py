@@ -84,7 +84,7 @@ def _lost(target: Destination, entries: Sequence[Entered], at_once: int) -> Iter
             wrong, detail = manifest
             told = f"{wrong.value}{detail and f' ({detail})'}"
             yield _Lost(entered, manifest_key(entered.entry.manifest), told)
-    there = map_ahead(target.stored, needed, at_once)
+    there = map_ahead(target.find, needed, at_once)
     for (key, (entered, length_bytes)), stored in zip(needed.items(), there, strict=True):
         if stored is None:
             yield _Lost(entered, key, Wrong.MISSING.value)

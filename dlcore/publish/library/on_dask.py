@@ -45,8 +45,8 @@ def dask_workers(address: str, destination: str, options: LibraryOptions) -> Ite
         if address == LOCAL:
             client = opened.enter_context(Client(opened.enter_context(_processes_here())))
         else:
-            client = opened.enter_context(_connected(address))
-        yield functools.partial(_mapped, client, destination, options)
+            client = opened.enter_context(_connect(address))
+        yield functools.partial(_publish_all, client, destination, options)
 
 
 def _processes_here() -> LocalCluster:
@@ -56,7 +56,7 @@ def _processes_here() -> LocalCluster:
     )
 
 
-def _connected(address: str) -> Client:
+def _connect(address: str) -> Client:
     try:
         return Client(address, timeout=_CONNECT_S)
     except (OSError, ValueError) as error:
@@ -67,7 +67,7 @@ def _connected(address: str) -> Client:
         ) from error
 
 
-def _mapped(
+def _publish_all(
     client: Client, destination: str, options: LibraryOptions, jobs: Iterable[Job]
 ) -> Iterator[ContentOutcome]:
     """Publish contents, a bounded number of them at a time; in the order in which they end."""

@@ -35,7 +35,7 @@ from dlcore.publish.admission import check_not_older, check_replaceable
 from dlcore.publish.destination import Destination
 from dlcore.publish.layout import lay_out
 from dlcore.publish.library.content_files import LibraryContent, list_content
-from dlcore.publish.library.hashing import hashed, keys_of
+from dlcore.publish.library.hashing import hash_files, keys_of
 from dlcore.publish.library.known_digests import KnownDigests
 from dlcore.publish.objects import ObjectOutcome, distinct_objects, write_objects
 from dlcore.publish.policy import PublishPolicy
@@ -182,7 +182,7 @@ class ContentPublisher:
             StorageError: The site's disk failed.
             TransferError: The object store failed.
         """
-        return self._trying_twice(job, self._published)
+        return self._trying_twice(job, self._publish)
 
     def foresee(self, job: Job) -> Done | Refusal:
         """What `publish` would come to, without a write.
@@ -209,9 +209,9 @@ class ContentPublisher:
         content, known = job.content, job.known
         entry = None
         with _blaming_the_content():
-            source = self._listed(job)
+            source = self._list_files(job)
             if known is not None and known.version >= content.version:
-                entry = self._described(job, source)[2]
+                entry = self._describe(job, source)[2]
         length = sum(file.length_bytes for file in source.files)
         return Done(
             content.published_id,
@@ -221,13 +221,13 @@ class ContentPublisher:
             contradicts_itself=source.contradicts_itself,
         )
 
-    def _published(self, job: Job) -> Done:
+    def _publish(self, job: Job) -> Done:
         with _blaming_the_content():
-            source = self._listed(job)
-            manifest, document, entry = self._described(job, source)
+            source = self._list_files(job)
+            manifest, document, entry = self._describe(job, source)
         written = self._write_objects(job, source, manifest, is_known=entry == job.known)
         key = manifest_key(entry.manifest)
-        stored = self._target.stored(key) if entry == job.known else None
+        stored = self._target.find(key) if entry == job.known else None
         is_there = stored is not None and stored.length_bytes == len(document)
         if not is_there:
             self._target.write(key, [memoryview(document)], len(document))
@@ -242,7 +242,7 @@ class ContentPublisher:
             source.contradicts_itself,
         )
 
-    def _listed(self, job: Job) -> Source:
+    def _list_files(self, job: Job) -> Source:
         """The files of a content, if it may be published."""
         content, options = job.content, self._options
         if not options.replace:
@@ -254,7 +254,7 @@ class ContentPublisher:
             looks=not options.documents_only,
         )
 
-    def _described(self, job: Job, source: Source) -> tuple[Manifest, bytes, CatalogEntry]:
+    def _describe(self, job: Job, source: Source) -> tuple[Manifest, bytes, CatalogEntry]:
         """The manifest, its document and its entry, if the entry may be made."""
         content, options = job.content, self._options
         if options.documents_only:
@@ -262,7 +262,7 @@ class ContentPublisher:
         else:
             span_bytes = self._policy.span_bytes
             layout = self._layout(job, source)
-            manifest = hashed(source, layout, self._digests, span_bytes, self._workers)
+            manifest = hash_files(source, layout, self._digests, span_bytes, self._workers)
         document = encode(manifest)
         digest, length = digest_of(document), len(document)
         entry = CatalogEntry(content.version, digest, length, manifest.content_bytes)
@@ -313,5 +313,5 @@ class ContentPublisher:
         }
 
     def _has(self, name: str, length_bytes: int) -> bool:
-        stored = self._target.stored(object_key(name))
+        stored = self._target.find(object_key(name))
         return stored is not None and stored.length_bytes == length_bytes
