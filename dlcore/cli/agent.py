@@ -57,9 +57,16 @@ def run(
     from dlcore.deployment import load_deployment
 
     deployment = load_deployment(config, trust_root=trust_root)
-    told = _Ready(as_json=as_json, is_quiet=quiet)
-    places = (config.absolute(), state.absolute())
-    run_async(_run(deployment, *places, cap_bytes_per_s, wait_s, told))
+    run_async(
+        _run(
+            deployment,
+            config=config.absolute(),
+            state=state.absolute(),
+            cap_bytes_per_s=cap_bytes_per_s,
+            wait_s=wait_s,
+            ready=_Ready(as_json=as_json, is_quiet=quiet),
+        )
+    )
 
 
 class _Ready:

@@ -109,15 +109,16 @@ def command(
     if "://" in where and manifest_path is None:
         return _check_site(where, trust_root, ca_file, quiet=quiet, as_json=as_json)
     EXISTING_FOLDER.convert(where, None, None)
-    located = _locate(long_path(Path(where)), manifest_path)
-    if located is None:
+    found = _locate(long_path(Path(where)), manifest_path)
+    if found is None:
         return _check_site(where, trust_root, ca_file, quiet=quiet, as_json=as_json)
     if trust_root:
         raise ConfigError(
             f"a root vouches for a published site, but {where} holds one package",
             remedy="Leave --trust-root out: the manifest says what the package must be.",
         )
-    return _check_folder(*located, quiet=quiet, as_json=as_json)
+    folder, manifest = found
+    return _check_folder(folder, manifest, quiet=quiet, as_json=as_json)
 
 
 def _ask_for_manifest(package: str, sources: tuple[str, ...], ca_file: str) -> Manifest:

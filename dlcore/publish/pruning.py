@@ -345,7 +345,10 @@ class Pruning:
             ) from error
         version = PrunedVersion(manifest.package_id, manifest.version, digest)
         return Stored(
-            *(version, self._objects(manifest, digest), listed.stored_at, False),
+            version=version,
+            objects=self._objects(manifest, digest),
+            stored_at=listed.stored_at,
+            is_current=False,
             standing=history.standing(digest),
             unnamed_since=history.unnamed_since(digest),
         )

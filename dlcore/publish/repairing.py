@@ -103,7 +103,10 @@ def repair(
     target = open_destination(destination)
     trusted = read_restored(target, sign_with, trust_root, passphrase)
     done = repair_at(
-        *(target, folder, options, progress or (lambda _: None)),
+        target,
+        folder,
+        options,
+        progress or (lambda _: None),
         catalog=trusted.catalog,
         patch_lists=trusted.patch_lists,
     )
@@ -170,7 +173,7 @@ def repair_at(
     for key in rewritten:
         log.warning("%s: rewrote %s", target.name, key)
     removed = damaged_patches(
-        *(target, manifest, entry.manifest, policy), signed=patch_lists, reads_all=True
+        target, manifest, entry.manifest, policy, signed=patch_lists, reads_all=True
     )
     remove_patches(target, removed)
     _refuse_rest(target, folder, manifest, damaged.keys() - possible.keys())

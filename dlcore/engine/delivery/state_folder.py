@@ -53,7 +53,8 @@ def remove_state(state: Path) -> None:
     if has_content(state):
         _log.warning(
             "%s cannot be deleted completely: %s; delete it, or run the same again",
-            *(state, left_in(state)),
+            state,
+            left_in(state),
         )
 
 

@@ -144,8 +144,14 @@ async def _receive(
     async with unproven_place(call.to, sum(files.values()), call.wait_s) as unproven:
         is_resumed = not unproven.is_empty
         arriving = Arriving(
-            *(name, points, unproven, site.asking, call.retry),
-            *(call.cap_bytes_per_s, tell, call.early.ledger),
+            name,
+            points,
+            unproven,
+            asking=site.asking,
+            retry=call.retry,
+            cap_bytes_per_s=call.cap_bytes_per_s,
+            tell=tell,
+            ledger=call.early.ledger,
         )
         digests = await arriving.run()
         content = {path: ContentFile(length, digests[path]) for path, length in files.items()}

@@ -151,7 +151,11 @@ class PlainUrls:
         async def spool() -> SpooledFile:
             open_bytes.close()  # an earlier attempt
             return await spool_url(
-                *(url, folder, check, open_bytes.received, algorithm),
+                url,
+                folder,
+                check,
+                received=open_bytes.received,
+                algorithm=algorithm,
                 keyring=self._keyring,
                 pool=self._pool,
             )
