@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from obstore.exceptions import GenericError
 
@@ -67,6 +69,24 @@ async def test_a_key_signs_a_url_without_asking_anyone(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     with pytest.raises(CannotSignError):
         await StoredBucket("s3://bucket").sign("a", 300)
+
+
+async def test_a_service_of_credentials_that_does_not_answer_may_do_so_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("CANARY")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/reader")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://127.0.0.1:9")
+    with pytest.raises(CannotSignError) as asked:
+        await StoredBucket("s3://bucket").sign("a", 300)
+    assert asked.value.is_temporary
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(CannotSignError) as skipped:
+        await StoredBucket("s3://bucket").sign("a", 300)
+    assert not skipped.value.is_temporary
 
 
 @pytest.mark.parametrize(

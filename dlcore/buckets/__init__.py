@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from dlcore.buckets.faults import opening_faults, store_faults
 from dlcore.buckets.opening import open_bucket
-from dlcore.buckets.reading import Bucket, CannotSignError, ObjectBytes, ObjectFacts, StoredBucket
+from dlcore.buckets.stored_bucket import (
+    Bucket,
+    CannotSignError,
+    ObjectBytes,
+    ObjectFacts,
+    StoredBucket,
+)
 
 __all__ = [
     "Bucket",

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from dlcore.buckets import Bucket, CannotSignError
@@ -42,6 +42,10 @@ left, so a URL that they sign for longer could end before its time.
 
 Source: object_store's ``TokenCache``, whose ``min_ttl`` is 300 s.
 """
+
+DECIDES_AGAIN_S: Final = 60.0
+"""For so long the library reads after credentials could not be asked for. A question may take as
+long as a stall, so it is not put before each read."""
 
 _CURABLE_CODES = frozenset({"", "AuthenticationFailed", "AuthorizationFailure"})
 _REFUSED_REMEDY = (
@@ -88,6 +92,7 @@ class BucketEndpoint:
         self._signatures: dict[str, Lease[str]] = {}
         self._deciding = asyncio.Lock()
         self._can_sign: bool | None = None
+        self._decides_again_at_s = 0.0  # if it could not sign for a while
 
     async def read_document(self, key: str, limit_bytes: int) -> bytes:
         """Read a published document; see `dlcore.transfer.interface.Endpoint.read_document`."""
@@ -181,16 +186,22 @@ class BucketEndpoint:
             raise
 
     async def _signs(self, key: str) -> bool:
-        """Whether the credentials sign URLs. Found out once, by signing one."""
+        """Whether the credentials sign URLs. Found out once, by signing one.
+
+        If whoever gives the credentials does not answer, it is found out again after a while.
+        """
         async with self._deciding:
-            if self._can_sign is None:
+            if self._can_sign is None and self._clock() >= self._decides_again_at_s:
                 try:
                     await self._signed_url(key)
                     self._can_sign = True
                 except CannotSignError as error:
                     _log.info("%s: no signed URLs, so its library reads: %s", self.name, error)
-                    self._can_sign = False
-        return self._can_sign
+                    if error.is_temporary:
+                        self._decides_again_at_s = self._clock() + DECIDES_AGAIN_S
+                    else:
+                        self._can_sign = False
+            return bool(self._can_sign)
 
     def _signature(self, key: str) -> Lease[str]:
         if key not in self._signatures:
@@ -225,7 +236,9 @@ class BucketEndpoint:
             async with asyncio.timeout(stall_s):
                 return await self._bucket.sign(key, SIGNATURE_S)
         except TimeoutError:
-            raise CannotSignError(f"no credentials within {stall_s:g} s") from None
+            raise CannotSignError(
+                f"no credentials within {stall_s:g} s", is_temporary=True
+            ) from None
 
     def _renewed(self, renewed: Renewed) -> None:
         """Tell of a rejection only: each object has a signature, and signing ahead is routine."""

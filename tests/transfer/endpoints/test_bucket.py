@@ -11,7 +11,7 @@ import pytest
 
 from dlcore.buckets import CannotSignError, ObjectBytes, ObjectFacts, StoredBucket
 from dlcore.errors import AuthError, ConfigError, Fault, NotFoundError, TransferError
-from dlcore.transfer.endpoints.bucket import SIGNATURE_S, BucketEndpoint
+from dlcore.transfer.endpoints.bucket import DECIDES_AGAIN_S, SIGNATURE_S, BucketEndpoint
 from dlcore.transfer.endpoints.bucket_reader import BucketReader
 from dlcore.transfer.endpoints.probe import Probed
 from dlcore.transfer.http.client import HttpClient
@@ -40,11 +40,14 @@ class FakeBucket:
     ) -> None:
         self.signed = 0
         self.is_there = True
+        self.refuses: CannotSignError | None = None
         self._url = url
         self._pieces = pieces
         self._total_bytes = total_bytes
 
     async def sign(self, key: str, life_s: float) -> str:
+        if self.refuses:
+            raise self.refuses
         if not self._url:
             raise CannotSignError("no key")
         assert life_s == SIGNATURE_S
@@ -174,6 +177,28 @@ async def test_what_cannot_be_signed_is_read_through_the_library(package: Packag
     data = package.contents[0]
     bucket = FakeBucket(pieces=[data[:30], data[30:100]], total_bytes=len(data))
     assert await read(package, bucket) == data[:100]
+
+
+async def test_credentials_that_cannot_be_asked_for_are_asked_for_again(package: Package) -> None:
+    """Fault: the service that gives credentials for a bucket does not answer for a while. The
+    library reads meanwhile; once the service answers, signed URLs are used again.
+    """
+    data, now_s = package.contents[0], 1000.0
+    async with hostile(answer(package, 100)) as server:
+        bucket = FakeBucket(server.url, pieces=[data[:100]], total_bytes=len(data))
+        bucket.refuses = CannotSignError("no answer", is_temporary=True)
+        endpoint = BucketEndpoint("bucket", bucket, HttpClient("bucket"), clock=lambda: now_s)
+        placement = await endpoint.locate(package.manifest)
+        signed = []
+        for later_s in (0.0, DECIDES_AGAIN_S - 1, DECIDES_AGAIN_S):
+            now_s = 1000.0 + later_s
+            sink = Collector(100)
+            await placement.read_range(0, 0, 100, sink)
+            assert sink.received == data[:100]
+            signed.append(bucket.signed > 0)
+            bucket.refuses = None
+        await endpoint.aclose()
+    assert signed == [False, False, True]
 
 
 async def test_a_file_is_found_by_both_ways(package: Package) -> None:

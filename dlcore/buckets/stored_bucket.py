@@ -1,7 +1,7 @@
-"""Reads objects of a bucket: by URLs that its credentials sign, or through the store's library.
+"""A bucket that is only read: signs URLs of its objects, and reads them by the store's library.
 
-Guarantees: errors of the library become errors of dlcore. That nothing is stored under a key is a
-`NotFoundError`.
+Guarantees: errors of the library become errors of dlcore; `NotFoundError` if nothing is stored
+under a key.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from dlcore.buckets.faults import store_faults
 from dlcore.buckets.opening import open_bucket, shared_signature, signing_bucket, skips_signatures
-from dlcore.errors import DlcoreError
+from dlcore.errors import DlcoreError, Fault, TransferError
 
 if TYPE_CHECKING:
     from obstore import SignCapableStore
@@ -22,10 +22,21 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MIN_PIECE_BYTES = 256 << 10  # so that a rate cap and the figures see bytes as they arrive
+_TEMPORARY = frozenset({Fault.CONNECT, Fault.BUSY})
 
 
 class CannotSignError(Exception):
-    """The credentials cannot sign URLs: there are none, or they are of another sort."""
+    """No URL can be signed: there are no credentials, or they are of another sort.
+
+    Args:
+        message: Why.
+        is_temporary: Whether it may be possible later: the service that gives or uses the
+            credentials does not answer now.
+    """
+
+    def __init__(self, message: str, *, is_temporary: bool = False) -> None:
+        super().__init__(message)
+        self.is_temporary = is_temporary
 
 
 class ObjectBytes(NamedTuple):
@@ -63,7 +74,7 @@ class Bucket(Protocol):
             life_s: Seconds from now.
 
         Raises:
-            CannotSignError: The credentials cannot do that.
+            CannotSignError: The credentials cannot do that, or not now.
         """
         ...
 
@@ -112,18 +123,18 @@ class StoredBucket:
         if skips_signatures(scheme, os.environ):
             raise CannotSignError("the environment says to sign nothing")
         try:
-            return await self._signed(self._store, key, life_s)
+            return await self._sign(self._store, key, life_s)
         except DlcoreError as error:
             shared = shared_signature(scheme, os.environ)
             if not shared:
-                raise CannotSignError(error.message) from None
+                raise _cannot_sign_error(error) from None
         try:
-            url = await self._signed(signing_bucket(self._url), key, life_s)
+            url = await self._sign(signing_bucket(self._url), key, life_s)
         except DlcoreError as error:
-            raise CannotSignError(error.message) from None
+            raise _cannot_sign_error(error) from None
         return f"{url.partition('?')[0]}?{shared}"
 
-    async def _signed(self, store: ObjectStore, key: str, life_s: float) -> str:
+    async def _sign(self, store: ObjectStore, key: str, life_s: float) -> str:
         import obstore
 
         capable = cast("SignCapableStore", store)
@@ -147,6 +158,11 @@ class StoredBucket:
             found = await obstore.head_async(self._store, key)
         modified_us = (found["last_modified"] - _EPOCH) // timedelta(microseconds=1)
         return ObjectFacts(found["size"], modified_us * 1000)
+
+
+def _cannot_sign_error(error: DlcoreError) -> CannotSignError:
+    is_temporary = isinstance(error, TransferError) and error.fault in _TEMPORARY
+    return CannotSignError(error.message, is_temporary=is_temporary)
 
 
 async def _views(stream: object) -> AsyncIterator[memoryview]:
