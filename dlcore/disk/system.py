@@ -140,7 +140,7 @@ def _write_pages(fd: int) -> bool:
 
 
 def write_back(fd: int, *, write_pages: Callable[[int], bool] = _write_pages) -> None:
-    """Have the next store through any mapping of a file change the file's times.
+    """Have the next write through any mapping of a file change the file's times.
 
     A store into a shared mapping changes them only if its page was clean. On Linux a page that is
     written back is clean, and write-protected in every mapping. That does not make the file

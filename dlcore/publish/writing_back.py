@@ -1,4 +1,4 @@
-"""Lets a store through a mapping show in the times of the files that are to be published.
+"""Lets a write through a mapping show in the times of the files that are to be published.
 
 A program that has mapped a file may store into a page that is dirty already: no time changes, and
 the file would be published as it was partly before and partly after. So the pages of all files are

@@ -18,7 +18,7 @@ from pathlib import Path
 from dlcore.disk import system
 from dlcore.disk.file_system import IN_MEMORY, OVERLAY, kind_of
 from dlcore.disk.links import is_folder, refuse_link
-from dlcore.disk.mapped_stores import shows_stores
+from dlcore.disk.mapped_writes import shows_mapped_writes
 from dlcore.disk.ownership import check_owner
 from dlcore.disk.private_folder import (
     FILE_FLAGS,
@@ -51,7 +51,7 @@ class Files:
         is_reserving: Whether `allocate` takes the disk space at once.
         is_sparse: Whether `allocate` leaves a mark that `make_ordinary` takes away.
         syncs_at_once: Whether `sync_filesystem` does something.
-        needs_write_back: Whether a store through a mapping may not show before `write_back`.
+        needs_write_back: Whether a write through a mapping may not show before `write_back`.
     """
 
     is_reserving = system.IS_RESERVING
@@ -65,7 +65,7 @@ class Files:
         self._at = place_anywhere if root is None else root.place
         self._root = root
         self._direct_flag = direct_flag
-        self._shows_stores: bool | None = None  # of an overlay, once it was tried
+        self._shows_mapped_writes: bool | None = None  # of an overlay, once it was tried
 
     def make_folder(self, path: Path) -> None:
         """Make a folder that only its owner can use; its parent exists."""
@@ -101,9 +101,9 @@ class Files:
         kind = self.kind_of(folder)
         if kind != OVERLAY:
             return kind in IN_MEMORY
-        if self._shows_stores is None:
-            self._shows_stores = shows_stores(folder.parent)
-        return not self._shows_stores
+        if self._shows_mapped_writes is None:
+            self._shows_mapped_writes = shows_mapped_writes(folder.parent)
+        return not self._shows_mapped_writes
 
     def kind_of(self, folder: Path) -> str:
         """The file system of a folder, as `dlcore.disk.file_system` names it."""
@@ -229,7 +229,7 @@ class Files:
         return system.sync_filesystem(fd)
 
     def write_back(self, fd: int) -> None:
-        """Have the next store through any mapping of a file show in its status."""
+        """Have the next write through any mapping of a file show in its status."""
         system.write_back(fd)
 
     def has_data(self, fd: int, offset: int, length_bytes: int) -> bool:

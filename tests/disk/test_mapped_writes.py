@@ -1,4 +1,4 @@
-"""Whether a store through a mapping shows on a disk is tried, also below an overlay."""
+"""Whether a write through a mapping shows on a disk is tried, also below an overlay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.disk.mapped_stores import shows_stores
+from dlcore.disk.mapped_writes import shows_mapped_writes
 from dlcore.store.files import Files
 from tests.medium import waited_for
 from tests.users import needs_root
@@ -63,29 +63,29 @@ class OnOverlay(Files):
         return "overlay"
 
 
-def test_a_disk_shows_stores_and_nothing_is_left_of_the_trial(disk_folder: Path) -> None:
-    assert shows_stores(disk_folder)
+def test_a_disk_shows_mapped_writes_and_nothing_is_left_of_the_trial(disk_folder: Path) -> None:
+    assert shows_mapped_writes(disk_folder)
     assert not OnOverlay().is_in_memory(disk_folder / "content")
     assert not [*disk_folder.iterdir()]
 
 
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="there is no folder in memory")
 def test_an_overlay_in_memory_is_recognized_by_the_trial() -> None:
-    """Fault: the state directory lies on an overlay in memory, where no store through a mapping
+    """Fault: the state directory lies on an overlay in memory, where no write through a mapping
     shows. dlcore finds that out, and hashes what lies there for every proof.
     """
-    assert not shows_stores(MEMORY)
+    assert not shows_mapped_writes(MEMORY)
     assert OnOverlay().is_in_memory(MEMORY / "content")
 
 
 def test_where_nothing_can_be_tried_nothing_is_trusted(tmp_path: Path) -> None:
-    assert not shows_stores(tmp_path / "nothing")
+    assert not shows_mapped_writes(tmp_path / "nothing")
 
 
 @needs_root
 def test_pages_below_an_overlay_are_written_back(disk_folder: Path) -> None:
     """Fault: a program has mapped a file on an overlay, whose own pages are not those of the file.
-    dlcore syncs the file, and the next store shows; in memory none does, and that is known.
+    dlcore syncs the file, and the next write shows; in memory none does, and that is known.
     """
     look = f'"{sys.executable}" -c "$LOOK"'
     found = subprocess.run(
