@@ -33,7 +33,7 @@ def version_lines(*, verbose: bool) -> list[str]:
         lines += [
             f"Python {platform.python_version()} ({sys.executable})",
             f"system {platform.platform()}",
-            native.describe(),
+            native.describe().line,
             *(f"{part} {_version_of(part)}" for part in PARTS),
         ]
     return lines

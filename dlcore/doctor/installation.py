@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dlcore.deployment import Check, CheckOutcome
 from dlcore.extras import Extra
+from dlcore.native import CoreDescription
 
 
 def versions(dlcore: str, python: str, executable: str) -> Check:
@@ -14,12 +15,12 @@ def versions(dlcore: str, python: str, executable: str) -> Check:
     return Check("versions", CheckOutcome.PASSED, detail)
 
 
-def core(name: str, description: str) -> Check:
+def core(name: str, description: CoreDescription) -> Check:
     """Blocks are hashed and written by C code."""
     if name == "compiled":
-        return Check("core", CheckOutcome.PASSED, description)
-    found, _, advice = description.rpartition("; ")
-    return Check("core", CheckOutcome.WARNING, found, f"To be faster, {advice}.")
+        return Check("core", CheckOutcome.PASSED, description.what)
+    remedy = f"To be faster, {description.advice}."
+    return Check("core", CheckOutcome.WARNING, description.what, remedy)
 
 
 def extras(missing: Mapping[Extra, str]) -> Check:

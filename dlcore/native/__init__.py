@@ -12,7 +12,13 @@ from __future__ import annotations
 import os
 
 from dlcore.native.checksum import block_checksums
-from dlcore.native.choice import choose_backend, choose_core, description, load_compiled
+from dlcore.native.choice import (
+    CoreDescription,
+    choose_backend,
+    choose_core,
+    description,
+    load_compiled,
+)
 from dlcore.native.interface import CHECKSUM_BYTES, Buffer, Run, Written
 from dlcore.native.memory import aligned_buffer, discard, return_free_memory
 from dlcore.native.portable import differing_blocks
@@ -20,6 +26,7 @@ from dlcore.native.portable import differing_blocks
 __all__ = [
     "CHECKSUM_BYTES",
     "Buffer",
+    "CoreDescription",
     "Run",
     "Written",
     "aligned_buffer",
@@ -48,8 +55,8 @@ def core_name() -> str:
     return _core.NAME
 
 
-def describe() -> str:
-    """One line about the core in use: its name, its SHA-256 backend, and what is slower."""
+def describe() -> CoreDescription:
+    """What people are told of the core in use."""
     return description(_core, _compiled)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from dlcore.errors import ConfigError
 from dlcore.native import portable
@@ -61,14 +62,37 @@ def choose_backend(environment: Mapping[str, str], core: Core) -> str:
     return wish or core.fastest_backend()
 
 
-def description(core: Core, compiled: Core | None, platform: str = sys.platform) -> str:
-    """One line about a core: its name, its SHA-256 backend, and what is slower, and why."""
+class CoreDescription(NamedTuple):
+    """What people are told of a core.
+
+    Attributes:
+        what: Its name, its SHA-256 backend, and what is slower with it.
+        advice: What to do to be faster; empty for nothing.
+    """
+
+    what: str
+    advice: str = ""
+
+    @property
+    def line(self) -> str:
+        """Both as one line."""
+        return f"{self.what}; {self.advice}" if self.advice else self.what
+
+
+def description(core: Core, compiled: Core | None, platform: str = sys.platform) -> CoreDescription:
+    """What people are told of a core.
+
+    Args:
+        core: The core in use.
+        compiled: The compiled core; None if there is none.
+        platform: As `sys.platform`.
+    """
     if core.NAME == "compiled":
-        return f"native core ({core.backend()})"
+        return CoreDescription(f"native core ({core.backend()})")
     if compiled:
         advice = f"unset {CORE_VARIABLE} for the native core"
     elif platform == "win32":
         advice = "install a wheel for the native core"
     else:
         advice = "install a C compiler and reinstall for the native core"
-    return f"portable core (hashlib): hashing up to 2x slower; {advice}"
+    return CoreDescription("portable core (hashlib): hashing up to 2x slower", advice)

@@ -12,6 +12,7 @@ from dlcore.deployment import Check, CheckOutcome
 from dlcore.disk.trial import Trial
 from dlcore.doctor import installation, state_directory, way_to_endpoint
 from dlcore.errors import Fault, OwnershipError, TlsError, TransferError
+from dlcore.native import CoreDescription
 from dlcore.store import Reserve, Space
 from dlcore.transfer import Contact
 
@@ -26,8 +27,8 @@ OTHERS = OwnershipError("not safe", path=STATE, remedy="Run: chmod")
 
 VERDICTS = [
     (installation.versions("1.0", "3.11.2", "python"), PASSED),
-    (installation.core("compiled", "native core (sha_ni)"), PASSED),
-    (installation.core("portable", "portable core: slower; install a wheel"), WARNING),
+    (installation.core("compiled", CoreDescription("native core (sha_ni)")), PASSED),
+    (installation.core("portable", CoreDescription("portable core", "install a wheel")), WARNING),
     (installation.extras({}), PASSED),
     (installation.extras({"trust": "signed catalogs"}), PASSED),
     (installation.trust_store("/etc/ssl/cert.pem"), PASSED),

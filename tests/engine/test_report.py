@@ -52,7 +52,7 @@ def test_the_figures_of_a_run() -> None:
     assert report.efficiency == 10.0 / 15.0
     assert (report.link_bytes_per_s, report.link_rate) == (100.0, "given")
     assert report.stall_s == 3.0
-    assert report.native_core == native.describe()
+    assert report.native_core == native.describe().line
     assert report.download_first_s == 17.0 + 8.0  # 1,200 bytes and 500 that were spared
     assert report.stop_at_every_step_s == 9.0 + 8.0
     assert (report.bytes_fetched, report.bytes_reused) == (1200, 50)

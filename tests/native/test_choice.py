@@ -103,15 +103,17 @@ def test_a_core_refuses_a_backend_it_does_not_have(core: Core) -> None:
 
 
 def test_the_core_in_use_is_described_in_one_line() -> None:
-    assert core_name() in describe() or core_name() == "compiled"
-    assert backend() in describe() or core_name() == "portable"
-    assert "\n" not in describe()
+    assert core_name() in describe().line or core_name() == "compiled"
+    assert backend() in describe().line or core_name() == "portable"
+    assert "\n" not in describe().line
 
 
 @needs_compiled
 def test_a_fast_core_has_nothing_to_complain_of() -> None:
     assert COMPILED
-    assert description(COMPILED, COMPILED) == f"native core ({COMPILED.backend()})"
+    described = description(COMPILED, COMPILED)
+    assert described == (f"native core ({COMPILED.backend()})", "")
+    assert described.line == described.what
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,7 @@ def test_a_fast_core_has_nothing_to_complain_of() -> None:
 def test_a_slow_core_says_what_is_slower_and_what_to_do(
     compiled: Core | None, platform: str, advice: str
 ) -> None:
-    line = description(portable, compiled, platform)
-    assert "slower" in line
-    assert advice in line
+    described = description(portable, compiled, platform)
+    assert "slower" in described.what
+    assert advice in described.advice
+    assert described.line == f"{described.what}; {described.advice}"

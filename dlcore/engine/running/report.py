@@ -142,7 +142,7 @@ def make_report(
         renewals=run.renewals,
         steps=tuple(run.results),
         endpoints=run.endpoints,
-        native_core=native.describe(),
+        native_core=native.describe().line,
         republished=republished,
         unpublished=unpublished,
         simulated=run.simulated,
