@@ -32,7 +32,7 @@ from dlcore.emulator.sender import Sender, Span
 from dlcore.errors import ManifestError
 from dlcore.file_times import moment_of
 from dlcore.long_path import long_path
-from dlcore.manifest import decode_file_ini, versions_in
+from dlcore.manifest import decode_content_file, versions_in
 from dlcore.plain_files import read_plain
 
 _NO_NAME = re.compile(r"[\\:\0]")  # on Windows "C:" alone leads to another drive
@@ -167,7 +167,7 @@ class LibraryPoint:
         described = described.with_name(f"{described.name}{_INI}")
         if not (parts[1:] and described.is_file()):
             return None
-        digest = decode_file_ini(read_plain(described), source="").sha256.hex().upper()
+        digest = decode_content_file(read_plain(described), source="").sha256.hex().upper()
         path = self._stored(_FILE_LIB, digest[:4], digest)
         if path is None:
             raise web.HTTPNotFound
@@ -232,7 +232,7 @@ def _described(path: Path) -> _Listed:
     if path.is_dir():
         return _Listed(path.name, None)
     try:
-        stated = decode_file_ini(read_plain(path), source=path.name)
+        stated = decode_content_file(read_plain(path), source=path.name)
     except ManifestError as error:
         raise web.HTTPInternalServerError from error
     return _Listed(path.name[: -len(_INI)], stated.length_bytes)

@@ -40,11 +40,11 @@ class ContentFile(NamedTuple):
     sha256: bytes
 
 
-def decode_package_ini(data: bytes, *, source: str, package_id: str) -> int:
-    """Read the latest version of a package's content.
+def decode_latest_version(data: bytes, *, source: str, package_id: str) -> int:
+    """Read the latest version of a package's content from ``PkgLib/<package id>.INI``.
 
     Args:
-        data: The document, ``PkgLib/<package id>.INI``.
+        data: The document.
         source: Where it came from, for messages.
         package_id: The package; its content ids are ``<package id>.<version>``.
 
@@ -70,8 +70,8 @@ def versions_in(names: Iterable[str], package_id: str) -> dict[str, int]:
     return {name: int(match[1]) for name, match in found.items() if match}
 
 
-def decode_contents_ini(data: bytes, *, source: str) -> tuple[str, ...]:
-    """Read the content ids that ``PkgLib/<package id>.INI`` lists, in lower case.
+def decode_content_ids(data: bytes, *, source: str) -> tuple[str, ...]:
+    """Read all content ids from ``PkgLib/<package id>.INI``, in lower case.
 
     Those of a package are its versions; those of an application or of updates are several contents.
 
@@ -89,8 +89,8 @@ def decode_contents_ini(data: bytes, *, source: str) -> tuple[str, ...]:
         return listed
 
 
-def decode_file_ini(data: bytes, *, source: str) -> ContentFile:
-    """Read the INI file that describes one file in ``DataLib``.
+def decode_content_file(data: bytes, *, source: str) -> ContentFile:
+    """Read the length and the digest of one file from its INI file in ``DataLib``.
 
     Args:
         data: The document.
@@ -112,8 +112,8 @@ def decode_file_ini(data: bytes, *, source: str) -> ContentFile:
         return file
 
 
-def decode_content_ini(data: bytes, *, source: str) -> str:
-    """Read the package content hash of a content, ``DataLib/<content id>.INI``.
+def decode_stated_hash(data: bytes, *, source: str) -> str:
+    """Read the package content hash from ``DataLib/<content id>.INI``.
 
     Args:
         data: The document.
@@ -176,9 +176,9 @@ def manifest_of_library(
 def _section(data: bytes, name: str) -> Mapping[str, str | None]:
     """The named section, with keys in lower case: names in an INI file are case-insensitive.
 
-    Python's own reader takes a time that grows with the square of the white space in a line: hours
-    for a document of the greatest length. White space at the beginning of a line means nothing in
-    the INI files of Windows.
+    Python's own reader is not used. The time that it takes for a line grows with the square of the
+    spaces in it, to hours for the longest document that is accepted. White space at the beginning
+    of a line means nothing in the INI files of Windows.
     """
     if len(data) > MAX_INI_BYTES:
         raise ManifestError(f"is longer than {MAX_INI_BYTES} bytes")

@@ -12,9 +12,9 @@ from dlcore.emulator.published_folder import PublishedFolder
 from dlcore.errors import NotFoundError
 from dlcore.manifest import FolderDigests, has_content_hash
 from dlcore.manifest.content_library import (
-    decode_content_ini,
-    decode_file_ini,
-    decode_package_ini,
+    decode_content_file,
+    decode_latest_version,
+    decode_stated_hash,
 )
 from tests.emulator.helpers import CONTENT, EMPTY_FOLDER, PACKAGE_ID, Sample
 
@@ -26,13 +26,13 @@ def written(sample: Sample, root: Path) -> tuple[Path, Path]:
 def test_it_says_what_the_package_is(sample: Sample, tmp_path: Path) -> None:
     first, _ = written(sample, tmp_path)
     listing = (first / "PkgLib" / f"{PACKAGE_ID}.INI").read_bytes()
-    assert decode_package_ini(listing, source="listing", package_id=PACKAGE_ID) == 3
+    assert decode_latest_version(listing, source="listing", package_id=PACKAGE_ID) == 3
     tree = first / "DataLib" / f"{PACKAGE_ID}.3"
     assert (tree / EMPTY_FOLDER).is_dir()
     for path, data in CONTENT.items():
-        stated = decode_file_ini((tree / f"{path}.INI").read_bytes(), source=path)
+        stated = decode_content_file((tree / f"{path}.INI").read_bytes(), source=path)
         assert stated == (len(data), hashlib.sha256(data).digest())
-    told = decode_content_ini(tree.with_name(f"{tree.name}.INI").read_bytes(), source="content")
+    told = decode_stated_hash(tree.with_name(f"{tree.name}.INI").read_bytes(), source="content")
     digests = {path: hashlib.sha256(data).digest() for path, data in CONTENT.items()}
     assert has_content_hash(FolderDigests(digests, (EMPTY_FOLDER,)), told)
 

@@ -16,11 +16,11 @@ from dlcore.manifest import (
     check_path,
     decode,
     decode_catalog,
-    decode_content_ini,
-    decode_file_ini,
+    decode_content_file,
+    decode_latest_version,
     decode_metalink,
-    decode_package_ini,
     decode_phf,
+    decode_stated_hash,
     encode,
     encode_catalog,
     parse_checksum_list,
@@ -120,19 +120,19 @@ def any_description(data: bytes) -> None:
 
 @target(ManifestError)
 def library_package_ini(data: bytes) -> None:
-    assert decode_package_ini(data, source=SOURCE, package_id=PACKAGE_ID) >= 1
+    assert decode_latest_version(data, source=SOURCE, package_id=PACKAGE_ID) >= 1
 
 
 @target(ManifestError)
 def library_file_ini(data: bytes) -> None:
-    file = decode_file_ini(data, source=SOURCE)
+    file = decode_content_file(data, source=SOURCE)
     assert file.length_bytes >= 0
     assert len(file.sha256) == 32
 
 
 @target(ManifestError)
 def library_content_ini(data: bytes) -> None:
-    assert len(decode_content_ini(data, source=SOURCE)) in (0, 64)
+    assert len(decode_stated_hash(data, source=SOURCE)) in (0, 64)
 
 
 @target(TaskSequenceError)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.errors import ManifestError
-from dlcore.manifest import decode_file_ini, decode_package_ini
-from dlcore.manifest.content_library import MAX_INI_BYTES, ContentFile, decode_contents_ini
+from dlcore.manifest import decode_content_file, decode_latest_version
+from dlcore.manifest.content_library import MAX_INI_BYTES, ContentFile, decode_content_ids
 
 DIGEST = hashlib.sha256(b"abc").digest()
 HEX = DIGEST.hex().upper()
@@ -21,11 +21,11 @@ EMPTY = hashlib.sha256().hexdigest()
 
 def package(data: str | bytes) -> int:
     data = data.encode() if isinstance(data, str) else data
-    return decode_package_ini(data, source="ABC00012.INI", package_id="ABC00012")
+    return decode_latest_version(data, source="ABC00012.INI", package_id="ABC00012")
 
 
 def file(data: str) -> ContentFile:
-    return decode_file_ini(data.encode(), source="x.INI")
+    return decode_content_file(data.encode(), source="x.INI")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_long_document_is_refused() -> None:
 
 def complaint_about(data: bytes) -> str | None:
     try:
-        decode_file_ini(data, source="x.INI")
+        decode_content_file(data, source="x.INI")
         package(data)
     except ManifestError as error:
         return error.message
@@ -146,8 +146,8 @@ def test_sections_and_keys_are_those_of_pythons_own_reader(text: str) -> None:
         reference.read_string("\n".join(lines))
     except configparser.Error:
         with pytest.raises(ManifestError):
-            decode_contents_ini(data, source="x.INI")
+            decode_content_ids(data, source="x.INI")
         return
     expected = tuple(reference["Packages"])
     if expected:
-        assert decode_contents_ini(data, source="x.INI") == expected
+        assert decode_content_ids(data, source="x.INI") == expected

@@ -197,7 +197,7 @@ class _Description:
                 f"package {quoted(wanted)} is not in the content library {self._library.name}",
                 remedy="Distribute it to this distribution point, or correct its id.",
             )
-        version = documents.decode_package_ini(data, source=key, package_id=wanted)
+        version = documents.decode_latest_version(data, source=key, package_id=wanted)
         return f"{wanted}.{version}", version
 
     async def _latest_listed(self, wanted: str) -> tuple[str, int]:
@@ -261,7 +261,7 @@ class _Description:
         data = await self._read(key)
         if data is None:
             raise NotFoundError(f"{key} has gone from {self._library.name}", remedy=_REMEDY)
-        return documents.decode_file_ini(data, source=key)
+        return documents.decode_content_file(data, source=key)
 
     async def _compare(self, content: str, found: FolderDigests, named_hash: str) -> StatedHash:
         """Compare all that is stated with the hash that the user, else the library, names."""
@@ -275,7 +275,7 @@ class _Description:
             return StatedHash.EQUAL
         key = f"DataLib/{content}{_SUFFIX}"
         data = await self._read(key)
-        stated = documents.decode_content_ini(data, source=key) if data else ""
+        stated = documents.decode_stated_hash(data, source=key) if data else ""
         if not stated:
             return StatedHash.NOT_COMPARED
         if documents.has_content_hash(found, stated):

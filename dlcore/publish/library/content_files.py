@@ -23,9 +23,9 @@ from dlcore.manifest import (
     FolderDigests,
     check_path,
     check_together,
-    decode_content_ini,
-    decode_file_ini,
-    decode_package_ini,
+    decode_content_file,
+    decode_latest_version,
+    decode_stated_hash,
     has_content_hash,
 )
 from dlcore.manifest.content_library import MAX_INI_BYTES
@@ -110,7 +110,7 @@ def _contradicts(tree: Path, found: FolderDigests) -> bool:
     with disk_faults(place):
         if not place.is_file():
             return False
-    stated = decode_content_ini(read_ini(place), source=str(place))
+    stated = decode_stated_hash(read_ini(place), source=str(place))
     if not stated or has_content_hash(found, stated):
         return False
     log.warning("the files in %s do not have the content hash that %s states", tree, place.name)
@@ -150,7 +150,7 @@ def _latest(root: Path, package_id: str) -> LibraryContent:
             remedy="Distribute it to this distribution point.",
         )
     document = read_ini(listed_at)
-    version = decode_package_ini(document, source=str(listed_at), package_id=package_id)
+    version = decode_latest_version(document, source=str(listed_at), package_id=package_id)
     content = LibraryContent(package_id, version, f"{package_id}.{version}")
     tree = root / "DataLib" / content.folder
     if not tree.is_dir():
@@ -167,7 +167,7 @@ def _file(roots: Sequence[Path], ini: SourceFile, *, looks: bool) -> SourceFile:
         raise ManifestError(f"{ini.location} is not an INI file", remedy=_REMEDY)
     with blaming(ini.location):
         check_path(path)
-    stated = decode_file_ini(read_ini(ini.location), source=str(ini.location))
+    stated = decode_content_file(read_ini(ini.location), source=str(ini.location))
     name = stated.sha256.hex().upper()
     places = [root / "FileLib" / name[:4] / name for root in roots]
     location = places[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcore.errors import DlcoreError, ManifestError, NotFoundError, StorageError
-from dlcore.manifest import decode_contents_ini
+from dlcore.manifest import decode_content_ids
 from dlcore.package_ids import content_version, package_id, published_id
 from dlcore.publish.disk import disk_faults
 from dlcore.publish.library.content_files import LibraryContent, described_at, read_ini
@@ -98,7 +98,7 @@ def _names(folder: Path) -> list[str]:
 def _read(path: Path) -> tuple[str, ...] | DlcoreError:
     """The content ids of a package; or why they cannot be read."""
     try:
-        return decode_contents_ini(read_ini(path), source=str(path))
+        return decode_content_ids(read_ini(path), source=str(path))
     except (ManifestError, StorageError) as error:
         return error
 

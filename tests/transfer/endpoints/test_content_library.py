@@ -8,7 +8,7 @@ import pytest
 
 from dlcore.errors import Fault, TransferError
 from dlcore.manifest import manifest_of_library
-from dlcore.manifest.content_library import decode_file_ini
+from dlcore.manifest.content_library import decode_content_file
 from dlcore.model import EndpointKind, EndpointSettings, Manifest
 from dlcore.transfer import Endpoint, open_endpoint
 from tests.publish.library import PACKAGE_ID, file_of, ini, write_library
@@ -22,7 +22,9 @@ def endpoint_of(root: Path) -> Endpoint:
 
 
 def manifest() -> Manifest:
-    stated = {path: decode_file_ini(ini(data).encode(), source="") for path, data in FILES.items()}
+    stated = {
+        path: decode_content_file(ini(data).encode(), source="") for path, data in FILES.items()
+    }
     return manifest_of_library(PACKAGE_ID, 3, stated, (), source="the test")
 
 
