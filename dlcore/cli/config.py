@@ -162,7 +162,8 @@ def _settings(
         found: The command.
         environment: The variables.
         file: The configuration file.
-        refused: Commands and options whose values are refused: a secret in the wrong place may be.
+        refused: Commands and options whose values are refused. They are not shown: such a value
+            may be a secret in the wrong place.
     """
     given = given_values(found.words, found.command.params, environment, file)
     name = " ".join(found.words)

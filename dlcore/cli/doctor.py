@@ -40,7 +40,7 @@ _REFUSAL = "dlcore.doctor.refusal"  # key in a context's `meta`: why the configu
 
 
 class _Doctor(LoggedCommand):
-    """Must work although the configuration file cannot be used: that is one of its checks."""
+    """Works also if the configuration file cannot be used: that is one of its checks."""
 
     def read_file(self, command: Words, parent: click.Context) -> OptionFile | None:
         """The configuration file; None also if it cannot be used, which is noted."""
@@ -113,7 +113,7 @@ def _configuration_file(refusal: DlcoreError | None) -> Check:
 
 
 def _boundary_groups(deployment: Deployment | None) -> list[Check]:
-    """Where this machine is, if the settings make a difference by that."""
+    """Where this machine is, if the settings depend on that."""
     if not (deployment and deployment.boundary):
         return []
     return [check_boundary(deployment, place_of(this_machine()))]

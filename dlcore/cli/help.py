@@ -22,7 +22,7 @@ from dlcore.spelling import hint
 
 
 def _completed(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Commands and pages that begin so."""
+    """Commands and pages whose names begin with a text."""
     root = ctx.find_root()
     assert isinstance(root.command, click.Group)
     names = [*root.command.list_commands(root), *PAGES]
@@ -30,7 +30,7 @@ def _completed(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[
 
 
 class _Help(LoggedCommand):
-    """Must work although the configuration file is wrong."""
+    """Works also if the configuration file is wrong."""
 
     is_configured = False
 

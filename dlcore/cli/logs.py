@@ -288,5 +288,5 @@ def _utc(record: logging.LogRecord) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A message that cannot pass for several: foreign text may be part of it."""
+    """A message without line breaks, so that foreign text in it cannot look like another one."""
     return printable(text)

@@ -86,7 +86,7 @@ def tell(text: str, *, label: str = "", keep: str = "") -> None:
 
 
 def load_json() -> None:
-    """Import what `show_json` needs: a process that is ended while it hangs cannot any more."""
+    """Import what `show_json` needs: later, a process that hangs may not be able to."""
     import json as json
 
     import msgspec as msgspec

@@ -1,4 +1,4 @@
-"""Whether the catalog that a deployment names can be used: else nothing is fetched by it."""
+"""Checks the catalog that a deployment names: without it nothing can be fetched."""
 
 from __future__ import annotations
 

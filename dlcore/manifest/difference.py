@@ -57,7 +57,7 @@ def difference(old: Manifest, new: Manifest) -> tuple[FileChange, ...]:
 
 
 def content_identity(manifest: Manifest, file: File) -> tuple[int, object, int]:
-    """What is the same for files of the same content; the name of an object is made of digests."""
+    """A value that equal files have in common; the name of an object is made of its digests."""
     if file.is_empty or file.sha256:
         return file.length_bytes, file.sha256, 0
     item = manifest.objects[file.object]

@@ -23,7 +23,7 @@ object that has a single digest could claim any number of them at no cost."""
 
 
 def check_package_id(written: str) -> None:
-    """Check the id of something published, as documents of dlcore's spell it (`published_id`).
+    """Check the id of something published, as dlcore's documents spell it (`published_id`).
 
     Raises:
         ManifestError: It is not one.
@@ -83,7 +83,7 @@ def _check_head(manifest: Manifest) -> None:
 
 
 def block_bytes_for(length_bytes: int) -> int:
-    """The usual length of a block, or the shortest with which content of a length has few enough.
+    """The usual length of a block; for long content the shortest that gives few enough blocks.
 
     Args:
         length_bytes: Of all objects together. If no length of a block will do, the longest is

@@ -61,7 +61,7 @@ def _match(names: Sequence[str], parts: Sequence[str]) -> bool:
 
 
 def _skip(reached: set[int], parts: Sequence[str]) -> set[int]:
-    """With what ``**`` may stand for: no folder at all."""
+    """Also the parts behind each ``**`` that is reached: it may stand for no folder at all."""
     found = set(reached)
     for at in range(len(parts)):
         if at in found and parts[at] == _ANY_FOLDERS:

@@ -28,13 +28,16 @@ def refuse_older(current: bytes | None, package_id: str, version: int, *, source
 
 
 def check_not_older(known: CatalogEntry | None, package_id: str, version: int, source: str) -> None:
-    """As `refuse_older`, of a catalog that was read.
+    """As `refuse_older`, for a catalog that was read already.
 
     Args:
         known: What the catalog states of the package; None if it does not.
-        package_id: As there.
-        version: As there.
-        source: As there.
+        package_id: Id of the package.
+        version: The version to be published.
+        source: Where the catalog is, for messages.
+
+    Raises:
+        ConfigError: The catalog states a later version; the caller's fault.
     """
     if known is not None and version < known.version:
         raise ConfigError(
@@ -80,9 +83,9 @@ def check_replaceable(
 
     Args:
         known: What the catalog states of the package; None if it does not.
-        package_id: As of `with_entry`.
-        entry: As there.
-        source: As there.
+        package_id: Id of the package.
+        entry: The catalog's new statement about it.
+        source: Where the catalog is, for messages.
 
     Raises:
         ConfigError: The entry is of an older version, or of the same with other content.
@@ -101,10 +104,10 @@ def with_entries(
     """Put several packages into a catalog document, apart from those that are refused.
 
     Args:
-        current: As of `with_entry`.
+        current: The catalog document; None if there is none yet.
         entries: The catalog's new statements, by package id.
-        replace: As there.
-        source: As there.
+        replace: Whether entries may replace later versions, or other content of the same version.
+        source: Where the catalog is, for messages.
 
     Returns:
         The new document, None if nothing changes; and why packages are refused.
@@ -132,9 +135,9 @@ def without_entries(
     """Take packages out of a catalog document.
 
     Args:
-        current: As of `with_entry`.
-        entries: What the catalog stated of them; those of which it states something else stay.
-        source: As there.
+        current: The catalog document; None if there is none yet.
+        entries: What the catalog stated of them. A package whose entry has changed stays.
+        source: Where the catalog is, for messages.
 
     Returns:
         The new document, None if nothing changes; and the ids of what was taken out.

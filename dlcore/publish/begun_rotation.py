@@ -26,7 +26,7 @@ class Read(Protocol):
 
 
 def is_begun(remembered: Root, newest: Root, change: RootChange) -> bool:
-    """Whether the newest root of a site is what a change makes of the one that is remembered."""
+    """Whether the newest root of a site is the remembered one after a change."""
     if newest.version != remembered.version + 1:
         return False
     try:
@@ -40,11 +40,11 @@ def is_begun(remembered: Root, newest: Root, change: RootChange) -> bool:
 def verified_before(
     verification: Verification, remembered: Evidence | None, read: Read, site: str
 ) -> Verification:
-    """Verify a site with the root that is remembered, as if there was no newer one.
+    """Verify a site with the root that is remembered, as if there were no newer one.
 
     Args:
-        verification: It begins with what is remembered.
-        remembered: That.
+        verification: Begins with the remembered root.
+        remembered: What this machine has verified last; None if it has not verified the site.
         read: Reads documents.
         site: Its name.
 

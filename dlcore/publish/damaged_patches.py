@@ -40,8 +40,8 @@ def damaged_patches(
         manifest: What it consists of.
         digest: SHA-256 of the manifest document, hex.
         policy: Sizes and limits.
-        signed: The SHA-256 of each patch list that was signed, by that of its manifest; None if
-            that is not known. Clients use no other one.
+        signed: The SHA-256 of each patch list that was signed, by its manifest's; None if it is
+            not known. Clients use no other patch list.
         reads_all: Whether objects are read though the destination recorded what they hold.
 
     Raises:

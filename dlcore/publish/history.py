@@ -75,11 +75,11 @@ class History(msgspec.Struct, frozen=True):
 
     @property
     def manifests(self) -> Set[str]:
-        """All that something is known of."""
+        """All manifests of which something is known."""
         return self.published.keys() | self.unknown.keys() | self.unpublished.keys()
 
     def without(self, manifests: Set[str]) -> History:
-        """The history of all other manifests."""
+        """The history without some manifests."""
         return History(
             self.schema,
             {key: at for key, at in self.published.items() if key not in manifests},

@@ -89,7 +89,7 @@ def foreseen_outcomes(
     advance: Advance,
     policy: PublishPolicy,
 ) -> dict[str, ObjectOutcome]:
-    """What `write_objects` would do; only reads. Arguments and errors as there."""
+    """What `write_objects` would do; only reads. Takes and raises the same."""
 
     def look(_: str, index: ObjectIndex, go_on: Advance) -> ObjectOutcome:
         wrong = _wrong_with(target, manifest, index, go_on, policy)

@@ -262,7 +262,7 @@ def _is_stored(
 
 
 def _place_for(folder: Path | None) -> Path | None:
-    """A folder that is there, because a new site is not yet."""
+    """The folder, or the nearest one around it that exists: a new site may not exist yet."""
     above = (folder, *folder.parents) if folder else ()
     return next(filter(is_folder_there, above), None)
 

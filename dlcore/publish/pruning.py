@@ -365,7 +365,7 @@ class _Decided(NamedTuple):
 
     Attributes:
         found: SHA-256 of each manifest that was there.
-        missing: That of each that the history knows, and that was not there.
+        missing: SHA-256 of each manifest that the history knows and that was not there.
     """
 
     pruned: Pruned

@@ -108,7 +108,7 @@ class SignedSite:
         return verified.catalog
 
     def signed_patch_lists(self) -> dict[str, str]:
-        """The SHA-256 of each patch list that was signed, by that of its manifest, hex."""
+        """The SHA-256 of each patch list that was signed, by its manifest's, hex."""
         return patch_digests_in(encode_evidence(self.verify().evidence))
 
     def check_root(self) -> None:
@@ -239,7 +239,7 @@ class SignedSite:
         return new.version
 
     def _roots_for(self, change: RootChange) -> tuple[_Replacing, bytes]:
-        """What a change replaces by what, and the document of the new root."""
+        """The old and the new root of a change, and the document of the new one."""
         newest, remembered = self._newest_root(), self._begin_verification().root
         if is_begun(remembered, newest, change) and not self._is_whole():
             document = self._target.read_whole(metadata_key("root", newest.version))

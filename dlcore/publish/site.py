@@ -112,7 +112,7 @@ class Signed(NamedTuple):
 
     Attributes:
         catalog: The catalog document.
-        patch_lists: The SHA-256 of each patch list, by that of its manifest.
+        patch_lists: The SHA-256 of each patch list, by its manifest's.
     """
 
     catalog: bytes

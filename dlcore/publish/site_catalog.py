@@ -25,7 +25,7 @@ class SiteCatalog(Protocol):
         ...
 
     def signed_patch_lists(self) -> Mapping[str, str] | None:
-        """The SHA-256 of each patch list that is signed, by that of its manifest, hex.
+        """The SHA-256 of each patch list that is signed, by its manifest's, hex.
 
         None if the catalog is not signed.
         """
@@ -44,7 +44,7 @@ class SiteCatalog(Protocol):
         """Replace it atomically, as `Destination.change`.
 
         Args:
-            change: As there.
+            change: Returns the new document for the current one; None to leave it.
             patch_lists: What was written, to be signed with the catalog where that is signed.
         """
         ...

@@ -20,8 +20,8 @@ class Trusted(NamedTuple):
 
     Attributes:
         catalog: The catalog document; None if there is none.
-        patch_lists: The SHA-256 of each patch list that was signed, by that of its manifest; None
-            if the site is not signed.
+        patch_lists: The SHA-256 of each patch list that was signed, by its manifest's; None if
+            the site is not signed.
         restored: Keys of the signed documents that were written again.
     """
 

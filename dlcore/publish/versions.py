@@ -119,7 +119,7 @@ def _earlier(
 ) -> Iterator[tuple[PackageVersion, Manifest]]:
     """Versions whose manifests the site has and the catalog does not name.
 
-    Not what a publisher has stored that was killed or refused before the catalog named it.
+    A manifest that the catalog never named is left out: its publisher was killed or refused.
     """
     keys = site.keys("manifests")
     if keys is None:

@@ -1,6 +1,6 @@
 """Lets a write through a mapping show in the times of the files that are to be published.
 
-A program that has mapped a file may store into a page that is dirty already: no time changes, and
+A program that has mapped a file may write to a page that is dirty already: no time changes, and
 the file would be published as it was partly before and partly after. So the pages of all files are
 written back after the files were listed and before they are read (`dlcore.disk.system.write_back`).
 A file system that refuses that stops nothing: its files are compared by their times nevertheless.
@@ -25,7 +25,7 @@ MAX_ONE_BY_ONE = 64
 def write_back(source: Source) -> None:
     """Write the dirty pages of all files back.
 
-    Files of a content library are left out: nothing stores into them, and each has a stated digest.
+    Files of a content library are left out: nothing writes to them, and each has a stated digest.
     Windows does not need it: see `disk.change_time`.
     """
     if sys.platform == "win32":

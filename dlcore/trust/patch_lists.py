@@ -33,7 +33,7 @@ def patch_targets(targets: Targets) -> dict[str, TargetFile]:
 
 
 def patch_digests_in(evidence: bytes) -> dict[str, str]:
-    """The SHA-256 of each patch list that was signed, by that of its manifest; all in hex.
+    """The SHA-256 of each patch list that was signed, by its manifest's; all in hex.
 
     Args:
         evidence: What was verified, as `encode_evidence` wrote it.

@@ -74,7 +74,7 @@ def next_root(root: Root, change: RootChange) -> Root:
 
 
 def lifetimes_of(root: Root) -> Lifetimes:
-    """For how long documents are valid that are signed as a root says."""
+    """For how long documents that are signed under a root are valid."""
     stated = root.unrecognized_fields.get(_LIFETIMES, {})
     try:
         return msgspec.convert(stated, Lifetimes)

@@ -51,8 +51,8 @@ class OptionFile:
         commands: The known commands; a group of commands has its own commands as values.
 
     Raises:
-        ConfigError: It is not TOML, or a table in it is that of no command, or a key before all
-            tables is not that of a common option.
+        ConfigError: It is not TOML, a table is not named for a command, or a key before all tables
+            is not a common option.
     """
 
     def __init__(self, path: Path, text: bytes, commands: Iterable[str]) -> None:
@@ -89,7 +89,7 @@ class OptionFile:
         }
 
     def check_commands(self, group: Words, commands: Iterable[str]) -> None:
-        """Refuse a table in that of a group which is that of none of its commands."""
+        """Refuse a table of a group that is not named for one of the group's commands."""
         known = frozenset(commands)
         for name in self._own_table(group):
             self._check(group, name, known, f"{' '.join(group)} has no command {name}")

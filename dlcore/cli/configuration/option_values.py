@@ -87,10 +87,10 @@ def idle_variables(
     environment: Mapping[str, str],
     commands: Iterable[str],
 ) -> dict[str, str]:
-    """Variables that set nothing, each with what to say of what was meant.
+    """Variables that set nothing, each with a hint at the one that was meant.
 
-    They are named for this command, or resemble one of an option. Others are left alone: programs
-    around dlcore have variables of their own that begin as its do.
+    They are named for this command, or resemble the variable of an option. Others are left alone:
+    programs around dlcore have variables of their own that begin with ``DLCORE_``.
 
     Args:
         command: The command.
@@ -119,7 +119,7 @@ def idle_variables(
 
 
 def _of_sister_commands(command: Words, variable: str) -> tuple[str, ...]:
-    """What the variables of the other commands of the same group begin with."""
+    """The prefix of the variables of the other commands of the same group."""
     group, own = f"{variable_of(*command[:-1])}_", f"{variable_of(*command)}_"
     return (group,) if len(command) > 1 and not variable.startswith(own) else ()
 

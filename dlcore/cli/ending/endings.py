@@ -61,9 +61,10 @@ class Ending(NamedTuple):
 
 
 def ending_of(error: BaseException) -> Ending:
-    """What an exception means for the command that ends with it, without what looks like a token.
+    """What an exception means for the command that ends with it.
 
-    Whatever a user gives in the wrong place, and a message repeats, is told by way of this.
+    What looks like a token is left out: the user may have given it in the wrong place, and the
+    message may repeat it.
     """
     ending = _ending_of(error)
     return ending._replace(
@@ -107,7 +108,7 @@ def _ending_of(error: BaseException) -> Ending:
 
 
 def _is_current_folder_gone() -> bool:
-    """Whether no relative path leads anywhere."""
+    """Whether the current folder was removed, so that no relative path can be used."""
     try:
         os.getcwd()  # noqa: PTH109  # no path is wanted
     except FileNotFoundError:

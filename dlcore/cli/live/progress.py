@@ -89,7 +89,7 @@ class _Lines:
             self._line(event)
 
     def end(self) -> None:
-        """Nothing follows on what is held back."""
+        """Show the event that was held back: no other follows that it may belong to."""
         held, self._held = self._held, None
         if held and not _is_one_more(self._told, held):
             self._line(held)

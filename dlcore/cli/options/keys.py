@@ -25,7 +25,7 @@ def _read_passphrase(_: click.Context, __: click.Parameter, path: Path | None) -
 
 
 def _of_environment(given: str) -> bytes:
-    """A passphrase in UTF-8; one that is not text as its bytes are, as `_encoded`."""
+    """The bytes of a passphrase: UTF-8 if it is text, else the bytes of the variable."""
     try:
         return given.encode()
     except UnicodeEncodeError:
@@ -33,7 +33,10 @@ def _of_environment(given: str) -> bytes:
 
 
 def _encoded(saved: bytes) -> bytes:
-    """A passphrase in UTF-8, as the keys were encrypted with; in another encoding as it is."""
+    """The bytes of a passphrase from a file: UTF-8 if it is text, else as they are.
+
+    Keys are encrypted with UTF-8, however the file is encoded.
+    """
     try:
         return text_of(saved).encode()
     except ValueError:

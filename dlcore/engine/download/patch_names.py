@@ -14,7 +14,7 @@ def patches_of(package_id: str) -> str:
 
 
 def package_of(name: str) -> str:
-    """The package that a name is of: that of its patches, or its own."""
+    """The id of the package that a name stands for: the package itself, or its patches."""
     return name.removesuffix(_SUFFIX)
 
 

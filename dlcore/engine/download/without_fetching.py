@@ -1,4 +1,4 @@
-"""What of a package need not be fetched: it comes from old files as they are, and by patches.
+"""Takes over what old files have of a package: blocks as they are, and files by patches.
 
 This comes before the first request for the package's own blocks, so that nothing is fetched that a
 patch is about to give. What is left afterwards is fetched as usual. Patches themselves are fetched

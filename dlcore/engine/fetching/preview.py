@@ -137,7 +137,7 @@ async def preview_fetch(item: FetchItem, call: Call) -> FetchPreview:
 async def preview_many(
     items: Iterable[FetchItem], checksums: str, call: Call
 ) -> list[PreviewResult]:
-    """Tell what `dlcore.fetch_many` would do; arguments and errors as there."""
+    """Tell what `dlcore.fetch_many` would do; takes its items and raises what it raises."""
     bus = EventBus()
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(bus))

@@ -1,4 +1,4 @@
-"""Hashes a content of a content library: each file once, for its own digest and for its blocks'.
+"""Hashes a content of a content library. One read of a file gives all digests that need it.
 
 Guarantees: what was read matches the SHA-256 digest in its name. What was read before, for this or
 another package, is not read again (`known_digests`).
@@ -59,7 +59,7 @@ def files_of(source: Source, layout: Manifest, index: int) -> Sequence[SourceFil
 
 
 def keys_of(source: Source, layout: Manifest) -> list[bytes]:
-    """What the objects of a content are known by."""
+    """The keys of a content's objects among the known digests."""
     return [
         key_of(files_of(source, layout, index), layout.block_bytes)
         for index in range(len(layout.objects))

@@ -1,7 +1,7 @@
 """Remembers the digests of objects that were made of a content library's files.
 
-What is remembered: which digests of blocks an object has that consists of files with these SHA-256
-digests. That never changes. So a package whose files are all known is compared with a site without
+For each object it keeps the SHA-256 digests of its files, and the digests of the blocks that follow
+from them. They never change. So a package whose files are all known is compared with a site without
 reading one of them.
 
 Guarantees: what is asked for by several threads at once is computed once. The memory is this user's
@@ -41,7 +41,7 @@ def default_folder() -> Path:
 
 
 def key_of(files: Iterable[SourceFile], block_bytes: int) -> bytes:
-    """What an object is known by.
+    """The key by which the digests of an object are found.
 
     Args:
         files: Those that it consists of, in order, each with its SHA-256.

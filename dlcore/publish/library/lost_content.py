@@ -1,7 +1,7 @@
 """Finds what shards have published and the site has lost since, before their parts are joined.
 
 Guarantees: of each entry, the manifest is read, and each object is there with its length. No object
-is read: what a shard wrote it has hashed, and ``dlcore verify`` reads all. It costs one document
+is read: a shard has hashed what it wrote, and ``dlcore verify`` reads all. It costs one document
 for each entry and one look at each object, several at the same time.
 """
 
