@@ -24,7 +24,7 @@ _EMULATOR: Final = ("AZURE_STORAGE_USE_EMULATOR", "AZURE_USE_EMULATOR")
 _SHARED: Final = ("AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN")
 _NO_KEY: Final = "AAAA"  # in Base64, as account keys are
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
-_MAX_RANGE_S: Final = 3600  # of one request; a silent store is given up long before, elsewhere
+_MAX_RANGE_S: Final = 3600  # of one request; whoever asks gives a silent store up long before
 
 
 def open_bucket(

@@ -18,7 +18,7 @@ from dlcore.cli.output import tell
 from dlcore.errors import DlcoreError
 from dlcore.printable import quoted
 
-MIN_SECRET_CHARACTERS = 4  # what is shorter may be a word of the message itself
+MIN_SECRET_CHARACTERS = 4  # a shorter value may be a word of the message itself
 _QUIET = {"-q", "--quiet"}
 
 

@@ -16,7 +16,7 @@ class Helpful(click.Command):
     _option: click.Option | None = None
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """The same object at each call: click compares it when it sorts the options that were given."""
+        """The same object at each call: click compares it when it sorts the given options."""
         names = self.get_help_option_names(ctx)
         if not names or not self.add_help_option:
             return None

@@ -90,7 +90,7 @@ def _of_words(message: str, context: click.Context | None = None) -> str:
 
 
 def _begin(value: str) -> str:
-    """A value at the beginning of a message: also what stands for it (`configured`) in lower case."""
+    """A value as a message begins with it: its stand-in (`configured`) in lower case."""
     is_stand_in = value.startswith(("The value:", "The value ")) or value == "The value"
     return f"the value{value.removeprefix('The value')}" if is_stand_in else value
 
