@@ -74,7 +74,7 @@ def install(
     from dlcore.agent.system.install_checks import check_rights
 
     scope = _chosen(is_systems=is_systems, is_users=is_users) or installing.usual_scope()
-    if not dry_run:  # otherwise the error is about a file that only they may read
+    if not dry_run:  # first: the error is about rights, not about a file that is closed
         check_rights(scope)
     EXISTING_FILE.convert(config, _option("config"), click.get_current_context())
     settings = installing.settings_of(scope, config, state)
