@@ -148,16 +148,16 @@ class Extent(NamedTuple):
 
 
 class BlockRange(NamedTuple):
-    """A run of contiguous blocks ``[first, last)`` of one object."""
+    """A run of contiguous blocks ``[first, end)`` of one object."""
 
     object: ObjectIndex
     first: BlockInObject
-    last: BlockInObject
+    end: BlockInObject
 
     @classmethod
-    def of(cls, object_index: int, first: int, last: int) -> BlockRange:
+    def of(cls, object_index: int, first: int, end: int) -> BlockRange:
         """The run of these numbers, which the caller knows to be an object's and its blocks'."""
-        return cls(ObjectIndex(object_index), BlockInObject(first), BlockInObject(last))
+        return cls(ObjectIndex(object_index), BlockInObject(first), BlockInObject(end))
 
 
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -258,7 +258,7 @@ class Manifest(
     def block_digests(self, blocks: BlockRange) -> bytes:
         """SHA-256 of each block, concatenated; empty if the object has only one digest."""
         digests = self.objects[blocks.object].digests
-        return digests[blocks.first * DIGEST_BYTES : blocks.last * DIGEST_BYTES]
+        return digests[blocks.first * DIGEST_BYTES : blocks.end * DIGEST_BYTES]
 
     def block_span(self, object_index: ObjectIndex, block: BlockInObject) -> tuple[int, int]:
         """Bytes ``[start, end)`` of a block in its object."""
@@ -268,7 +268,7 @@ class Manifest(
     def range_span(self, blocks: BlockRange) -> tuple[int, int]:
         """Bytes ``[start, end)`` of a range in its object."""
         start, _ = self.block_span(blocks.object, blocks.first)
-        _, end = self.block_span(blocks.object, BlockInObject(blocks.last - 1))
+        _, end = self.block_span(blocks.object, BlockInObject(blocks.end - 1))
         return start, end
 
     def extents(self, object_index: int, start: int, end: int) -> Iterator[Extent]:

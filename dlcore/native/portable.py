@@ -171,9 +171,9 @@ def _parts(run: _Checked) -> Iterator[tuple[int, int, int, int]]:
     at = 0
     for fd, offset, length in run.extents:
         for start, end in spans:
-            first, last = max(start, at), min(end, at + length)
-            if first < last:
-                yield fd, offset + first - at, first, last
+            first, stop = max(start, at), min(end, at + length)
+            if first < stop:
+                yield fd, offset + first - at, first, stop
         at += length
 
 

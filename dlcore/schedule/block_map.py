@@ -351,8 +351,8 @@ class BlockMap:
             if split.blocks.object == index:
                 self._whole_objects.served(index, split.served_by)
         culprit = self._whole_objects.rejected(index)
-        first, last = self.manifest.first_blocks[index : index + 2]
-        for number in range(first, last):
+        first, end = self.manifest.first_blocks[index : index + 2]
+        for number in range(first, end):
             if self.is_verified(BlockInPackage(number)):
                 self._states.set_missing(BlockInPackage(number))
         return culprit
@@ -366,7 +366,7 @@ class BlockMap:
 
     def _numbers(self, blocks: BlockRange) -> list[BlockInPackage]:
         base = self.manifest.first_blocks[blocks.object]
-        return [BlockInPackage(base + block) for block in range(blocks.first, blocks.last)]
+        return [BlockInPackage(base + block) for block in range(blocks.first, blocks.end)]
 
     def _begin_split(self, blocks: BlockRange, endpoint: str, arrived_bytes: int = 0) -> SplitBlock:
         (number,) = self._numbers(blocks)

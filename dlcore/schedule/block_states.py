@@ -127,10 +127,10 @@ class BlockStates:
         """Missing blocks are in flight."""
         self._take(blocks)
         base = self._manifest.first_blocks[blocks.object]
-        first, last = base + blocks.first, base + blocks.last
-        self._states[first:last] = bytes([IN_FLIGHT]) * (last - first)
+        first, end = base + blocks.first, base + blocks.end
+        self._states[first:end] = bytes([IN_FLIGHT]) * (end - first)
         if self._equals:
-            for number in range(first, last):
+            for number in range(first, end):
                 self._tell_changed(BlockInPackage(number))
         self._tell_missing(-self._length_bytes(blocks))
 
@@ -177,15 +177,15 @@ class BlockStates:
     def _fill_backlogs(self) -> None:
         states, block_bytes = self._states, self._manifest.block_bytes
         for index, item in enumerate(self._manifest.objects):
-            first, last = self._manifest.first_blocks[index : index + 2]
-            count = states.count(MISSING, first, last)
+            first, end = self._manifest.first_blocks[index : index + 2]
+            count = states.count(MISSING, first, end)
             if count:
                 length_bytes = count * block_bytes
-                if states[last - 1] == MISSING:
-                    length_bytes -= (last - first) * block_bytes - item.length_bytes
+                if states[end - 1] == MISSING:
+                    length_bytes -= (end - first) * block_bytes - item.length_bytes
                 backlog = self._backlog(ObjectIndex(index))
                 backlog.add(count, length_bytes)
-                states[first:last] = states[first:last].replace(
+                states[first:end] = states[first:end].replace(
                     bytes([MISSING]), bytes([backlog.state])
                 )
 
@@ -242,7 +242,7 @@ class BlockStates:
         )
 
     def _take(self, blocks: BlockRange) -> None:
-        count = blocks.last - blocks.first
+        count = blocks.end - blocks.first
         self._backlog(blocks.object).take(count, self._length_bytes(blocks))
 
     def _one(self, number: BlockInPackage) -> BlockRange:

@@ -110,7 +110,7 @@ class Endgame:
             forecast = self._forecast(item, now_s)
             first = forecast.has_begun_until(item)
             blocks = item.left._replace(first=first)
-            if forecast.eta_s > self._policy.finishes_soon_s and first < blocks.last:
+            if forecast.eta_s > self._policy.finishes_soon_s and first < blocks.end:
                 item.block_map.give_back(request.number, blocks)
                 self._in_flight.shorten(item, first)
 

@@ -198,7 +198,7 @@ class EqualBlocks:
         """It may be another request that brings these blocks, or none."""
         if shared := self._shared.get(block_map):
             base = block_map.manifest.first_blocks[blocks.object]
-            for number in range(base + blocks.first, base + blocks.last):
+            for number in range(base + blocks.first, base + blocks.end):
                 if group := shared.get(BlockInPackage(number)):
                     self._changed[group] = None
 

@@ -38,9 +38,9 @@ class InFlight:
         self.request = request
         self.block_map = block_map
         self.endpoint = endpoint
-        self._last_block = request.blocks.last
+        self._end_block = request.blocks.end
         self._length_bytes = (
-            request.part.length_bytes if request.part else self._run_bytes(self._last_block)
+            request.part.length_bytes if request.part else self._run_bytes(self._end_block)
         )
         self._received_bytes = 0
         self._began_s = self._latest_s = now_s
@@ -99,10 +99,10 @@ class InFlight:
         """The blocks that have not arrived whole."""
         blocks = self.request.blocks
         if self.request.part:
-            return blocks._replace(last=self._last_block)
+            return blocks._replace(end=self._end_block)
         whole = self._received_bytes // self.block_map.manifest.block_bytes
-        first = BlockInObject(min(blocks.first + whole, self._last_block))
-        return BlockRange(blocks.object, first, self._last_block)
+        first = BlockInObject(min(blocks.first + whole, self._end_block))
+        return BlockRange(blocks.object, first, self._end_block)
 
     @property
     def next_block(self) -> BlockInPackage:
@@ -149,10 +149,10 @@ class InFlight:
         self.endpoint.received(count_bytes, now_s)
         self._note_delivery()
 
-    def shorten(self, last_block: BlockInObject) -> None:
-        """Blocks from ``last_block`` on are not needed from it."""
-        self._last_block = last_block
-        self._length_bytes = self._run_bytes(last_block)
+    def shorten(self, end_block: BlockInObject) -> None:
+        """Blocks from ``end_block`` on are not needed from it."""
+        self._end_block = end_block
+        self._length_bytes = self._run_bytes(end_block)
         self._note_delivery()
 
     def cancel(self, first_unneeded: BlockInObject) -> None:
@@ -196,11 +196,11 @@ class InFlight:
         silent_s = now_s - due_s
         return silent_s if silent_s > round_trip_s else max(0.0, -silent_s)
 
-    def _run_bytes(self, last_block: BlockInObject) -> int:
+    def _run_bytes(self, end_block: BlockInObject) -> int:
         blocks = self.request.blocks
-        if last_block <= blocks.first:
+        if end_block <= blocks.first:
             return 0
-        start, end = self.block_map.manifest.range_span(blocks._replace(last=last_block))
+        start, end = self.block_map.manifest.range_span(blocks._replace(end=end_block))
         return end - start
 
 
@@ -281,10 +281,10 @@ class InFlightTable:
         endpoint.began(number, now_s, is_small=item.is_small)
         return request
 
-    def shorten(self, item: InFlight, last_block: BlockInObject) -> None:
-        """Another request fetches the blocks from ``last_block`` on."""
-        item.shorten(last_block)
-        self._tell(RequestShortened(item.request.number, last_block))
+    def shorten(self, item: InFlight, end_block: BlockInObject) -> None:
+        """Another request fetches the blocks from ``end_block`` on."""
+        item.shorten(end_block)
+        self._tell(RequestShortened(item.request.number, end_block))
 
     def cancel(self, number: RequestNumber, first_unneeded: BlockInObject) -> None:
         """Nobody needs what a request has to deliver from that block on."""

@@ -141,7 +141,7 @@ class Picker:
         start, end = block_map.manifest.range_span(blocks)
         number = block_map.manifest.block_number(blocks.object, blocks.first)
         return (
-            blocks.last - blocks.first == 1
+            blocks.end - blocks.first == 1
             and length_bytes < end - start
             and not block_map.whole_objects.needs_one_server(blocks.object)
             and not block_map.was_rejected(number)

@@ -77,9 +77,9 @@ class Forecast(NamedTuple):
         on_its_way_bytes = 0.0
         if self.eta_s < FOREVER_S:
             on_its_way_bytes = self.rate_bytes_per_s * self.round_trip_s
-        _, first, last = item.left
+        _, first, end = item.left
         on_its_way = int(on_its_way_bytes // item.block_map.manifest.block_bytes)
-        return BlockInObject(min(last, first + 1 + on_its_way))
+        return BlockInObject(min(end, first + 1 + on_its_way))
 
 
 class Rescue(NamedTuple):
@@ -149,7 +149,7 @@ def rescue(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -
         return None
     if item.request.part:
         return _divide(policy, item, forecast, helper)
-    if item.left.last - item.left.first > 1:
+    if item.left.end - item.left.first > 1:
         return _take_over(policy, item, forecast, helper)
     return _split(policy, item, forecast, helper) or _race(policy, item, forecast, helper)
 
@@ -166,7 +166,7 @@ def without_race(item: InFlight) -> Rescue | None:
 def _take_over(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -> Rescue | None:
     """Give the idle connection as many blocks as let both end at the same time."""
     block_bytes = item.block_map.manifest.block_bytes
-    index, _, last = item.left
+    index, _, end = item.left
     moved_bytes = float(item.left_bytes)
     if forecast.eta_s < FOREVER_S:
         helper_bytes_per_s = helper.rate_bytes_per_s
@@ -181,9 +181,9 @@ def _take_over(policy: Policy, item: InFlight, forecast: Forecast, helper: Helpe
     moved = int(moved_bytes // block_bytes)
     if not moved and forecast.eta_s > policy.race_factor * helper.needs_s(block_bytes):
         moved = 1
-    first = BlockInObject(max(forecast.has_begun_until(item), last - moved))
-    blocks = BlockRange(index, first, last)
-    return Rescue(item, Means.TAKE_OVER, blocks) if first < last else None
+    first = BlockInObject(max(forecast.has_begun_until(item), end - moved))
+    blocks = BlockRange(index, first, end)
+    return Rescue(item, Means.TAKE_OVER, blocks) if first < end else None
 
 
 def _divide(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -> Rescue | None:

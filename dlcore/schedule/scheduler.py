@@ -433,7 +433,7 @@ class DeadlineScheduler(Scheduler):
         """Count good blocks; of an object with one digest it turns out later whether they are."""
         if len(servers) == 1 and block_map.manifest.objects[blocks.object].digests:
             (server,) = servers
-            self._endpoints[server].served_right(blocks.last - blocks.first)
+            self._endpoints[server].served_right(blocks.end - blocks.first)
 
     def _blame(self, culprit: str | None, package: str, index: ObjectIndex) -> None:
         if culprit:

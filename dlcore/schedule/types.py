@@ -102,11 +102,11 @@ class RequestShortened(msgspec.Struct, frozen=True):
 
     Attributes:
         number: The request that gets shorter.
-        last_block: The block in the object before which it is to end.
+        end_block: The block in the object before which it is to end.
     """
 
     number: RequestNumber
-    last_block: BlockInObject
+    end_block: BlockInObject
 
 
 class SplitBlockFilled(msgspec.Struct, frozen=True):

@@ -32,8 +32,8 @@ class WholeObjects:
         for index, item in enumerate(manifest.objects):
             if not item.digests:
                 self._indices.add(ObjectIndex(index))
-                first, last = manifest.first_blocks[index : index + 2]
-                if any(verified[first:last]):
+                first, end = manifest.first_blocks[index : index + 2]
+                if any(verified[first:end]):
                     self._servers[ObjectIndex(index)].add(_EARLIER_RUN)
 
     def found(self, index: ObjectIndex) -> None:

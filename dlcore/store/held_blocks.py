@@ -42,13 +42,13 @@ class HeldBlocks:
 
     def drop_object(self, index: int) -> None:
         """All blocks of an object are missing again; their claims are to be taken back."""
-        first, last = self._manifest.first_blocks[index : index + 2]
+        first, end = self._manifest.first_blocks[index : index + 2]
         with self._lock:
-            self.have[first:last] = bytes(last - first)
+            self.have[first:end] = bytes(end - first)
             # If the next process believed them, the object would not match again, and the endpoint
             # that delivered the rest of it would be blamed.
-            self._pending = [each for each in self._pending if not first <= each.block < last]
-            self._pending += [Claim(number, is_synced=False) for number in range(first, last)]
+            self._pending = [each for each in self._pending if not first <= each.block < end]
+            self._pending += [Claim(number, is_synced=False) for number in range(first, end)]
 
     def take_pending(self) -> list[Claim]:
         """The records to append to the journal; the caller appends or forgets them."""
@@ -67,11 +67,11 @@ class HeldBlocks:
         """The blocks of a range that are not on disk yet, in the fewest ranges."""
         runs: list[BlockRange] = []
         base = self._manifest.first_blocks[blocks.object]
-        for block in range(blocks.first, blocks.last):
+        for block in range(blocks.first, blocks.end):
             if self.have[base + block]:
                 continue
-            if runs and runs[-1].last == block:
-                runs[-1] = runs[-1]._replace(last=BlockInObject(block + 1))
+            if runs and runs[-1].end == block:
+                runs[-1] = runs[-1]._replace(end=BlockInObject(block + 1))
             else:
                 runs.append(BlockRange.of(blocks.object, block, block + 1))
         return runs

@@ -196,7 +196,7 @@ class Partial:
 
     def _write_whole(self, blocks: BlockRange, data: memoryview) -> None:
         whole = self._whole[blocks.object]
-        for run in whole.take(blocks.first, blocks.last - blocks.first):
+        for run in whole.take(blocks.first, blocks.end - blocks.first):
             arrived = self._slice(blocks, run, data)
             try:
                 self._writer.write([Arrival(run, arrived, False)], lambda _place, _bad: None)
@@ -323,7 +323,7 @@ class Partial:
         blocks = BlockRange.of(object_index, first, first + count)
         with contextlib.suppress(IndexError):
             start, end = self.manifest.range_span(blocks)
-            in_object = 0 <= first < blocks.last <= self.manifest.block_count(object_index)
+            in_object = 0 <= first < blocks.end <= self.manifest.block_count(object_index)
             if in_object and end - start == length_bytes:
                 return blocks
         raise InternalError(f"{length_bytes} bytes are not whole blocks from {first}")

@@ -68,7 +68,7 @@ def missing_bytes(manifest: Manifest, present: bytearray) -> int:
 def missing_objects(manifest: Manifest, present: bytearray) -> list[int]:
     """Numbers of the objects of which a block is missing."""
     bounds = zip(manifest.first_blocks, manifest.first_blocks[1:], strict=False)
-    return [index for index, (first, last) in enumerate(bounds) if 0 in present[first:last]]
+    return [index for index, (first, end) in enumerate(bounds) if 0 in present[first:end]]
 
 
 def _journal(path: Path) -> bytes:
@@ -100,8 +100,8 @@ class _Looking:
         whole = [index for index, item in enumerate(manifest.objects) if not item.digests]
         wanted = bytearray(b"\x01" * len(self._present))
         for index in whole:
-            first, last = manifest.first_blocks[index : index + 2]
-            wanted[first:last] = bytes(last - first)
+            first, end = manifest.first_blocks[index : index + 2]
+            wanted[first:end] = bytes(end - first)
         size = buffer_bytes(manifest)
         try:
             in_parallel(runs(manifest, wanted), self._look, size)
@@ -115,16 +115,16 @@ class _Looking:
         if data is not None:
             found = block_digests(data, self._manifest.block_bytes)
             self._mark(blocks, found, self._manifest.block_digests(blocks), DIGEST_BYTES)
-        elif blocks.last - blocks.first > 1:  # one file that is missing costs its own blocks only
-            for block in range(blocks.first, blocks.last):
+        elif blocks.end - blocks.first > 1:  # one file that is missing costs its own blocks only
+            for block in range(blocks.first, blocks.end):
                 self._look(BlockRange.of(blocks.object, block, block + 1), buffer)
 
     def _look_at_whole(self, index: int, buffer: memoryview) -> None:
         manifest = self._manifest
-        first, last = manifest.first_blocks[index : index + 2]
+        first, end = manifest.first_blocks[index : index + 2]
         wanted = manifest.objects[index].whole
         digest, is_complete = wanted.hash(), True
-        for number in range(first, last):
+        for number in range(first, end):
             block = BlockRange.of(index, number - first, number - first + 1)
             data = self._read(block, buffer)
             if data is None:
@@ -135,11 +135,11 @@ class _Looking:
                 found = block_checksums(data, manifest.block_bytes)
                 self._mark(block, found, self._claims.checksum(number), CHECKSUM_BYTES)
         if is_complete and digest.digest() == wanted.value:
-            self._present[first:last] = b"\x01" * (last - first)
+            self._present[first:end] = b"\x01" * (end - first)
 
     def _mark(self, blocks: BlockRange, found: bytes, expected: bytes, size: int) -> None:
         first = self._manifest.block_number(blocks.object, blocks.first)
-        for number in range(blocks.last - blocks.first):
+        for number in range(blocks.end - blocks.first):
             row = slice(number * size, (number + 1) * size)
             self._present[first + number] = found[row] == expected[row]
 

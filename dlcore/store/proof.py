@@ -167,8 +167,8 @@ class _Hashing:
                 continue
             base = manifest.first_blocks[file.object]
             first = file.offset_bytes // manifest.block_bytes
-            last = (file.offset_bytes + file.length_bytes - 1) // manifest.block_bytes + 1
-            blocks[base + first : base + last] = b"\1" * (last - first)
+            end = (file.offset_bytes + file.length_bytes - 1) // manifest.block_bytes + 1
+            blocks[base + first : base + end] = b"\1" * (end - first)
         return blocks, objects
 
     def _check_run(self, blocks: BlockRange, buffer: memoryview) -> None:

@@ -75,8 +75,8 @@ def _check(
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            if blocks.last - blocks.first > 1:  # one bad sector costs one block
-                for block in range(blocks.first, blocks.last):
+            if blocks.end - blocks.first > 1:  # one bad sector costs one block
+                for block in range(blocks.first, blocks.end):
                     check_run(BlockRange.of(blocks.object, block, block + 1), buffer)
 
     in_parallel(runs(manifest, wanted), check_run, buffer_bytes(manifest))
@@ -90,13 +90,13 @@ def _claimed_and_right(
     """Numbers, in the package, of the blocks that are as they should be."""
     data = tree.read(blocks, buffer)
     first = manifest.block_number(blocks.object, blocks.first)
-    last = first + blocks.last - blocks.first
+    end = first + blocks.end - blocks.first
     expected = manifest.block_digests(blocks)
     if expected:
         found, size = block_digests(data, manifest.block_bytes), DIGEST_BYTES
     else:
         found, size = block_checksums(data, manifest.block_bytes), CHECKSUM_BYTES
-        expected = bytes(claims.checksums[first * size : last * size])
+        expected = bytes(claims.checksums[first * size : end * size])
     return _equal_rows(found, expected, size, first)
 
 

@@ -78,8 +78,8 @@ class _Seeding:
         wanted = bytearray(0 if held else 1 for held in self._partial.have)
         whole = [i for i, item in enumerate(self._manifest.objects) if not item.digests]
         for index in whole:  # its blocks cannot be compared one by one
-            first, last = self._manifest.first_blocks[index : index + 2]
-            wanted[first:last] = bytes(last - first)
+            first, end = self._manifest.first_blocks[index : index + 2]
+            wanted[first:end] = bytes(end - first)
         self._leave_out(wanted)
         size = buffer_bytes(self._manifest)
         try:
@@ -104,8 +104,8 @@ class _Seeding:
         data = self._read(blocks, buffer)
         if data is not None:
             self._partial.write_run(blocks.object, blocks.first, data)
-        elif blocks.last - blocks.first > 1:  # one file that is missing costs its own blocks only
-            for block in range(blocks.first, blocks.last):
+        elif blocks.end - blocks.first > 1:  # one file that is missing costs its own blocks only
+            for block in range(blocks.first, blocks.end):
                 self._take(BlockRange.of(blocks.object, block, block + 1), buffer)
 
     def _take_whole(self, index: int, buffer: memoryview) -> None:

@@ -203,7 +203,7 @@ class _Verification:
         data = self._reader.read(blocks, buffer)
         found = block_digests(data, self._manifest.block_bytes)
         wanted = self._manifest.objects[blocks.object].digests
-        for at, block in enumerate(range(blocks.first, blocks.last)):
+        for at, block in enumerate(range(blocks.first, blocks.end)):
             digest = wanted[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
             if found[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] != digest:
                 self._doubt(BlockRange.of(blocks.object, block, block + 1))

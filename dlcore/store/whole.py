@@ -61,8 +61,8 @@ class WholeObject:
                 if self._states[block] != _FREE:
                     continue
                 self._states[block] = _TAKEN
-                if taken and taken[-1].last == block:
-                    taken[-1] = taken[-1]._replace(last=BlockInObject(block + 1))
+                if taken and taken[-1].end == block:
+                    taken[-1] = taken[-1]._replace(end=BlockInObject(block + 1))
                 else:
                     taken.append(BlockRange.of(self._index, block, block + 1))
             return taken
@@ -70,7 +70,7 @@ class WholeObject:
     def give_back(self, blocks: BlockRange) -> None:
         """Undo `take`: writing failed."""
         with self._lock:
-            self._states[blocks.first : blocks.last] = bytes(_count(blocks))
+            self._states[blocks.first : blocks.end] = bytes(_count(blocks))
 
     def written(self, blocks: BlockRange, data: memoryview | None = None) -> bool | None:
         """Record that blocks are on disk, and hash what is contiguous.
@@ -87,14 +87,14 @@ class WholeObject:
             OSError: Reading back failed; the blocks count as written nevertheless.
         """
         with self._lock:
-            self._states[blocks.first : blocks.last] = bytes([_WRITTEN]) * _count(blocks)
+            self._states[blocks.first : blocks.end] = bytes([_WRITTEN]) * _count(blocks)
             if self._hashing:
                 return None
             self._hashing = True
         try:
             if data is not None and blocks.first == self._front:
                 self._hash.update(data)
-                self._front = blocks.last
+                self._front = blocks.end
             return self._follow()
         except BaseException:
             self._hashing = False
@@ -128,4 +128,4 @@ class WholeObject:
 
 
 def _count(blocks: BlockRange) -> int:
-    return blocks.last - blocks.first
+    return blocks.end - blocks.first

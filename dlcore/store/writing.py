@@ -156,7 +156,7 @@ class Writer:
         if not arrival.is_verifiable:
             return b""
         digests = memoryview(self._manifest.objects[arrival.blocks.object].digests)
-        return digests[arrival.blocks.first * DIGEST_BYTES : arrival.blocks.last * DIGEST_BYTES]
+        return digests[arrival.blocks.first * DIGEST_BYTES : arrival.blocks.end * DIGEST_BYTES]
 
     def _write_scattered(self, arrival: Arrival) -> Iterator[Written]:
         """Write to hundreds of tiny files, one at a time: they cannot all be open together."""

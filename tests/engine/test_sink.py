@@ -50,7 +50,7 @@ class Verifier:
         return {
             run.first + at: data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES]
             for run, data in self.got.items()
-            for at in range(run.last - run.first)
+            for at in range(run.end - run.first)
         }
 
 
@@ -78,8 +78,8 @@ async def deliver(sink: BlockSink, data: bytes, strides: list[int]) -> None:
         turn += 1
 
 
-def blocks_of(first: int, last: int) -> dict[int, bytes]:
-    return {n: CONTENT[n * BLOCK_BYTES : (n + 1) * BLOCK_BYTES] for n in range(first, last)}
+def blocks_of(first: int, end: int) -> dict[int, bytes]:
+    return {n: CONTENT[n * BLOCK_BYTES : (n + 1) * BLOCK_BYTES] for n in range(first, end)}
 
 
 @LAW
@@ -128,19 +128,19 @@ def test_a_request_that_is_shortened_stops_there_and_keeps_what_is_whole(
     cut: int, strides: list[int], after: int
 ) -> None:
     verify, flow = Verifier(), FreeFlow()
-    last = max(cut, -(-after // BLOCK_BYTES))  # what has begun is not given away
+    end = max(cut, -(-after // BLOCK_BYTES))  # what has begun is not given away
 
     async def main() -> None:
         sink = BlockSink(MANIFEST, EVERYTHING, pool(), verify, keep_none, flow, POLICY)
         await deliver(sink, CONTENT[:after], strides)
-        sink.shorten(BlockInObject(last))
+        sink.shorten(BlockInObject(end))
         with contextlib.suppress(ShortenedError):
             await deliver(sink, CONTENT[after:], strides)
         await sink.drain()
 
     virtually(main())
-    assert verify.content == blocks_of(0, min(last, BLOCKS))
-    assert sum(flow.received) <= max(after, last * BLOCK_BYTES) + max(strides)
+    assert verify.content == blocks_of(0, min(end, BLOCKS))
+    assert sum(flow.received) <= max(after, end * BLOCK_BYTES) + max(strides)
 
 
 def test_a_slow_verifier_holds_the_reader_back() -> None:
@@ -229,4 +229,4 @@ def test_a_shorter_request_holds_less_memory(blocks: int, per_buffer: int) -> No
         await sink.drain()
 
     virtually(main())
-    assert max(run.last - run.first for run in verify.got) == per_buffer
+    assert max(run.end - run.first for run in verify.got) == per_buffer

@@ -113,7 +113,7 @@ class BlockModel(RuleBasedStateMachine):
     def _all_numbers(self, flight: ModelRequest) -> list[BlockInPackage]:
         """The blocks of a request, those that it need not deliver any more included."""
         base, blocks = flight.manifest.first_blocks, flight.request.blocks
-        return [BlockInPackage(base[blocks.object] + n) for n in range(blocks.first, blocks.last)]
+        return [BlockInPackage(base[blocks.object] + n) for n in range(blocks.first, blocks.end)]
 
     def _is_free(self, endpoint: str, place: Block) -> bool:
         """Whether nothing but the order keeps the endpoint from serving the block."""

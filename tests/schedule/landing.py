@@ -29,13 +29,13 @@ class Landed(NamedTuple):
 
     Attributes:
         received_bytes: Number of bytes.
-        last_block: Where it was to end.
+        end_block: Where it was to end.
         is_broken: It failed.
         is_cancelled: Nobody needed more of it.
     """
 
     received_bytes: int
-    last_block: BlockInObject
+    end_block: BlockInObject
     is_broken: bool
     is_cancelled: bool
 
@@ -104,7 +104,7 @@ class Landing:
     def _land_blocks(self, request: Request, landed: Landed, now_s: float) -> None:
         blocks = request.blocks
         kept_bytes, first_broken = 0, blocks.first
-        for number in range(blocks.first, landed.last_block):
+        for number in range(blocks.first, landed.end_block):
             block = BlockInObject(number)
             start, end = self._manifests[request.package].block_span(blocks.object, block)
             if kept_bytes + end - start > landed.received_bytes:
@@ -119,7 +119,7 @@ class Landing:
             self.lost_bytes += start_bytes
 
     def _keep_start(self, request: Request, block: BlockInObject, start_bytes: int) -> bool:
-        if block == request.blocks.last:
+        if block == request.blocks.end:
             return False
         events = self._scheduler.start_arrived(request.number, block, start_bytes)
         self._note(events)
@@ -150,8 +150,8 @@ class Landing:
             for start, end in sorted(buffer):
                 assert start == at, "parts lie side by side"
                 at = end
-            first, last = self._manifests[request.package].range_span(blocks)
-            assert at == last - first
+            start, end = self._manifests[request.package].range_span(blocks)
+            assert at == end - start
             servers = set(buffer.values())
             buffer.clear()
             self._judge(request, blocks.first, servers, now_s)

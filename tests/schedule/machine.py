@@ -147,7 +147,7 @@ class SchedulerMachine(BlockModel):
         blocks = request.blocks
         self._check_limit(request, limit, in_use, free_bytes)
         assert blocks.object in self.held[request.package, endpoint]
-        assert 0 <= blocks.first < blocks.last <= flight.manifest.block_count(blocks.object)
+        assert 0 <= blocks.first < blocks.end <= flight.manifest.block_count(blocks.object)
         assert request.from_beginning == (endpoint in self.without_ranges)
         if request.from_beginning:
             assert not request.is_race
@@ -285,7 +285,7 @@ class SchedulerMachine(BlockModel):
     def _close(self, number: RequestNumber, fault: Fault | None) -> None:
         flight = self.flights[number]
         request = flight.request
-        is_short = flight.last < request.blocks.last
+        is_short = flight.end < request.blocks.end
         if request.part and not flight.is_cancelled:
             self._keep_broken(flight, request.part)
         elif not request.part and number % 4:  # else there is no memory for it
@@ -342,9 +342,9 @@ class SchedulerMachine(BlockModel):
                 assert not self.flights[number].is_cancelled, "each is told once"
                 self.flights[number].is_cancelled = True
                 self.flights[number].uses_connection = False
-            case RequestShortened(number, last_block):
-                assert last_block < self.flights[number].last
-                self.flights[number].last = last_block
+            case RequestShortened(number, end_block):
+                assert end_block < self.flights[number].end
+                self.flights[number].end = end_block
             case EndpointChanged(endpoint, change):
                 self._check_change(endpoint, change)
             case ObjectRejected(package, index, str(culprit)):

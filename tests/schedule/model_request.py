@@ -22,7 +22,7 @@ class ModelRequest:
         self.request = request
         self.manifest = manifest
         self.received_bytes = 0
-        self.last = request.blocks.last
+        self.end = request.blocks.end
         self.is_cancelled = False
         self.uses_connection = True
 
@@ -32,9 +32,9 @@ class ModelRequest:
         blocks = self.request.blocks
         if self.request.part:
             return self.request.part.length_bytes
-        if self.last <= blocks.first:
+        if self.end <= blocks.first:
             return 0
-        start, end = self.manifest.range_span(blocks._replace(last=self.last))
+        start, end = self.manifest.range_span(blocks._replace(end=self.end))
         return end - start
 
     @property
@@ -42,8 +42,8 @@ class ModelRequest:
         """The blocks that it is to deliver, or of which it is to deliver a part."""
         blocks = self.request.blocks
         base = self.manifest.first_blocks[blocks.object]
-        last = blocks.last if self.request.part else max(blocks.first, self.last)
-        return [BlockInPackage(base + block) for block in range(blocks.first, last)]
+        end = blocks.end if self.request.part else max(blocks.first, self.end)
+        return [BlockInPackage(base + block) for block in range(blocks.first, end)]
 
 
 def overlap(one: tuple[int, Span], other: tuple[int, Span]) -> bool:

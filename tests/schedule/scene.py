@@ -62,7 +62,7 @@ class Scene:
         self.now_s = 0.0
         self.events: list[Event] = []
         self.received: Counter[RequestNumber] = Counter()
-        self.last_block: dict[RequestNumber, BlockInObject] = {}
+        self.end_block: dict[RequestNumber, BlockInObject] = {}
         self.manifests: dict[str, Manifest] = {}
         self.complete: set[str] = set()
         self.dropped: set[str] = set()
@@ -82,7 +82,7 @@ class Scene:
         self.events += events
         for event in events:
             if isinstance(event, RequestShortened):
-                self.last_block[event.number] = event.last_block
+                self.end_block[event.number] = event.end_block
             if isinstance(event, PackageComplete):
                 self.complete.add(event.package)
             if isinstance(event, EndpointChanged) and event.change in DROPPED:
@@ -97,9 +97,9 @@ class Scene:
         """Whether the scheduler said so."""
         return endpoint in self.dropped
 
-    def last_of(self, request: Request) -> BlockInObject:
+    def end_of(self, request: Request) -> BlockInObject:
         """Where a request is to end now."""
-        return self.last_block.get(request.number, request.blocks.last)
+        return self.end_block.get(request.number, request.blocks.end)
 
     def take(self, kind: type[Event]) -> list[Event]:
         """The events of a kind since this was last asked for."""
@@ -131,8 +131,8 @@ class Scene:
         """What a request is to deliver now."""
         if request.part:
             return request.part.length_bytes
-        last = self.last_of(request)
-        start, end = self.manifests[request.package].range_span(request.blocks._replace(last=last))
+        blocks = request.blocks._replace(end=self.end_of(request))
+        start, end = self.manifests[request.package].range_span(blocks)
         return end - start
 
     def receive(self, request: Request, share: float, seconds: float = 0.0) -> None:
@@ -164,10 +164,9 @@ class Scene:
         """The rest of a request arrives and is verified."""
         length_bytes = self.length_bytes(request)
         self.receive(request, 1 - self.received[request.number] / length_bytes, seconds)
-        last = self.last_of(request)
+        blocks = request.blocks._replace(end=self.end_of(request))
         is_filled = self.fills(request)
         if not request.part or is_filled:
-            blocks = request.blocks._replace(last=last)
             self.note(self.scheduler.verified(request.number, blocks))
         self.end(request)
 

@@ -110,7 +110,7 @@ class Simulation:
         bad = {endpoint: terrain.bad for endpoint, terrain in terrains.items()}
         self._landing = Landing(self.scheduler, self._note, self._manifests, bad)
         self._in_flight: dict[RequestNumber, _InFlight] = {}
-        self._last_block: dict[RequestNumber, BlockInObject] = {}
+        self._end_block: dict[RequestNumber, BlockInObject] = {}
         self._cancelled: list[RequestNumber] = []
         self._complete: set[str] = set()
         self._exhausted: set[str] = set()
@@ -143,8 +143,8 @@ class Simulation:
                 case RequestCancelled(number):
                     assert number not in self._cancelled, "each is told once"
                     self._cancelled.append(number)
-                case RequestShortened(number, last_block):
-                    self._last_block[number] = last_block
+                case RequestShortened(number, end_block):
+                    self._end_block[number] = end_block
                 case EndpointChanged():
                     self._changes.append(event)
                 case PackageComplete(package):
@@ -338,11 +338,11 @@ class Simulation:
         """Requests whose end was given away end there."""
         for item in list(self._in_flight.values()):
             request = item.request
-            last = self._last_block.get(request.number, request.blocks.last)
-            if last < request.blocks.last:
-                blocks = request.blocks._replace(last=last)
+            end_block = self._end_block.get(request.number, request.blocks.end)
+            if end_block < request.blocks.end:
+                blocks = request.blocks._replace(end=end_block)
                 length_bytes = 0
-                if last > blocks.first:
+                if end_block > blocks.first:
                     start, end = self._manifests[request.package].range_span(blocks)
                     length_bytes = end - start
                 self._tell(item)
@@ -366,12 +366,12 @@ class Simulation:
         path = self._paths[item.endpoint]
         path.stop(item)
         self._watch(item.endpoint)
-        last_block = self._last_block.get(request.number, request.blocks.last)
-        is_short = last_block < request.blocks.last
+        end_block = self._end_block.get(request.number, request.blocks.end)
+        is_short = end_block < request.blocks.end
         if not (cancelled or item.fault or is_short):
             self._warm[item.endpoint] += 1
         is_broken = bool(item.fault) and not cancelled
-        landed = Landed(item.seen_bytes, last_block, is_broken, cancelled)
+        landed = Landed(item.seen_bytes, end_block, is_broken, cancelled)
         self._landing.land(request, landed, self._now_s)
         jitter = self._chance.random()
         if item.fault and not cancelled:

@@ -171,10 +171,10 @@ def test_what_was_taken_over_is_delivered_by_the_taker_and_not_by_the_late_range
     for endpoint in ("e", "f"):
         scene.warm_up(endpoint, 8 * MIB)
     slow = scene.ask("e")
-    assert slow.blocks.last - slow.blocks.first >= 4
+    assert slow.blocks.end - slow.blocks.first >= 4
     while (taker := scene.ask("f")).blocks.first not in range(*slow.blocks[1:]):
         scene.deliver(taker, 0.1)
-    kept = scene.last_of(slow)
+    kept = scene.end_of(slow)
     assert taker.blocks == slow.blocks._replace(first=kept)
     assert not taker.is_race
     scene.deliver(taker)
@@ -189,7 +189,7 @@ def test_who_would_have_to_read_from_the_beginning_helps_nobody(knows_ranges: bo
     for endpoint in ("e", "f"):
         scene.warm_up(endpoint, 8 * MIB)
     slow = scene.ask("e")
-    while (last := scene.ask("f")).blocks.last < 200:
+    while (last := scene.ask("f")).blocks.end < 200:
         scene.deliver(last, 0.1)
     if not knows_ranges:
         scene.end(last, Fault.NO_RANGES)
@@ -244,7 +244,7 @@ def test_the_rest_of_a_slow_block_is_fetched_by_all_who_are_idle() -> None:
     fetch what is left of their blocks, part by part.
     """
     scene, slow, arrived_bytes = two_slow_ones()
-    assert all(request.blocks.last - request.blocks.first == 1 for request in slow)
+    assert all(request.blocks.end - request.blocks.first == 1 for request in slow)
     (number,) = scene.cancelled()
     split = next(request for request in slow if request.number == number)
     assert scene.keeps_start(split, split.blocks.first, arrived_bytes)
@@ -273,7 +273,7 @@ def at_its_last_block() -> tuple[Scene, Request, BlockRange]:
     first = scene.ask("e")
     _, _, end = first.blocks
     done = BlockRange.of(0, 0, end - 1)
-    scene.arrive(first, BLOCK_BYTES * (done.last - done.first))
+    scene.arrive(first, BLOCK_BYTES * (done.end - done.first))
     scene.note(scene.scheduler.verified(first.number, done))
     while other := scene.next_request("f"):
         scene.deliver(other, 0.0001)
@@ -384,9 +384,9 @@ def test_a_long_range_of_another_package_makes_way_for_a_step_that_waits() -> No
     scene = Scene({"p": 400, "q": 400}, {"e": 0})
     scene.warm_up("e", 8 * MIB)
     long = scene.ask()
-    scene.receive(long, 0.1, 0.2 * (long.blocks.last - long.blocks.first))
+    scene.receive(long, 0.1, 0.2 * (long.blocks.end - long.blocks.first))
     scene.order(["q", "p"], {"q"})
-    assert scene.last_of(long) < long.blocks.last
+    assert scene.end_of(long) < long.blocks.end
     assert scene.ask().package == "q"
     scene.order(["p"])
-    assert scene.ask().blocks.first == scene.last_of(long)
+    assert scene.ask().blocks.first == scene.end_of(long)

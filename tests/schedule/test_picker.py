@@ -90,7 +90,7 @@ def test_a_run_of_blocks_leaves_out_the_one_that_its_endpoint_served_wrong() -> 
     """Fault X1: an endpoint serves a block wrong. dlcore asks another one for that block."""
     scene = Scene({"p": 1000}, {"e": 0, "f": 0}, block_bytes=4096)
     wrong = scene.ask("e")
-    assert (wrong.blocks.first, wrong.blocks.last > 3) == (0, True)
+    assert (wrong.blocks.first, wrong.blocks.end > 3) == (0, True)
     scene.reject(wrong, 1)
     scene.end(wrong)
     before, behind = scene.ask("e"), scene.ask("e")
@@ -149,7 +149,7 @@ def test_a_block_that_all_cheap_ones_served_wrong_is_fetched_from_the_costly_one
         assert scene.has_none("costly"), "a cheap one has not served it wrong"
         scene.receive(wrong, 1.0, 0.001)
         assert scene.reject(wrong, 0) == endpoint
-        if wrong.blocks.last > 1:
+        if wrong.blocks.end > 1:
             good = wrong.blocks._replace(first=BlockInObject(1))
             scene.note(scene.scheduler.verified(wrong.number, good))
         scene.end(wrong)

@@ -86,11 +86,11 @@ def test_what_is_damaged_or_missing_is_not_present(tmp_path: Path, package: Pack
     index = next(f.object for f in package.manifest.files if f.path == "a/large.bin")
     found = present_blocks(package.manifest, tmp_path)
     assert missing_objects(package.manifest, found) == [index]
-    first, last = package.manifest.first_blocks[index : index + 2]
-    lost = last - first if package is WHOLE else 1
+    first, end = package.manifest.first_blocks[index : index + 2]
+    lost = end - first if package is WHOLE else 1
     assert found.count(0) == lost
     large.unlink()
-    assert present_blocks(package.manifest, tmp_path).count(0) == last - first
+    assert present_blocks(package.manifest, tmp_path).count(0) == end - first
 
 
 def test_either_folder_is_enough() -> None:

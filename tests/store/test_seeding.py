@@ -52,8 +52,8 @@ def test_an_object_with_one_digest_is_taken_over_whole_or_not_at_all(tmp_path: P
     contents["a/large.bin"] = contents["a/large.bin"][:-1] + b"\0"
     taken = seeded(tmp_path, WHOLE, contents)
     index = next(f.object for f in WHOLE.manifest.files if f.path == "a/large.bin")
-    first, last = WHOLE.manifest.first_blocks[index : index + 2]
-    assert taken == [n for n in range(WHOLE.manifest.first_blocks[-1]) if not first <= n < last]
+    first, end = WHOLE.manifest.first_blocks[index : index + 2]
+    assert taken == [n for n in range(WHOLE.manifest.first_blocks[-1]) if not first <= n < end]
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

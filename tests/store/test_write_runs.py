@@ -28,8 +28,8 @@ BASE = PACKAGE.manifest.first_blocks[LARGE]
 Told = list[tuple[int, tuple[int, ...]]]
 
 
-def run_of(first: int, last: int, index: int = LARGE) -> tuple[int, int, memoryview]:
-    return index, first, PACKAGE.run(BlockRange.of(index, first, last))
+def run_of(first: int, end: int, index: int = LARGE) -> tuple[int, int, memoryview]:
+    return index, first, PACKAGE.run(BlockRange.of(index, first, end))
 
 
 def begun(disk: SimDisk) -> Partial:

@@ -31,7 +31,7 @@ class ReceivedRun(NamedTuple):
     @property
     def blocks(self) -> list[BlockInObject]:
         """Their numbers in the object."""
-        return [BlockInObject(number) for number in range(self.run.first, self.run.last)]
+        return [BlockInObject(number) for number in range(self.run.first, self.run.end)]
 
     def content(self, block: BlockInObject) -> memoryview:
         """The bytes of one of them."""

@@ -90,9 +90,9 @@ class Decisions:
                 case schedule.RequestCancelled(number):
                     if number in self._receivers:
                         self._receivers[number].cancel()
-                case schedule.RequestShortened(number, last_block):
+                case schedule.RequestShortened(number, end_block):
                     if number in self._receivers:
-                        self._receivers[number].shorten(last_block)
+                        self._receivers[number].shorten(end_block)
                 case schedule.EndpointChanged():
                     self._endpoints.changed(event)
                 case schedule.BlockRejected():

@@ -202,7 +202,7 @@ class RequestFetcher:
             open_bytes.settle(len(data), used_bytes)
         if not package.manifest.objects[run.object].digests:
             ledger.await_proof(key, used_bytes)
-        for block in range(run.first, run.last):
+        for block in range(run.first, run.end):
             if block not in bad:
                 self._split_blocks.drop((package.package_id, run.object, block))
 

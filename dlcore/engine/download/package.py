@@ -155,13 +155,13 @@ class PackageDownload:
 
     def undo(self, object_index: ObjectIndex) -> None:
         """No block of the object counts any more."""
-        first, last = self.manifest.first_blocks[object_index : object_index + 2]
-        for number in range(first, last):
+        numbers = range(*self.manifest.first_blocks[object_index : object_index + 2])
+        for number in numbers:
             if self._counted[number]:
                 index, block = self.manifest.locate_block(BlockInPackage(number))
                 start, end = self.manifest.block_span(index, block)
                 self._verified_bytes -= end - start
-        self._counted[first:last] = bytes(last - first)
+        self._counted[numbers.start : numbers.stop] = bytes(len(numbers))
 
     async def sync(self) -> None:
         """What was written up to now survives a power loss."""

@@ -95,10 +95,10 @@ class Receiver:
         if self._reading:
             self._reading.cancel()
 
-    def shorten(self, last_block: BlockInObject) -> None:
-        """Receive no blocks from that one on."""
+    def shorten(self, end_block: BlockInObject) -> None:
+        """Receive no block from ``end_block`` on."""
         if isinstance(self.sink, BlockSink):
-            self.sink.shorten(last_block)
+            self.sink.shorten(end_block)
 
     def lost_part(self) -> None:
         """Its part was given to another request before it noticed."""

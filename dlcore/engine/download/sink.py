@@ -73,7 +73,7 @@ class BlockSink:
         self._verify = verify
         self._keep_start = keep_start
         self._flow = flow
-        self._last = self._wanted_last = blocks.last
+        self._end = self._wanted_end = blocks.end
         self._is_shortened = False
         max_bytes = min(policy.max_bytes, self._bytes_of(blocks) // policy.min_count)
         self._blocks_per_run = max(1, max_bytes // manifest.block_bytes)
@@ -92,9 +92,9 @@ class BlockSink:
             self._buffer = self._pool.take_now(min_bytes)
         assert self._buffer is not None, "the scheduler knows how much memory is free"
 
-    def shorten(self, last_block: BlockInObject) -> None:
-        """Blocks from that one on are not wanted; takes effect with the next bytes."""
-        self._wanted_last = min(self._wanted_last, last_block)
+    def shorten(self, end_block: BlockInObject) -> None:
+        """Blocks from ``end_block`` on are not wanted; takes effect with the next bytes."""
+        self._wanted_end = min(self._wanted_end, end_block)
 
     def buffer(self) -> memoryview:
         """The free rest of the buffer in use."""
@@ -105,15 +105,15 @@ class BlockSink:
         """Note that ``count`` bytes were placed; a full buffer goes to its verification."""
         self._filled_bytes += count
         flows = self._flow.passed(count)
-        if self._wanted_last < self._last:
+        if self._wanted_end < self._end:
             self._end_earlier()
         if self._filled_bytes < self._run_bytes:
             return flows
         self._hand_over(self._run)
-        if self._run.last >= self._last:
-            self._is_shortened = self._last < self._blocks.last
+        if self._run.end >= self._end:
+            self._is_shortened = self._end < self._blocks.end
             return not self._is_shortened
-        self._run, self._run_bytes = self._run_from(self._run.last)
+        self._run, self._run_bytes = self._run_from(self._run.end)
         if not self._has_failed():
             self._buffer = self._pool.take_now(self._buffer_bytes)
         return flows and self._buffer is not None
@@ -147,15 +147,15 @@ class BlockSink:
             if start_bytes:
                 start = self._buffer[self._filled_bytes - start_bytes : self._filled_bytes]
                 self._keep_start(BlockInObject(self._run.first + whole), start)
-            last = BlockInObject(min(self._run.last, self._run.first + whole))
-            self._hand_over(self._run._replace(last=last))
+            end = BlockInObject(min(self._run.end, self._run.first + whole))
+            self._hand_over(self._run._replace(end=end))
         await wait_for_all(self._tasks)
 
     def _end_earlier(self) -> None:
         """Another request fetches the end of this one."""
-        self._last = self._wanted_last
-        if self._run.last > self._last:
-            self._run = self._run._replace(last=max(self._last, self._run.first))
+        self._end = self._wanted_end
+        if self._run.end > self._end:
+            self._run = self._run._replace(end=max(self._end, self._run.first))
             self._run_bytes = self._bytes_of(self._run)
 
     def _has_failed(self) -> bool:
@@ -166,7 +166,7 @@ class BlockSink:
         assert self._buffer is not None
         buffer, self._buffer = self._buffer, None
         self._filled_bytes = 0
-        if run.last > run.first:
+        if run.end > run.first:
             self._tasks.append(enduring(self._verified(run, buffer)))
         else:
             self._pool.give_back(buffer)
@@ -179,20 +179,20 @@ class BlockSink:
 
     def _run_from(self, first: BlockInObject) -> tuple[BlockRange, int]:
         """The next run and its length."""
-        last = BlockInObject(min(first + self._blocks_per_run, self._last))
-        run = BlockRange(self._blocks.object, first, last)
+        end = BlockInObject(min(first + self._blocks_per_run, self._end))
+        run = BlockRange(self._blocks.object, first, end)
         return run, self._bytes_of(run)
 
     def _bytes_of(self, run: BlockRange) -> int:
-        if run.last == run.first:
+        if run.end == run.first:
             return 0
         start, end = self._manifest.range_span(run)
         return end - start
 
     def _buffer_length(self) -> int:
         """Room for a run; less for a shorter request, in few lengths so that buffers fit again."""
-        index, first, last = self._blocks
-        longest = BlockRange.of(index, first, min(last, first + self._blocks_per_run))
+        index, first, end = self._blocks
+        longest = BlockRange.of(index, first, min(end, first + self._blocks_per_run))
         room_bytes = 1 << (self._bytes_of(longest) - 1).bit_length()
         max_bytes = self._blocks_per_run * self._manifest.block_bytes
         return min(max(room_bytes, self._policy.min_bytes), max_bytes)

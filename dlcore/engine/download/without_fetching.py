@@ -273,8 +273,8 @@ def _files_missing(package: PackageDownload) -> set[int]:
         if not file.is_empty:
             base = manifest.first_blocks[file.object]
             first = base + file.offset_bytes // manifest.block_bytes
-            last = base + -(-(file.offset_bytes + file.length_bytes) // manifest.block_bytes)
-            if 0 in have[first:last]:
+            end = base + -(-(file.offset_bytes + file.length_bytes) // manifest.block_bytes)
+            if 0 in have[first:end]:
                 missing.add(number)
     return missing
 
