@@ -1,9 +1,9 @@
-"""The vocabulary: packages, files, objects, blocks and ranges as frozen structs.
+"""The vocabulary: packages, files, objects, blocks and extents as frozen structs.
 
 Guarantees: instances never change; offsets are half-open ``[start, end)``; every count of
 bytes says so in its name. Assumes values were validated where they entered (``manifest``
 refuses hostile ones). Holds no I/O and no policy, only the geometry that every room shares:
-files are extents of objects, objects are cut into blocks, blocks are numbered through the package.
+files lie in objects, objects are cut into blocks, blocks are numbered through the package.
 
 A package's blocks are numbered ``0, 1, 2, ...`` through its objects in manifest order; that
 number is what the scheduler, the journal and the store exchange.
@@ -115,7 +115,7 @@ class Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A file of a package: one extent of one object.
+    """A file of a package: a stretch of one object.
 
     Attributes:
         path: Relative to the package, parts separated by ``/``.
@@ -139,7 +139,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return not self.length_bytes
 
 
-class Extent(NamedTuple):
+class FileExtent(NamedTuple):
     """A stretch of one file: ``length_bytes`` from ``offset_bytes`` of ``files[file]``."""
 
     file: int
@@ -147,16 +147,16 @@ class Extent(NamedTuple):
     length_bytes: int
 
 
-class BlockRange(NamedTuple):
-    """A run of contiguous blocks ``[first, end)`` of one object."""
+class BlockExtent(NamedTuple):
+    """Consecutive blocks ``[first, end)`` of one object."""
 
     object: ObjectIndex
     first: BlockInObject
     end: BlockInObject
 
     @classmethod
-    def of(cls, object_index: int, first: int, end: int) -> BlockRange:
-        """The run of these numbers, which the caller knows to be an object's and its blocks'."""
+    def of(cls, object_index: int, first: int, end: int) -> BlockExtent:
+        """The extent of these numbers, which the caller knows to be an object's and its blocks'."""
         return cls(ObjectIndex(object_index), BlockInObject(first), BlockInObject(end))
 
 
@@ -255,7 +255,7 @@ class Manifest(
         block = number - self.first_blocks[object_index]
         return ObjectIndex(object_index), BlockInObject(block)
 
-    def block_digests(self, blocks: BlockRange) -> bytes:
+    def block_digests(self, blocks: BlockExtent) -> bytes:
         """SHA-256 of each block, concatenated; empty if the object has only one digest."""
         digests = self.objects[blocks.object].digests
         return digests[blocks.first * DIGEST_BYTES : blocks.end * DIGEST_BYTES]
@@ -265,13 +265,13 @@ class Manifest(
         start = block * self.block_bytes
         return start, min(start + self.block_bytes, self.objects[object_index].length_bytes)
 
-    def range_span(self, blocks: BlockRange) -> tuple[int, int]:
-        """Bytes ``[start, end)`` of a range in its object."""
+    def extent_span(self, blocks: BlockExtent) -> tuple[int, int]:
+        """Bytes ``[start, end)`` of an extent in its object."""
         start, _ = self.block_span(blocks.object, blocks.first)
         _, end = self.block_span(blocks.object, BlockInObject(blocks.end - 1))
         return start, end
 
-    def extents(self, object_index: int, start: int, end: int) -> Iterator[Extent]:
+    def file_extents(self, object_index: int, start: int, end: int) -> Iterator[FileExtent]:
         """The stretches of files that bytes ``[start, end)`` of an object are, in order."""
         starts, indices = self._files_by_object[object_index]
         at = bisect.bisect_right(starts, start) - 1
@@ -279,7 +279,7 @@ class Manifest(
             file = self.files[indices[at]]
             offset = start - file.offset_bytes
             length = min(file.length_bytes - offset, end - start)
-            yield Extent(indices[at], offset, length)
+            yield FileExtent(indices[at], offset, length)
             start += length
             at += 1
 

@@ -14,7 +14,7 @@ CHECKSUM_BYTES = 16  # XXH3-128
 
 
 class Run(NamedTuple):
-    """Whole blocks that adjoin in memory, and where they go.
+    """An extent of whole blocks in memory, and the stretches of files that it goes to.
 
     Attributes:
         data: The blocks; the last one may be shorter. Any contiguous buffer.

@@ -21,7 +21,7 @@ from dlcore.manifest import object_name
 from dlcore.model import (
     DIGEST_BYTES,
     BlockInObject,
-    Extent,
+    FileExtent,
     Manifest,
     Object,
     ObjectIndex,
@@ -75,7 +75,7 @@ def _check_file(file: SourceFile, span_bytes: int, advance: Advance) -> None:
     digest = hashlib.sha256()
     for start in range(0, file.length_bytes, span_bytes):
         data = memoryview(bytearray(min(span_bytes, file.length_bytes - start)))
-        _read_extent(file, Extent(0, start, len(data)), data)
+        _read_extent(file, FileExtent(0, start, len(data)), data)
         digest.update(data)
         advance(len(data))
     if digest.digest() != file.sha256:
@@ -144,14 +144,14 @@ def _packed_digests(
 ) -> Iterator[tuple[int, bytes]]:
     """The digests of the packed files that begin in a span, by their index."""
     at = 0
-    for extent in manifest.extents(span.object, span.start, span.end):
+    for extent in manifest.file_extents(span.object, span.start, span.end):
         file = manifest.files[extent.file]
         if extent.offset_bytes == 0 and manifest.is_packed(file):
             content = data[at : at + extent.length_bytes]
             if extent.length_bytes < file.length_bytes:  # it ends in the next span
                 content = memoryview(bytearray(file.length_bytes))
                 _read_extent(
-                    source.files[extent.file], Extent(extent.file, 0, len(content)), content
+                    source.files[extent.file], FileExtent(extent.file, 0, len(content)), content
                 )
             yield extent.file, hashlib.sha256(content).digest()
         at += extent.length_bytes
@@ -176,7 +176,7 @@ def verified_spans(
                 ObjectIndex(object_index), BlockInObject(first + bad[0])
             )
             raise _changed_error(
-                *(source.files[e.file] for e in manifest.extents(object_index, start, end))
+                *(source.files[e.file] for e in manifest.file_extents(object_index, start, end))
             )
         yield data
 
@@ -188,7 +188,7 @@ def read_file(file: SourceFile) -> bytes:
         StorageError: It cannot be read, or changed since the folder was listed.
     """
     data = memoryview(bytearray(file.length_bytes))
-    _read_extent(file, Extent(0, 0, len(data)), data)
+    _read_extent(file, FileExtent(0, 0, len(data)), data)
     return bytes(data)
 
 
@@ -197,7 +197,7 @@ def sha256_of(file: SourceFile, span_bytes: int) -> bytes:
     digest = hashlib.sha256()
     for start in range(0, file.length_bytes, span_bytes):
         data = memoryview(bytearray(min(span_bytes, file.length_bytes - start)))
-        _read_extent(file, Extent(0, start, len(data)), data)
+        _read_extent(file, FileExtent(0, start, len(data)), data)
         digest.update(data)
     return digest.digest()
 
@@ -206,13 +206,13 @@ def read_span(source: Source, manifest: Manifest, span: ObjectSpan) -> memoryvie
     """The bytes of a span; raises as `read_file`."""
     data = memoryview(bytearray(span.end - span.start))
     at = 0
-    for extent in manifest.extents(span.object, span.start, span.end):
+    for extent in manifest.file_extents(span.object, span.start, span.end):
         _read_extent(source.files[extent.file], extent, data[at : at + extent.length_bytes])
         at += extent.length_bytes
     return data
 
 
-def _read_extent(file: SourceFile, extent: Extent, into: memoryview) -> None:
+def _read_extent(file: SourceFile, extent: FileExtent, into: memoryview) -> None:
     may_be_link = bool(file.sha256)  # in a content library, where its digest is checked
     with disk_faults(file.location), open_plain(file.location, follow=may_be_link) as content:
         status = os.fstat(content.fileno())

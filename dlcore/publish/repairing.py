@@ -259,7 +259,7 @@ def _is_reproducible(
 ) -> bool:
     """Whether the source has exactly the bytes of an object."""
     length = manifest.objects[index].length_bytes
-    extents = manifest.extents(index, 0, length)
+    extents = manifest.file_extents(index, 0, length)
     if any(
         source.files[extent.file].length_bytes != manifest.files[extent.file].length_bytes
         for extent in extents

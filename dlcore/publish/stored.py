@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dlcore.model import (
     DIGEST_BYTES,
     BlockInObject,
-    Extent,
+    FileExtent,
     Manifest,
     Object,
     ObjectIndex,
@@ -95,7 +95,7 @@ def files_of(
     """
     named = {}
     for block in damage.blocks:
-        extents = list(manifest.extents(index, *manifest.block_span(index, block)))
+        extents = list(manifest.file_extents(index, *manifest.block_span(index, block)))
         if damage.wrong is Wrong.MISMATCH:
             extents = [e for e in extents if not _is_right(site, manifest, e)] or extents
         named[block] = [manifest.files[extent.file].path for extent in extents]
@@ -135,7 +135,7 @@ class _EndedEarlyError(Exception):
     """An object became shorter while it was read."""
 
 
-def _is_right(site: Site, manifest: Manifest, extent: Extent) -> bool:
+def _is_right(site: Site, manifest: Manifest, extent: FileExtent) -> bool:
     file = manifest.files[extent.file]
     if not file.sha256:
         return False

@@ -1,10 +1,10 @@
 """The missing blocks of one sort: those of small objects, or those of all others.
 
 A request for a small object occupies its connection for about a round trip and brings hardly a
-byte; a request for a run of a longer object may fill the link by itself. Taken one sort after the
+byte; a request for blocks of a longer object may fill the link by itself. Taken one sort after the
 other, the link would be idle while there are only small ones, and the round trips would have to
 wait while there are only long ones. Taken in step, whichever of the two is the bottleneck is busy
-from the beginning to the end, and neither long runs nor many round trips are left for the end.
+from the beginning to the end, and neither long requests nor many round trips are left for the end.
 """
 
 from __future__ import annotations

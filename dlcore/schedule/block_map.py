@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule.block_states import BlockStates
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.split_block import SplitBlock
@@ -109,8 +109,8 @@ class BlockMap:
         """The blocks that are fetched in parts, oldest first."""
         return self._split.values()
 
-    def split_block(self, blocks: BlockRange) -> SplitBlock | None:
-        """The one block of the run, if it is fetched in parts."""
+    def split_block(self, blocks: BlockExtent) -> SplitBlock | None:
+        """The one block of the extent, if it is fetched in parts."""
         return self._split.get(self.manifest.block_number(blocks.object, blocks.first))
 
     def is_missing(self, number: BlockInPackage) -> bool:
@@ -182,20 +182,20 @@ class BlockMap:
         may_serve: Callable[[ObjectIndex], bool],
         avoids: Callable[[BlockInPackage], bool],
         max_blocks: int,
-    ) -> BlockRange | None:
-        """The first run of missing blocks that an endpoint can serve.
+    ) -> BlockExtent | None:
+        """The first extent of missing blocks that an endpoint can serve.
 
         Args:
             may_serve: Whether the endpoint may serve an object.
             avoids: Whether it should leave a block to other endpoints.
-            max_blocks: The longest run to return; at least 1.
+            max_blocks: The longest extent to return; at least 1.
 
         Returns:
-            The run, all in one object; None if the endpoint can serve nothing that is missing.
+            The extent, all in one object; None if the endpoint can serve nothing that is missing.
         """
         return self._states.next_missing(may_serve, self._served_bad, avoids, max_blocks)
 
-    def next_rejected(self, is_left_to: Callable[[BlockInPackage], bool]) -> BlockRange | None:
+    def next_rejected(self, is_left_to: Callable[[BlockInPackage], bool]) -> BlockExtent | None:
         """The first block that is missing after it did not match, and is left to an endpoint.
 
         Args:
@@ -204,7 +204,7 @@ class BlockMap:
         for number in sorted(self._served_bad):
             if self.is_missing(number) and is_left_to(number):
                 index, block = self.manifest.locate_block(number)
-                return BlockRange.of(index, block, block + 1)
+                return BlockExtent.of(index, block, block + 1)
         return None
 
     def promise(self, number: BlockInPackage) -> None:
@@ -215,19 +215,19 @@ class BlockMap:
         """A promised block is missing again."""
         self._states.end_promise(number)
 
-    def begin(self, number: RequestNumber, blocks: BlockRange, endpoint: str) -> None:
+    def begin(self, number: RequestNumber, blocks: BlockExtent, endpoint: str) -> None:
         """A request of an endpoint fetches missing blocks from now on."""
         self._states.begin(blocks)
         self._owners.update(dict.fromkeys(self._numbers(blocks), (number,)))
         self._whole_objects.began(blocks.object, endpoint)
 
-    def split(self, blocks: BlockRange, endpoint: str) -> SplitBlock:
+    def split(self, blocks: BlockExtent, endpoint: str) -> SplitBlock:
         """A missing block is fetched in parts from now on."""
         self._states.begin(blocks)
         return self._begin_split(blocks, endpoint)
 
     def split_after_start(
-        self, number: RequestNumber, blocks: BlockRange, endpoint: str, arrived_bytes: int
+        self, number: RequestNumber, blocks: BlockExtent, endpoint: str, arrived_bytes: int
     ) -> bool:
         """The rest of a block, of which a request brought the start, is fetched in parts.
 
@@ -241,7 +241,7 @@ class BlockMap:
         self._begin_split(blocks, endpoint, arrived_bytes)
         return True
 
-    def keeps_start(self, number: RequestNumber, blocks: BlockRange) -> bool:
+    def keeps_start(self, number: RequestNumber, blocks: BlockExtent) -> bool:
         """Whether the start of a block stays that a request brought.
 
         Not if the block is not the request's alone, or must come from one endpoint.
@@ -251,13 +251,13 @@ class BlockMap:
         is_alone = self._owners.get(block) == (number,)
         return is_alone and not (needs_one_server or block in self._served_bad)
 
-    def hand_over(self, old: RequestNumber, new: RequestNumber, blocks: BlockRange) -> None:
+    def hand_over(self, old: RequestNumber, new: RequestNumber, blocks: BlockExtent) -> None:
         """Blocks that one request was to fetch are another's from now on."""
         for block in self._numbers(blocks):
             if self._owners.get(block) == (old,):
                 self._owners[block] = (new,)
 
-    def race(self, number: RequestNumber, blocks: BlockRange) -> None:
+    def race(self, number: RequestNumber, blocks: BlockExtent) -> None:
         """Another request fetches a block that is in flight."""
         (block,) = self._numbers(blocks)
         self._races[block] += 1
@@ -270,7 +270,7 @@ class BlockMap:
     # Blocks that come to an end
 
     def verified(
-        self, number: RequestNumber, blocks: BlockRange, endpoint: str
+        self, number: RequestNumber, blocks: BlockExtent, endpoint: str
     ) -> list[RequestNumber]:
         """Blocks of a request to an endpoint are verified and written.
 
@@ -357,20 +357,22 @@ class BlockMap:
                 self._states.set_missing(BlockInPackage(number))
         return culprit
 
-    def give_back(self, number: RequestNumber, blocks: BlockRange) -> None:
+    def give_back(self, number: RequestNumber, blocks: BlockExtent) -> None:
         """What a request still owns of these blocks is missing again, unless it is raced."""
         for block in self._numbers(blocks):
             self._give_back(number, block)
 
     # Inside
 
-    def _numbers(self, blocks: BlockRange) -> list[BlockInPackage]:
+    def _numbers(self, blocks: BlockExtent) -> list[BlockInPackage]:
         base = self.manifest.first_blocks[blocks.object]
         return [BlockInPackage(base + block) for block in range(blocks.first, blocks.end)]
 
-    def _begin_split(self, blocks: BlockRange, endpoint: str, arrived_bytes: int = 0) -> SplitBlock:
+    def _begin_split(
+        self, blocks: BlockExtent, endpoint: str, arrived_bytes: int = 0
+    ) -> SplitBlock:
         (number,) = self._numbers(blocks)
-        start, end = self.manifest.range_span(blocks)
+        start, end = self.manifest.extent_span(blocks)
         split = SplitBlock(number, blocks, end - start, endpoint, arrived_bytes)
         self._split[number] = split
         if self._listener:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 
-from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule.backlog import MISSING, MISSING_SMALL, Backlog
 
 IN_FLIGHT, VERIFIED, PROMISED = 2, 3, 4  # besides the two states of missing blocks
@@ -103,27 +103,27 @@ class BlockStates:
         rejected: Container[BlockInPackage],
         avoids: Callable[[BlockInPackage], bool],
         max_blocks: int,
-    ) -> BlockRange | None:
-        """The first run of missing blocks that can be served.
+    ) -> BlockExtent | None:
+        """The first extent of missing blocks that can be served.
 
         Args:
             may_serve: Whether an object may be served.
-            rejected: Blocks that did not match their digests. None follows others in a run.
+            rejected: Blocks that did not match their digests. None follows others in an extent.
             avoids: Whether one of those is left to others.
-            max_blocks: The longest run to return; at least 1.
+            max_blocks: The longest extent to return; at least 1.
 
         Returns:
-            The run, all in one object, no two of its blocks equal; None if there is none.
+            The extent, all in one object, no two of its blocks equal; None if there is none.
         """
         for backlog in sorted(self._backlogs, key=lambda backlog: -backlog.share):
             number = self._first_missing(backlog, may_serve, rejected, avoids)
             if number is not None:
-                return self._run(backlog, number, rejected, max_blocks)
+                return self._extent(backlog, number, rejected, max_blocks)
         return None
 
     # Changes
 
-    def begin(self, blocks: BlockRange) -> None:
+    def begin(self, blocks: BlockExtent) -> None:
         """Missing blocks are in flight."""
         self._take(blocks)
         base = self._manifest.first_blocks[blocks.object]
@@ -217,13 +217,13 @@ class BlockStates:
         found = self._states.find(backlog.state, number)
         return BlockInPackage(len(self._states) if found < 0 else found)
 
-    def _run(
+    def _extent(
         self,
         backlog: Backlog,
         number: BlockInPackage,
         rejected: Container[BlockInPackage],
         max_blocks: int,
-    ) -> BlockRange:
+    ) -> BlockExtent:
         """The missing blocks from that number on."""
         index, first = self._manifest.locate_block(number)
         limit = min(self._manifest.first_blocks[index + 1], number + max_blocks)
@@ -232,7 +232,7 @@ class BlockStates:
             if self._repeats(number, end):
                 break
             end += 1
-        return BlockRange.of(index, first, first + end - number)
+        return BlockExtent.of(index, first, first + end - number)
 
     def _repeats(self, first: int, number: int) -> bool:
         """Whether a block equals one of those from ``first`` on that come before it."""
@@ -241,16 +241,16 @@ class BlockStates:
             self._equals.get(BlockInPackage(other)) is wanted for other in range(first, number)
         )
 
-    def _take(self, blocks: BlockRange) -> None:
+    def _take(self, blocks: BlockExtent) -> None:
         count = blocks.end - blocks.first
         self._backlog(blocks.object).take(count, self._length_bytes(blocks))
 
-    def _one(self, number: BlockInPackage) -> BlockRange:
+    def _one(self, number: BlockInPackage) -> BlockExtent:
         index, block = self._manifest.locate_block(number)
-        return BlockRange.of(index, block, block + 1)
+        return BlockExtent.of(index, block, block + 1)
 
-    def _length_bytes(self, blocks: BlockRange) -> int:
-        start, end = self._manifest.range_span(blocks)
+    def _length_bytes(self, blocks: BlockExtent) -> int:
+        start, end = self._manifest.extent_span(blocks)
         return end - start
 
     def _tell_changed(self, number: BlockInPackage) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial as partial_of
 from typing import TypeAlias
 
-from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockExtent, BlockInPackage, Manifest
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.types import CopyBlocks, Event
 
@@ -194,7 +194,7 @@ class EqualBlocks:
                 group.not_copied((block_map, number))
                 self._changed[group] = None
 
-    def review(self, block_map: BlockMap, blocks: BlockRange) -> None:
+    def review(self, block_map: BlockMap, blocks: BlockExtent) -> None:
         """It may be another request that brings these blocks, or none."""
         if shared := self._shared.get(block_map):
             base = block_map.manifest.first_blocks[blocks.object]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.endpoint import Endpoint
 from dlcore.schedule.policy import Policy
@@ -40,7 +40,7 @@ class InFlight:
         self.endpoint = endpoint
         self._end_block = request.blocks.end
         self._length_bytes = (
-            request.part.length_bytes if request.part else self._run_bytes(self._end_block)
+            request.part.length_bytes if request.part else self._bytes_before(self._end_block)
         )
         self._received_bytes = 0
         self._began_s = self._latest_s = now_s
@@ -95,14 +95,14 @@ class InFlight:
         return max(0, self._received_bytes - self._length_bytes)
 
     @property
-    def left(self) -> BlockRange:
+    def left(self) -> BlockExtent:
         """The blocks that have not arrived whole."""
         blocks = self.request.blocks
         if self.request.part:
             return blocks._replace(end=self._end_block)
         whole = self._received_bytes // self.block_map.manifest.block_bytes
         first = BlockInObject(min(blocks.first + whole, self._end_block))
-        return BlockRange(blocks.object, first, self._end_block)
+        return BlockExtent(blocks.object, first, self._end_block)
 
     @property
     def next_block(self) -> BlockInPackage:
@@ -152,7 +152,7 @@ class InFlight:
     def shorten(self, end_block: BlockInObject) -> None:
         """Blocks from ``end_block`` on are not needed from it."""
         self._end_block = end_block
-        self._length_bytes = self._run_bytes(end_block)
+        self._length_bytes = self._bytes_before(end_block)
         self._note_delivery()
 
     def cancel(self, first_unneeded: BlockInObject) -> None:
@@ -196,11 +196,11 @@ class InFlight:
         silent_s = now_s - due_s
         return silent_s if silent_s > round_trip_s else max(0.0, -silent_s)
 
-    def _run_bytes(self, end_block: BlockInObject) -> int:
+    def _bytes_before(self, end_block: BlockInObject) -> int:
         blocks = self.request.blocks
         if end_block <= blocks.first:
             return 0
-        start, end = self.block_map.manifest.range_span(blocks._replace(end=end_block))
+        start, end = self.block_map.manifest.extent_span(blocks._replace(end=end_block))
         return end - start
 
 
@@ -254,7 +254,7 @@ class InFlightTable:
         self,
         endpoint: Endpoint,
         block_map: BlockMap,
-        blocks: BlockRange,
+        blocks: BlockExtent,
         now_s: float,
         *,
         part: Span | None = None,

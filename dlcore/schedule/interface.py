@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Protocol
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule.types import Answer, Events, RequestNumber, Terms
 
 
@@ -174,7 +174,7 @@ class Scheduler(Protocol):
         """
         ...
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+    def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
         """Blocks that a request completed are verified and written."""
         ...
 

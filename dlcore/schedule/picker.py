@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from dlcore.model import BlockRange
+from dlcore.model import BlockExtent
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
 from dlcore.schedule.eligibility import Eligibility
@@ -104,7 +104,7 @@ class Picker:
         self,
         endpoint: Endpoint,
         block_map: BlockMap,
-        blocks: BlockRange,
+        blocks: BlockExtent,
         length_bytes: int,
         now_s: float,
         free_bytes: int,
@@ -136,9 +136,9 @@ class Picker:
             endpoint, block_map, split.blocks, now_s, part=part, buffer_bytes=buffer_bytes
         )
 
-    def _is_split(self, block_map: BlockMap, blocks: BlockRange, length_bytes: int) -> bool:
+    def _is_split(self, block_map: BlockMap, blocks: BlockExtent, length_bytes: int) -> bool:
         """Whether a block is fetched in parts; one that was rejected is fetched whole."""
-        start, end = block_map.manifest.range_span(blocks)
+        start, end = block_map.manifest.extent_span(blocks)
         number = block_map.manifest.block_number(blocks.object, blocks.first)
         return (
             blocks.end - blocks.first == 1

@@ -20,7 +20,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.schedule.inflight import FOREVER_S, InFlight
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.types import RequestNumber
@@ -95,7 +95,7 @@ class Rescue(NamedTuple):
 
     item: InFlight
     means: Means
-    blocks: BlockRange
+    blocks: BlockExtent
     stake_bytes: int = 0
     part_bytes: int = 0
 
@@ -158,7 +158,7 @@ def without_race(item: InFlight) -> Rescue | None:
     """What is done for a request of one block that cannot be raced; it wastes nothing."""
     if item.block_map.is_raced(item.next_block):
         return None
-    start, end = item.block_map.manifest.range_span(item.left)
+    start, end = item.block_map.manifest.extent_span(item.left)
     has_begun = item.left_bytes < end - start
     return Rescue(item, Means.CANCEL if has_begun else Means.REPLACE, item.left)
 
@@ -182,7 +182,7 @@ def _take_over(policy: Policy, item: InFlight, forecast: Forecast, helper: Helpe
     if not moved and forecast.eta_s > policy.race_factor * helper.needs_s(block_bytes):
         moved = 1
     first = BlockInObject(max(forecast.has_begun_until(item), end - moved))
-    blocks = BlockRange(index, first, end)
+    blocks = BlockExtent(index, first, end)
     return Rescue(item, Means.TAKE_OVER, blocks) if first < end else None
 
 
@@ -201,7 +201,7 @@ def _split(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) -
     They must be open to the same endpoint, since all parts of a block come from one.
     """
     block_map, blocks = item.block_map, item.left
-    start, end = block_map.manifest.range_span(blocks)
+    start, end = block_map.manifest.extent_span(blocks)
     has_begun = item.left_bytes < end - start
     is_same = helper.endpoint == item.request.endpoint
     if not (has_begun and is_same and helper.connections > 1):
@@ -219,7 +219,7 @@ def _race(policy: Policy, item: InFlight, forecast: Forecast, helper: Helper) ->
     manifest, blocks = item.block_map.manifest, item.left
     if forecast.eta_s == FOREVER_S:
         return Rescue(item, Means.CANCEL, blocks)
-    start, end = manifest.range_span(blocks)
+    start, end = manifest.extent_span(blocks)
     arrived_bytes = end - start - item.left_bytes
     needed_s = helper.needs_s(end - start)
     if forecast.eta_s <= policy.race_factor * needed_s:

@@ -58,7 +58,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.completion import Completion
 from dlcore.schedule.demand import Demand
@@ -291,7 +291,7 @@ class DeadlineScheduler(Scheduler):
         item = self._in_flight.get(number)
         if item is None or self._eligibility.is_doubted(item.endpoint, item.request):
             return self._take_events()
-        blocks = BlockRange.of(item.request.blocks.object, block, block + 1)
+        blocks = BlockExtent.of(item.request.blocks.object, block, block + 1)
         endpoint = item.request.endpoint
         if item.block_map.split_after_start(number, blocks, endpoint, arrived_bytes):
             if item.is_cancelled:
@@ -299,7 +299,7 @@ class DeadlineScheduler(Scheduler):
             self._events.append(StartKept(number, block))
         return self._take_events()
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+    def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
         """Count blocks as verified; requests that lost a race for them are cancelled."""
         item = self._in_flight.get(number)
         if item is None:
@@ -428,7 +428,7 @@ class DeadlineScheduler(Scheduler):
         )
 
     def _count_good(
-        self, servers: Collection[str], block_map: BlockMap, blocks: BlockRange
+        self, servers: Collection[str], block_map: BlockMap, blocks: BlockExtent
     ) -> None:
         """Count good blocks; of an object with one digest it turns out later whether they are."""
         if len(servers) == 1 and block_map.manifest.objects[blocks.object].digests:

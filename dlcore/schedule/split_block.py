@@ -12,7 +12,7 @@ from collections import Counter
 from itertools import groupby, pairwise
 from operator import attrgetter
 
-from dlcore.model import BlockInPackage, BlockRange
+from dlcore.model import BlockExtent, BlockInPackage
 from dlcore.schedule.types import Portion, RequestNumber, Span
 
 
@@ -21,7 +21,7 @@ class SplitBlock:
 
     Args:
         number: The block's number in the package.
-        blocks: The block as a run of one, for requests.
+        blocks: The block as an extent of one, for requests.
         length_bytes: Length of the block.
         endpoint: The endpoint that serves it.
         arrived_bytes: Length of its start that is in the buffer already, from that endpoint.
@@ -30,7 +30,7 @@ class SplitBlock:
     def __init__(
         self,
         number: BlockInPackage,
-        blocks: BlockRange,
+        blocks: BlockExtent,
         length_bytes: int,
         endpoint: str,
         arrived_bytes: int = 0,

@@ -11,7 +11,7 @@ from typing import NamedTuple, NewType, TypeAlias
 import msgspec
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, ObjectIndex
 
 RequestNumber = NewType("RequestNumber", int)
 """Counts the requests: no two have the same number, and a later one has a higher number."""
@@ -59,7 +59,7 @@ class Request(msgspec.Struct, frozen=True):
         number: Identifies the request in every later input and event.
         package: Key of the package.
         endpoint: Name of the endpoint that serves it.
-        blocks: The run of blocks to fetch; exactly one block if there is a ``part``.
+        blocks: The extent of blocks to fetch; exactly one block if there is a ``part``.
         part: The bytes of that block to fetch; None for all of ``blocks``.
         is_race: Whether another request fetches the same bytes too.
         from_beginning: Whether the endpoint sends the object from its beginning, so that what comes
@@ -71,7 +71,7 @@ class Request(msgspec.Struct, frozen=True):
     number: RequestNumber
     package: str
     endpoint: str
-    blocks: BlockRange
+    blocks: BlockExtent
     part: Span | None = None
     is_race: bool = False
     buffer_bytes: int = 0
@@ -135,11 +135,11 @@ class SplitBlockDropped(msgspec.Struct, frozen=True):
 
     Attributes:
         package: Key of the package.
-        blocks: The block as a run of one. None of its parts is in flight.
+        blocks: The block as an extent of one. None of its parts is in flight.
     """
 
     package: str
-    blocks: BlockRange
+    blocks: BlockExtent
 
 
 class CopyBlocks(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Hashing what lies on disk with all cores: shared by resume and verify.
 
-Work is handed out in runs of contiguous blocks. Each worker has a buffer of its own; there are more
-workers than cores, so that some read while others hash. The number of workers bounds the memory.
+Work is handed out in extents of blocks. Each worker has a buffer of its own; there are more workers
+than cores, so that some read while others hash. The number of workers bounds the memory.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockExtent, Manifest
 from dlcore.work_threads import WorkThreads
 
-RUN_BYTES = 4 << 20  # arbitrary: several blocks, which are hashed side by side
+EXTENT_BYTES = 4 << 20  # arbitrary: several blocks, which are hashed side by side
 _T = TypeVar("_T")
 
 
 def buffer_bytes(manifest: Manifest) -> int:
     """Length of a worker's buffer."""
-    return max(RUN_BYTES, manifest.block_bytes)
+    return max(EXTENT_BYTES, manifest.block_bytes)
 
 
-def runs(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockRange]:
-    """The wanted blocks as ranges that fit a worker's buffer, in order.
+def block_extents(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockExtent]:
+    """The wanted blocks as extents that fit a worker's buffer, in order.
 
     Args:
         manifest: The package.
@@ -41,7 +41,7 @@ def runs(manifest: Manifest, wanted: bytes | bytearray) -> Iterator[BlockRange]:
             limit = min(at + max_blocks, end)
             stop = wanted.find(0, at, limit)
             stop = limit if stop < 0 else stop
-            yield BlockRange.of(index, at - base, stop - base)
+            yield BlockExtent.of(index, at - base, stop - base)
             at = wanted.find(1, stop, end)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlcore.errors import IntegrityError
-from dlcore.model import BlockInPackage, BlockRange, Manifest
+from dlcore.model import BlockExtent, BlockInPackage, Manifest
 from dlcore.store.files import Files
 from dlcore.store.partial import Partial
 from dlcore.store.reading import BlockReader
@@ -40,7 +40,7 @@ def read_blocks(
     try:
         for number in numbers:
             blocks = _one(manifest, number)
-            start, end = manifest.range_span(blocks)
+            start, end = manifest.extent_span(blocks)
             with contextlib.suppress(OSError):
                 found[number] = reader.read(blocks, memoryview(bytearray(end - start)))
     finally:
@@ -64,19 +64,19 @@ def write_blocks(
     Raises:
         StorageError: The disk of the package failed.
     """
-    runs: list[tuple[int, int, memoryview]] = []
+    extents: list[tuple[int, int, memoryview]] = []
     for number, data in copies:
         index, block = partial.manifest.locate_block(number)
         if partial.manifest.objects[index].digests:
-            runs.append((index, block, data))
+            extents.append((index, block, data))
         else:
             with contextlib.suppress(IntegrityError):  # it changed meanwhile: nothing is kept
-                partial.write_run(index, block, data)
-    if runs:
-        partial.write_runs(runs, lambda _place, _bad: None)
+                partial.write_extent(index, block, data)
+    if extents:
+        partial.write_extents(extents, lambda _place, _bad: None)
     return [number for number, _ in copies if partial.have[number]]
 
 
-def _one(manifest: Manifest, number: BlockInPackage) -> BlockRange:
+def _one(manifest: Manifest, number: BlockInPackage) -> BlockExtent:
     index, block = manifest.locate_block(number)
-    return BlockRange.of(index, block, block + 1)
+    return BlockExtent.of(index, block, block + 1)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dlcore.errors import ConfigError
-from dlcore.model import Extent
+from dlcore.model import FileExtent
 from dlcore.native import aligned_buffer
 from dlcore.store.files import Files, write_fully
 
@@ -31,14 +31,14 @@ PROBE_BYTES = 4 << 20
 PROBE_WRITE_BYTES = 2 << 20
 
 
-def is_paged(extent: Extent, data: memoryview) -> bool:
+def is_paged(extent: FileExtent, data: memoryview) -> bool:
     """Whether bytes are whole pages at page boundaries, in memory and in their file."""
     if extent.offset_bytes % PAGE_BYTES or extent.length_bytes % PAGE_BYTES or data.readonly:
         return False
     return ctypes.addressof(ctypes.c_char.from_buffer(data)) % PAGE_BYTES == 0
 
 
-def in_pages(extent: Extent) -> Iterator[Extent]:
+def in_pages(extent: FileExtent) -> Iterator[FileExtent]:
     """Split an extent that begins at a page boundary into its whole pages and the rest."""
     rest = extent.length_bytes % PAGE_BYTES
     pages = extent.length_bytes - rest

@@ -19,7 +19,7 @@ from dlcore.long_path import long_path
 from dlcore.manifest import FolderDigests
 from dlcore.native import block_digests
 from dlcore.printable import quoted
-from dlcore.store.checking import RUN_BYTES, in_parallel
+from dlcore.store.checking import EXTENT_BYTES, in_parallel
 from dlcore.store.files import Files, read_fully
 
 Progress = Callable[[int, int], None]
@@ -59,7 +59,7 @@ class _Hashing:
 
     def run(self) -> FolderDigests:
         paths, folders = self._listed()
-        in_parallel(paths, self._hash, RUN_BYTES)
+        in_parallel(paths, self._hash, EXTENT_BYTES)
         return FolderDigests(self._found, tuple(folders))
 
     def _listed(self) -> tuple[list[str], list[str]]:

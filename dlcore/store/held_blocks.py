@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 
-from dlcore.model import BlockInObject, BlockRange, Manifest
+from dlcore.model import BlockExtent, BlockInObject, Manifest
 from dlcore.store.journal import Claim
 
 
@@ -63,18 +63,18 @@ class HeldBlocks:
                 self.have[claim.block] = 0
             self._pending = []
 
-    def missing_in(self, blocks: BlockRange) -> list[BlockRange]:
-        """The blocks of a range that are not on disk yet, in the fewest ranges."""
-        runs: list[BlockRange] = []
+    def missing_in(self, blocks: BlockExtent) -> list[BlockExtent]:
+        """The blocks of an extent that are not on disk yet, in the fewest extents."""
+        extents: list[BlockExtent] = []
         base = self._manifest.first_blocks[blocks.object]
         for block in range(blocks.first, blocks.end):
             if self.have[base + block]:
                 continue
-            if runs and runs[-1].end == block:
-                runs[-1] = runs[-1]._replace(end=BlockInObject(block + 1))
+            if extents and extents[-1].end == block:
+                extents[-1] = extents[-1]._replace(end=BlockInObject(block + 1))
             else:
-                runs.append(BlockRange.of(blocks.object, block, block + 1))
-        return runs
+                extents.append(BlockExtent.of(blocks.object, block, block + 1))
+        return extents
 
     def missing_bytes(self) -> int:
         """Bytes that are not on disk yet; counted by object, so that it is quick."""

@@ -5,8 +5,8 @@ digest: stay there). A block is claimed in the journal only after it was synced.
 its final name only when every block is on disk and durable. After a failed sync nothing that it
 should have covered is believed, and sync is never retried: start the package over.
 
-Threads: `write_runs` may be called by several at once; `sync`, `missing` and `complete` by any
-thread while writes go on; `finish` and `close` when all calls of `write_runs` have returned.
+Threads: `write_extents` may be called by several at once; `sync`, `missing` and `complete` by any
+thread while writes go on; `finish` and `close` when all calls of `write_extents` have returned.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pathlib import Path
 from dlcore.disk.faults import translated
 from dlcore.disk.links import is_folder
 from dlcore.errors import IntegrityError, InternalError, StorageError
-from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, Manifest, ObjectIndex
 from dlcore.store import journal
 from dlcore.store.files import Files, delete, read_document, write_document, write_fully
 from dlcore.store.held_blocks import HeldBlocks
 from dlcore.store.inventory import Inventory
 from dlcore.store.journal import Claim
-from dlcore.store.pending_runs import OnWritten, PendingRuns
+from dlcore.store.pending_extents import OnWritten, PendingExtents
 from dlcore.store.proof import refuse_foreign, refuse_shared_names
 from dlcore.store.resume import find_blocks
 from dlcore.store.tree import Tree
@@ -143,72 +143,76 @@ class Partial:
         for index, whole in self._whole.items():
             for block in range(self.manifest.block_count(index)):
                 if self.have[self.manifest.block_number(ObjectIndex(index), BlockInObject(block))]:
-                    blocks = BlockRange.of(index, block, block + 1)
+                    blocks = BlockExtent.of(index, block, block + 1)
                     whole.take(block, 1)
                     if whole.written(blocks) is False:
                         self._blocks.drop_object(index)
 
-    def write_run(self, object_index: int, first_block: int, data: memoryview) -> tuple[int, ...]:
-        """Verify whole contiguous blocks and write the good ones: `write_runs` with one run.
+    def write_extent(
+        self, object_index: int, first_block: int, data: memoryview
+    ) -> tuple[int, ...]:
+        """Verify whole contiguous blocks and write the good ones: `write_extents` with one extent.
 
         Returns:
             Numbers, in the object, of the blocks that do not match.
         """
         found: list[tuple[int, ...]] = []
-        self.write_runs([(object_index, first_block, data)], lambda _, bad: found.append(bad))
+        self.write_extents([(object_index, first_block, data)], lambda _, bad: found.append(bad))
         return found[0]
 
-    def write_runs(
-        self, runs: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
+    def write_extents(
+        self, extents: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
     ) -> None:
-        """Verify runs of whole blocks and write the good ones. Idempotent; thread-safe.
+        """Verify extents of whole blocks and write the good ones. Idempotent; thread-safe.
 
         The more blocks at a time, the faster they are hashed: sixteen fill the widest lanes.
         Blocks that are on disk already are neither verified nor written again.
 
         Args:
-            runs: For each run its object, the number of its first block in that object, and its
-                bytes; the last block may be the object's short last one.
-            on_written: Called in this thread for each run as soon as it is written, with the
+            extents: For each extent its object, the number of its first block in that object, and
+                its bytes; the last block may be the object's short last one.
+            on_written: Called in this thread for each extent as soon as it is written, with the
                 numbers of its bad blocks, of which nothing was written. Blocks of an object that
                 has only one digest are never bad by themselves.
 
         Raises:
             IntegrityError: This was the last block of an object that has only one digest, and the
                 object does not match: all its blocks are missing again. The source's fault.
-            StorageError: The disk failed. Some blocks of the runs that ``on_written`` was not
+            StorageError: The disk failed. Some blocks of the extents that ``on_written`` was not
                 called for may be on disk.
         """
-        ranges = [self._range_of(index, first, len(data)) for index, first, data in runs]
+        arrived = [self._extent_of(index, first, len(data)) for index, first, data in extents]
         self._check_usable()
         arrivals: list[Arrival] = []
-        pending = PendingRuns(on_written)
+        pending = PendingExtents(on_written)
         with self._translated("write"):
-            for at, (blocks, (index, _, data)) in enumerate(zip(ranges, runs, strict=True)):
-                unheld: list[BlockRange] = []
+            for at, (blocks, (index, _, data)) in enumerate(zip(arrived, extents, strict=True)):
+                unheld: list[BlockExtent] = []
                 if index in self._whole:
                     self._write_whole(blocks, data)
                 else:
                     unheld = self._blocks.missing_in(blocks)
-                arrivals += [Arrival(run, self._slice(blocks, run, data), True) for run in unheld]
+                arrivals += [
+                    Arrival(each, self._slice(blocks, each, data), True) for each in unheld
+                ]
                 pending.expect(at, len(unheld))
             self._writer.write(arrivals, pending.arrival_written)
 
-    def _write_whole(self, blocks: BlockRange, data: memoryview) -> None:
+    def _write_whole(self, blocks: BlockExtent, data: memoryview) -> None:
         whole = self._whole[blocks.object]
-        for run in whole.take(blocks.first, blocks.end - blocks.first):
-            arrived = self._slice(blocks, run, data)
+        for taken in whole.take(blocks.first, blocks.end - blocks.first):
+            arrived = self._slice(blocks, taken, data)
             try:
-                self._writer.write([Arrival(run, arrived, False)], lambda _place, _bad: None)
+                self._writer.write([Arrival(taken, arrived, False)], lambda _place, _bad: None)
             except BaseException:
-                whole.give_back(run)
+                whole.give_back(taken)
                 raise
-            if whole.written(run, arrived) is False:
-                self._blocks.drop_object(run.object)
+            if whole.written(taken, arrived) is False:
+                self._blocks.drop_object(blocks.object)
                 raise IntegrityError(
-                    f"object {self.manifest.objects[run.object].name} of package "
+                    f"object {self.manifest.objects[blocks.object].name} of package "
                     f"{self.manifest.package_id} does not match its digest",
-                    path=self.manifest.objects[run.object].name,
+                    path=self.manifest.objects[blocks.object].name,
                     remedy="all of it is fetched again; if that repeats, its source is bad",
                 )
 
@@ -318,19 +322,19 @@ class Partial:
                 remedy="Run again: what is on disk is checked and kept.",
             )
 
-    def _range_of(self, object_index: int, first: int, length_bytes: int) -> BlockRange:
+    def _extent_of(self, object_index: int, first: int, length_bytes: int) -> BlockExtent:
         count = -(-length_bytes // self.manifest.block_bytes)
-        blocks = BlockRange.of(object_index, first, first + count)
+        blocks = BlockExtent.of(object_index, first, first + count)
         with contextlib.suppress(IndexError):
-            start, end = self.manifest.range_span(blocks)
+            start, end = self.manifest.extent_span(blocks)
             in_object = 0 <= first < blocks.end <= self.manifest.block_count(object_index)
             if in_object and end - start == length_bytes:
                 return blocks
         raise InternalError(f"{length_bytes} bytes are not whole blocks from {first}")
 
-    def _slice(self, blocks: BlockRange, run: BlockRange, data: memoryview) -> memoryview:
+    def _slice(self, blocks: BlockExtent, wanted: BlockExtent, data: memoryview) -> memoryview:
         origin = blocks.first * self.manifest.block_bytes
-        start, end = self.manifest.range_span(run)
+        start, end = self.manifest.extent_span(wanted)
         return data[start - origin : end - origin]
 
     def _translated(self, doing: str) -> AbstractContextManager[None]:

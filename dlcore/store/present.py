@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlcore.long_path import long_path
-from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockExtent, Manifest
 from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
 from dlcore.plain_files import read_plain
 from dlcore.store import journal
-from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.checking import block_extents, buffer_bytes, in_parallel
 from dlcore.store.files import MAX_DOCUMENT_BYTES, Files
 from dlcore.store.partial import CONTENT, JOURNAL
 from dlcore.store.reading import BlockReader
@@ -61,7 +61,7 @@ def united(first: bytearray, second: bytearray) -> bytearray:
 def missing_bytes(manifest: Manifest, present: bytearray) -> int:
     """How many bytes the blocks have that are not present."""
     wanted = bytearray(0 if held else 1 for held in present)
-    spans = (manifest.range_span(blocks) for blocks in runs(manifest, wanted))
+    spans = (manifest.extent_span(blocks) for blocks in block_extents(manifest, wanted))
     return sum(end - start for start, end in spans)
 
 
@@ -104,20 +104,20 @@ class _Looking:
             wanted[first:end] = bytes(end - first)
         size = buffer_bytes(manifest)
         try:
-            in_parallel(runs(manifest, wanted), self._look, size)
+            in_parallel(block_extents(manifest, wanted), self._look, size)
             in_parallel(whole, self._look_at_whole, size)
         finally:
             self._reader.open_files.close()
         return self._present
 
-    def _look(self, blocks: BlockRange, buffer: memoryview) -> None:
+    def _look(self, blocks: BlockExtent, buffer: memoryview) -> None:
         data = self._read(blocks, buffer)
         if data is not None:
             found = block_digests(data, self._manifest.block_bytes)
             self._mark(blocks, found, self._manifest.block_digests(blocks), DIGEST_BYTES)
         elif blocks.end - blocks.first > 1:  # one file that is missing costs its own blocks only
             for block in range(blocks.first, blocks.end):
-                self._look(BlockRange.of(blocks.object, block, block + 1), buffer)
+                self._look(BlockExtent.of(blocks.object, block, block + 1), buffer)
 
     def _look_at_whole(self, index: int, buffer: memoryview) -> None:
         manifest = self._manifest
@@ -125,7 +125,7 @@ class _Looking:
         wanted = manifest.objects[index].whole
         digest, is_complete = wanted.hash(), True
         for number in range(first, end):
-            block = BlockRange.of(index, number - first, number - first + 1)
+            block = BlockExtent.of(index, number - first, number - first + 1)
             data = self._read(block, buffer)
             if data is None:
                 is_complete = False
@@ -137,13 +137,13 @@ class _Looking:
         if is_complete and digest.digest() == wanted.value:
             self._present[first:end] = b"\x01" * (end - first)
 
-    def _mark(self, blocks: BlockRange, found: bytes, expected: bytes, size: int) -> None:
+    def _mark(self, blocks: BlockExtent, found: bytes, expected: bytes, size: int) -> None:
         first = self._manifest.block_number(blocks.object, blocks.first)
         for number in range(blocks.end - blocks.first):
             row = slice(number * size, (number + 1) * size)
             self._present[first + number] = found[row] == expected[row]
 
-    def _read(self, blocks: BlockRange, buffer: memoryview) -> memoryview | None:
+    def _read(self, blocks: BlockExtent, buffer: memoryview) -> memoryview | None:
         try:
             return self._reader.read(blocks, buffer)
         except OSError:

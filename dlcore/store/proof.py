@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dlcore.errors import StorageError, UnexpectedContentError
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockExtent, Manifest
 from dlcore.native import verify_blocks
-from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.checking import block_extents, buffer_bytes, in_parallel
 from dlcore.store.descriptors import MAX_OPEN
 from dlcore.store.files import Files
 from dlcore.store.inventory import Inventory
@@ -150,7 +150,7 @@ class _Hashing:
     def run(self, suspects: Iterable[int]) -> bool:
         blocks, objects = self._parts_of(suspects)
         size = buffer_bytes(self._manifest)
-        in_parallel(runs(self._manifest, blocks), self._check_run, size)
+        in_parallel(block_extents(self._manifest, blocks), self._check_extent, size)
         in_parallel(sorted(objects), self._check_object, size)
         return not self._wrong.is_set()
 
@@ -171,7 +171,7 @@ class _Hashing:
             blocks[base + first : base + end] = b"\1" * (end - first)
         return blocks, objects
 
-    def _check_run(self, blocks: BlockRange, buffer: memoryview) -> None:
+    def _check_extent(self, blocks: BlockExtent, buffer: memoryview) -> None:
         data = self._read(blocks, buffer)
         if data is None:
             return
@@ -183,14 +183,14 @@ class _Hashing:
         wanted = self._manifest.objects[index].whole
         digest = wanted.hash()
         for block in range(self._manifest.block_count(index)):
-            data = self._read(BlockRange.of(index, block, block + 1), buffer)
+            data = self._read(BlockExtent.of(index, block, block + 1), buffer)
             if data is None:
                 return
             digest.update(data)
         if digest.digest() != wanted.value:
             self._wrong.set()
 
-    def _read(self, blocks: BlockRange, buffer: memoryview) -> memoryview | None:
+    def _read(self, blocks: BlockExtent, buffer: memoryview) -> memoryview | None:
         """Read blocks; None if they are not there, or if there is nothing more to find out."""
         if self._wrong.is_set():
             return None

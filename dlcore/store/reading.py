@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dlcore.model import BlockRange, Extent, Manifest
+from dlcore.model import BlockExtent, FileExtent, Manifest
 from dlcore.store.descriptors import Descriptors
 from dlcore.store.files import Files, read_fully
 
@@ -33,19 +33,21 @@ class BlockReader:
         self._path_at = path_at
         self.open_files = Descriptors(open_file, files.close)
 
-    def extents(self, blocks: BlockRange) -> Iterator[tuple[Extent, int]]:
-        """A range's extents, each with its place in the range."""
+    def extents(self, blocks: BlockExtent) -> Iterator[tuple[FileExtent, int]]:
+        """The stretches of files that blocks are, each with its place among their bytes."""
         at = 0
-        for extent in self._manifest.extents(blocks.object, *self._manifest.range_span(blocks)):
+        for extent in self._manifest.file_extents(
+            blocks.object, *self._manifest.extent_span(blocks)
+        ):
             yield extent, at
             at += extent.length_bytes
 
-    def read(self, blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
-        """Read a range's bytes into the front of ``buffer``.
+    def read(self, blocks: BlockExtent, buffer: memoryview, *, again: bool = False) -> memoryview:
+        """Read the bytes of blocks into the front of ``buffer``.
 
         Args:
             blocks: What to read.
-            buffer: At least as long as the range.
+            buffer: At least as long as the blocks.
             again: Distrust the copy in memory: read from the medium where the system allows it.
 
         Returns:
@@ -54,7 +56,7 @@ class BlockReader:
         Raises:
             OSError: ``EIO`` also if a file ends early.
         """
-        start, end = self._manifest.range_span(blocks)
+        start, end = self._manifest.extent_span(blocks)
         for extent, at in self.extents(blocks):
             with self.open_files.use(extent.file) as fd:
                 if again:

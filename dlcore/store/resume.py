@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockExtent, BlockInPackage, Manifest
 from dlcore.native import CHECKSUM_BYTES, block_checksums, block_digests
-from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.checking import block_extents, buffer_bytes, in_parallel
 from dlcore.store.journal import Claim, Claims
 from dlcore.store.tree import Tree
 
@@ -50,11 +50,11 @@ def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> FoundOnDisk:
     if tree.is_new:
         return found
 
-    def check_claimed(blocks: BlockRange, buffer: memoryview) -> None:
+    def check_claimed(blocks: BlockExtent, buffer: memoryview) -> None:
         for block in _claimed_and_right(manifest, tree, claims, blocks, buffer):
             found.claims.held[block] = 1
 
-    def check_unclaimed(blocks: BlockRange, buffer: memoryview) -> None:
+    def check_unclaimed(blocks: BlockExtent, buffer: memoryview) -> None:
         found.unclaimed.extend(_unclaimed_and_right(manifest, tree, blocks, buffer))
 
     rechecked_bytes = _check(manifest, claims.held, check_claimed)
@@ -65,11 +65,11 @@ def find_blocks(manifest: Manifest, tree: Tree, claims: Claims) -> FoundOnDisk:
 
 
 def _check(
-    manifest: Manifest, wanted: bytearray, check: Callable[[BlockRange, memoryview], None]
+    manifest: Manifest, wanted: bytearray, check: Callable[[BlockExtent, memoryview], None]
 ) -> int:
     """Check all wanted blocks in parallel. Returns their length in bytes."""
 
-    def check_run(blocks: BlockRange, buffer: memoryview) -> None:
+    def check_extent(blocks: BlockExtent, buffer: memoryview) -> None:
         try:
             check(blocks, buffer)
         except OSError as error:
@@ -77,15 +77,15 @@ def _check(
                 raise
             if blocks.end - blocks.first > 1:  # one bad sector costs one block
                 for block in range(blocks.first, blocks.end):
-                    check_run(BlockRange.of(blocks.object, block, block + 1), buffer)
+                    check_extent(BlockExtent.of(blocks.object, block, block + 1), buffer)
 
-    in_parallel(runs(manifest, wanted), check_run, buffer_bytes(manifest))
-    spans = (manifest.range_span(blocks) for blocks in runs(manifest, wanted))
+    in_parallel(block_extents(manifest, wanted), check_extent, buffer_bytes(manifest))
+    spans = (manifest.extent_span(blocks) for blocks in block_extents(manifest, wanted))
     return sum(end - start for start, end in spans)
 
 
 def _claimed_and_right(
-    manifest: Manifest, tree: Tree, claims: Claims, blocks: BlockRange, buffer: memoryview
+    manifest: Manifest, tree: Tree, claims: Claims, blocks: BlockExtent, buffer: memoryview
 ) -> Iterator[int]:
     """Numbers, in the package, of the blocks that are as they should be."""
     data = tree.read(blocks, buffer)
@@ -101,7 +101,7 @@ def _claimed_and_right(
 
 
 def _unclaimed_and_right(
-    manifest: Manifest, tree: Tree, blocks: BlockRange, buffer: memoryview
+    manifest: Manifest, tree: Tree, blocks: BlockExtent, buffer: memoryview
 ) -> Iterator[Claim]:
     """Claims on the blocks that are as they should be, or that only the whole object can judge."""
     # `again`: an earlier failed sync may have left bytes in memory that are not on the disk.
@@ -154,7 +154,7 @@ def _written_blocks(
         known = claimed if item.digests else right
         found = bytes(
             not known[number]
-            and tree.has_data(BlockRange.of(index, number - base, number - base + 1))
+            and tree.has_data(BlockExtent.of(index, number - base, number - base + 1))
             for number in range(base, end)
         )
         if item.digests or all(found):  # without digests of their own: all blocks or none

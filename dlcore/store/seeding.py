@@ -13,8 +13,8 @@ from pathlib import Path
 
 from dlcore.errors import IntegrityError
 from dlcore.long_path import long_path
-from dlcore.model import BlockRange, Manifest
-from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.model import BlockExtent, Manifest
+from dlcore.store.checking import block_extents, buffer_bytes, in_parallel
 from dlcore.store.files import Files
 from dlcore.store.partial import Partial
 from dlcore.store.reading import BlockReader
@@ -83,7 +83,7 @@ class _Seeding:
         self._leave_out(wanted)
         size = buffer_bytes(self._manifest)
         try:
-            in_parallel(runs(self._manifest, wanted), self._take, size)
+            in_parallel(block_extents(self._manifest, wanted), self._take, size)
             if has_whole_objects:
                 in_parallel(whole, self._take_whole, size)
         finally:
@@ -99,21 +99,21 @@ class _Seeding:
                 last = base + (file.offset_bytes + file.length_bytes - 1) // manifest.block_bytes
                 wanted[first : last + 1] = bytes(last + 1 - first)
 
-    def _take(self, blocks: BlockRange, buffer: memoryview) -> None:
-        """Take over those blocks of a range that match."""
+    def _take(self, blocks: BlockExtent, buffer: memoryview) -> None:
+        """Take over those of these blocks that match."""
         data = self._read(blocks, buffer)
         if data is not None:
-            self._partial.write_run(blocks.object, blocks.first, data)
+            self._partial.write_extent(blocks.object, blocks.first, data)
         elif blocks.end - blocks.first > 1:  # one file that is missing costs its own blocks only
             for block in range(blocks.first, blocks.end):
-                self._take(BlockRange.of(blocks.object, block, block + 1), buffer)
+                self._take(BlockExtent.of(blocks.object, block, block + 1), buffer)
 
     def _take_whole(self, index: int, buffer: memoryview) -> None:
         """Take over an object that has only one digest, if all of it matches."""
         wanted = self._manifest.objects[index].whole
         digest = wanted.hash()
         count = self._manifest.block_count(index)
-        blocks = [BlockRange.of(index, block, block + 1) for block in range(count)]
+        blocks = [BlockExtent.of(index, block, block + 1) for block in range(count)]
         for block in blocks:
             data = self._read(block, buffer)
             if data is None:
@@ -124,8 +124,8 @@ class _Seeding:
                 for block in blocks:
                     self._take(block, buffer)
 
-    def _read(self, blocks: BlockRange, buffer: memoryview) -> memoryview | None:
-        """The bytes of a range; None if they cannot be read."""
+    def _read(self, blocks: BlockExtent, buffer: memoryview) -> memoryview | None:
+        """The bytes of blocks; None if they cannot be read."""
         try:
             return self._reader.read(blocks, buffer)
         except OSError:

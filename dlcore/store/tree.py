@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from dlcore.disk.links import is_folder
 from dlcore.errors import ManifestError
-from dlcore.model import BlockRange, Extent, File, Manifest
+from dlcore.model import BlockExtent, File, FileExtent, Manifest
 from dlcore.printable import quoted
 from dlcore.store.descriptors import MAX_OPEN, Descriptors
 from dlcore.store.direct_writes import in_pages, is_paged, prefers_direct
@@ -176,12 +176,12 @@ class Tree:
                     with self._open.use(index) as fd:
                         self._files.make_ordinary(fd)
 
-    def stretches(self, extent: Extent) -> Iterator[Extent]:
+    def stretches(self, extent: FileExtent) -> Iterator[FileExtent]:
         """Split an extent into what may go past the page cache and what may not."""
         return in_pages(extent) if self._is_direct(extent.file) else iter((extent,))
 
     @contextlib.contextmanager
-    def writers_of(self, stretches: Iterable[tuple[Extent, memoryview]]) -> Iterator[list[int]]:
+    def writers_of(self, stretches: Iterable[tuple[FileExtent, memoryview]]) -> Iterator[list[int]]:
         """Open files to write stretches with; the caller reports the write (`wrote`).
 
         Args:
@@ -228,15 +228,15 @@ class Tree:
             self.wrote([file])
         return count
 
-    def read(self, blocks: BlockRange, buffer: memoryview, *, again: bool = False) -> memoryview:
-        """Read a range's bytes into the front of ``buffer``: `BlockReader.read`."""
+    def read(self, blocks: BlockExtent, buffer: memoryview, *, again: bool = False) -> memoryview:
+        """Read the bytes of blocks into the front of ``buffer``: `BlockReader.read`."""
         return self._reader.read(blocks, buffer, again=again)
 
-    def has_data(self, block: BlockRange) -> bool:
+    def has_data(self, block: BlockExtent) -> bool:
         """Whether every extent of a block was ever written to, at least in part."""
         return all(self._extent_has_data(extent) for extent, _ in self._reader.extents(block))
 
-    def _extent_has_data(self, extent: Extent) -> bool:
+    def _extent_has_data(self, extent: FileExtent) -> bool:
         if not self._met[extent.file]:
             return False
         with self._open.use(extent.file) as fd:

@@ -24,9 +24,9 @@ from dlcore.disk.faults import translated
 from dlcore.disk.links import is_file, is_folder
 from dlcore.errors import NotFoundError
 from dlcore.long_path import long_path
-from dlcore.model import DIGEST_BYTES, BlockRange, Manifest
+from dlcore.model import DIGEST_BYTES, BlockExtent, Manifest
 from dlcore.native import block_digests
-from dlcore.store.checking import buffer_bytes, in_parallel, runs
+from dlcore.store.checking import block_extents, buffer_bytes, in_parallel
 from dlcore.store.files import Files, read_fully
 from dlcore.store.reading import BlockReader
 from dlcore.store.tree import folders_of, path_of
@@ -114,7 +114,7 @@ class _Verification:
         self._done_bytes = 0
         self._bad: set[Bad] = set()
         self._unreadable: set[int] = set()  # files that are missing, too short or not files
-        self._doubtful: list[tuple[BlockRange, Reason]] = []  # what did not match as a whole
+        self._doubtful: list[tuple[BlockExtent, Reason]] = []  # what did not match as a whole
         self._proven: set[int] = set()  # files that match a digest of their own
         self._files = files
         paths = [path_of(folder, file.path) for file in manifest.files]
@@ -128,13 +128,13 @@ class _Verification:
             self._compare_names()
             blocks, objects = self._readable()
             size = buffer_bytes(self._manifest)
-            in_parallel(runs(self._manifest, blocks), self._check_run, size)
+            in_parallel(block_extents(self._manifest, blocks), self._check_extent, size)
             in_parallel(objects, self._check_object, size)
             in_parallel(self._suspects(), self._check_file, size)
         finally:
             self._reader.open_files.close()
         for span, reason in self._doubtful:
-            self._blame_range(span, reason)
+            self._blame_files(span, reason)
         return self._bad
 
     def _compare_names(self) -> None:
@@ -185,28 +185,28 @@ class _Verification:
         for index, item in enumerate(self._manifest.objects):
             base, end = self._manifest.first_blocks[index : index + 2]
             if not item.digests:
-                if self._can_read(BlockRange.of(index, 0, end - base)):
+                if self._can_read(BlockExtent.of(index, 0, end - base)):
                     objects.append(index)
                 continue
             for block in range(end - base):
-                span = BlockRange.of(index, block, block + 1)
+                span = BlockExtent.of(index, block, block + 1)
                 blocks[base + block] = self._can_read(span)
         return blocks, objects
 
-    def _can_read(self, blocks: BlockRange) -> bool:
+    def _can_read(self, blocks: BlockExtent) -> bool:
         if self._unreadable.isdisjoint(extent.file for extent, _ in self._reader.extents(blocks)):
             return True
         self._doubtful.append((blocks, Reason.UNCHECKED))
         return False
 
-    def _check_run(self, blocks: BlockRange, buffer: memoryview) -> None:
+    def _check_extent(self, blocks: BlockExtent, buffer: memoryview) -> None:
         data = self._reader.read(blocks, buffer)
         found = block_digests(data, self._manifest.block_bytes)
         wanted = self._manifest.objects[blocks.object].digests
         for at, block in enumerate(range(blocks.first, blocks.end)):
             digest = wanted[block * DIGEST_BYTES : (block + 1) * DIGEST_BYTES]
             if found[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] != digest:
-                self._doubt(BlockRange.of(blocks.object, block, block + 1))
+                self._doubt(BlockExtent.of(blocks.object, block, block + 1))
         self._advance(len(data))
 
     def _check_object(self, index: int, buffer: memoryview) -> None:
@@ -214,13 +214,13 @@ class _Verification:
         digest = wanted.hash()
         count = self._manifest.block_count(index)
         for block in range(count):
-            data = self._reader.read(BlockRange.of(index, block, block + 1), buffer)
+            data = self._reader.read(BlockExtent.of(index, block, block + 1), buffer)
             digest.update(data)
             self._advance(len(data))
         if digest.digest() != wanted.value:
-            self._doubt(BlockRange.of(index, 0, count))
+            self._doubt(BlockExtent.of(index, 0, count))
 
-    def _doubt(self, blocks: BlockRange) -> None:
+    def _doubt(self, blocks: BlockExtent) -> None:
         with self._lock:
             self._doubtful.append((blocks, Reason.MISMATCH))
 
@@ -244,8 +244,8 @@ class _Verification:
             with self._lock:
                 self._proven.add(index)
 
-    def _blame_range(self, blocks: BlockRange, reason: Reason) -> None:
-        """Name those files of a range in doubt that are not proven by a digest of their own."""
+    def _blame_files(self, blocks: BlockExtent, reason: Reason) -> None:
+        """Name the files of these blocks that no digest of their own proves."""
         extents = [e for e, _ in self._reader.extents(blocks) if e.file not in self._unreadable]
         wrong = [extent for extent in extents if extent.file not in self._proven]
         if reason is Reason.MISMATCH and not wrong:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, Manifest, ObjectIndex
 
-Read = Callable[[BlockRange, memoryview], memoryview]
+Read = Callable[[BlockExtent, memoryview], memoryview]
 
 _FREE, _TAKEN, _WRITTEN = 0, 1, 2
 
@@ -26,7 +26,7 @@ class WholeObject:
     Args:
         manifest: The package.
         index: Which of its objects.
-        read: Reads a range from disk into a buffer.
+        read: Reads an extent from disk into a buffer.
 
     Attributes:
         verified: Whether all of it is on disk, and matches.
@@ -49,14 +49,14 @@ class WholeObject:
         self._hashing = False
         self.verified = False
 
-    def take(self, first: int, count: int) -> list[BlockRange]:
+    def take(self, first: int, count: int) -> list[BlockExtent]:
         """Reserve those of ``count`` blocks from ``first`` that no caller has taken yet.
 
         Returns:
-            Ranges that the caller now writes; then it calls `written` or `give_back`.
+            Extents that the caller now writes; then it calls `written` or `give_back`.
         """
         with self._lock:
-            taken: list[BlockRange] = []
+            taken: list[BlockExtent] = []
             for block in range(first, first + count):
                 if self._states[block] != _FREE:
                     continue
@@ -64,15 +64,15 @@ class WholeObject:
                 if taken and taken[-1].end == block:
                     taken[-1] = taken[-1]._replace(end=BlockInObject(block + 1))
                 else:
-                    taken.append(BlockRange.of(self._index, block, block + 1))
+                    taken.append(BlockExtent.of(self._index, block, block + 1))
             return taken
 
-    def give_back(self, blocks: BlockRange) -> None:
+    def give_back(self, blocks: BlockExtent) -> None:
         """Undo `take`: writing failed."""
         with self._lock:
             self._states[blocks.first : blocks.end] = bytes(_count(blocks))
 
-    def written(self, blocks: BlockRange, data: memoryview | None = None) -> bool | None:
+    def written(self, blocks: BlockExtent, data: memoryview | None = None) -> bool | None:
         """Record that blocks are on disk, and hash what is contiguous.
 
         Args:
@@ -111,7 +111,7 @@ class WholeObject:
                     self._hashing = False
                     return None
             start, end = self._manifest.block_span(self._index, BlockInObject(at))
-            block = BlockRange.of(self._index, at, at + 1)
+            block = BlockExtent.of(self._index, at, at + 1)
             self._hash.update(self._read(block, memoryview(bytearray(end - start))))
             self._front = at + 1
 
@@ -127,5 +127,5 @@ class WholeObject:
         return self.verified
 
 
-def _count(blocks: BlockRange) -> int:
+def _count(blocks: BlockExtent) -> int:
     return blocks.end - blocks.first

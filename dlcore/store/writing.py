@@ -1,8 +1,8 @@
-"""Verifies blocks and writes the good ones: many runs of a package in one call of the core.
+"""Verifies blocks and writes the good ones: many extents of a package in one call of the core.
 
 Guarantees: nothing of a block that does not match is written. What is reported as written is in
-its files, not yet synced, and its buffer is not read any more, even while other runs are still to
-be written. A disk fault of one run does not affect the others: they are recorded before it is
+its files, not yet synced, and its buffer is not read any more, even while other extents are still
+to be written. A disk fault of one does not affect the others: they are recorded before it is
 raised. Thread-safe for different blocks.
 
 Whole pages of large files go past the page cache where that is faster (`Tree.writers_of`).
@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from dlcore.model import DIGEST_BYTES, BlockRange, Extent, Manifest
+from dlcore.model import DIGEST_BYTES, BlockExtent, FileExtent, Manifest
 from dlcore.native import Run, Written, block_checksums, block_digests, portable
 from dlcore.store.files import Files
 from dlcore.store.journal import Claim
-from dlcore.store.pending_runs import OnWritten
+from dlcore.store.pending_extents import OnWritten
 from dlcore.store.tree import Tree
 
 MAX_EXTENTS = 64  # of one call: in the worst case each is an open file
@@ -34,7 +34,7 @@ class Arrival(NamedTuple):
         is_verifiable: Whether the manifest has their digests.
     """
 
-    blocks: BlockRange
+    blocks: BlockExtent
     data: memoryview
     is_verifiable: bool
 
@@ -88,8 +88,10 @@ class Writer:
 
     def _note(self, arrival: Arrival, written: Written) -> None:
         blocks = arrival.blocks
-        span = self._manifest.range_span(blocks)
-        self._tree.wrote(extent.file for extent in self._manifest.extents(blocks.object, *span))
+        span = self._manifest.extent_span(blocks)
+        self._tree.wrote(
+            extent.file for extent in self._manifest.file_extents(blocks.object, *span)
+        )
         first = self._manifest.block_number(blocks.object, blocks.first)
         if arrival.is_verifiable:
             self._record([Claim(first + block) for block in written.on_disk])
@@ -120,8 +122,8 @@ class Writer:
             yield batch
 
     def _extent_count(self, arrival: Arrival) -> int:
-        span = self._manifest.range_span(arrival.blocks)
-        return sum(1 for _ in self._manifest.extents(arrival.blocks.object, *span))
+        span = self._manifest.extent_span(arrival.blocks)
+        return sum(1 for _ in self._manifest.file_extents(arrival.blocks.object, *span))
 
     @contextlib.contextmanager
     def _written(self, batch: list[Arrival]) -> Iterator[Iterator[Written]]:
@@ -143,10 +145,10 @@ class Writer:
             ]
             yield self._files.verify_and_write(runs)
 
-    def _stretches(self, arrival: Arrival) -> Iterator[tuple[Extent, memoryview]]:
+    def _stretches(self, arrival: Arrival) -> Iterator[tuple[FileExtent, memoryview]]:
         """Where an arrival's bytes go: each stretch, and its bytes."""
-        span = self._manifest.range_span(arrival.blocks)
-        whole = self._manifest.extents(arrival.blocks.object, *span)
+        span = self._manifest.extent_span(arrival.blocks)
+        whole = self._manifest.file_extents(arrival.blocks.object, *span)
         at = 0
         for stretch in chain.from_iterable(map(self._tree.stretches, whole)):
             yield stretch, arrival.data[at : at + stretch.length_bytes]
@@ -160,7 +162,7 @@ class Writer:
 
     def _write_scattered(self, arrival: Arrival) -> Iterator[Written]:
         """Write to hundreds of tiny files, one at a time: they cannot all be open together."""
-        span = self._manifest.range_span(arrival.blocks)
-        extents = self._manifest.extents(arrival.blocks.object, *span)
+        span = self._manifest.extent_span(arrival.blocks)
+        extents = self._manifest.file_extents(arrival.blocks.object, *span)
         run = Run(arrival.data, self._manifest.block_bytes, self._digests(arrival), extents)
         return portable.verify_and_write([run], self._tree.write_at, block_digests)

@@ -22,7 +22,7 @@ from dlcore.engine.download.reporter import Reporter
 from dlcore.engine.download.split_block_buffer import SplitBlockBuffers
 from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, ObjectIndex
 from dlcore.schedule import (
     BlockRejected,
     CopyBlocks,
@@ -79,7 +79,7 @@ class HandScheduler(IdleScheduler):
         self.told.append(("start", number, block, arrived_bytes))
         return (StartKept(number, block),) if self.keeps else ()
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+    def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
         self.told.append(("verified", number, blocks.first))
         return ()
 
@@ -172,7 +172,7 @@ class Scene:
             RequestNumber(number),
             "ABC00001",
             endpoint,
-            BlockRange.of(0, *blocks),
+            BlockExtent.of(0, *blocks),
             part,
             buffer_bytes=BLOCK_BYTES,
         )

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule import (
     Answer,
     BlockRejected,
@@ -88,7 +88,7 @@ class IdleScheduler(Scheduler):
     ) -> Events:
         return ()
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+    def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
         return ()
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
@@ -184,7 +184,7 @@ class ForwardingScheduler(Scheduler):
     ) -> Events:
         return self.inner.start_arrived(number, block, arrived_bytes)
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+    def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
         return self.inner.verified(number, blocks)
 
     def rejected(self, number: RequestNumber, block: BlockInObject, now_s: float) -> Events:
@@ -219,7 +219,7 @@ class ForwardingScheduler(Scheduler):
 class Dealt:
     """A block that is fetched in parts: which are missing, and which are in flight."""
 
-    def __init__(self, package: str, blocks: BlockRange, parts: list[Span]) -> None:
+    def __init__(self, package: str, blocks: BlockExtent, parts: list[Span]) -> None:
         self.package = package
         self.blocks = blocks
         self.length_bytes = parts[-1].end
@@ -251,8 +251,8 @@ class DiceScheduler(IdleScheduler):
         for number, there in enumerate(verified):
             if not there:
                 index, block = manifest.locate_block(BlockInPackage(number))
-                blocks = BlockRange.of(index, block, block + 1)
-                start, end = manifest.range_span(blocks)
+                blocks = BlockExtent.of(index, block, block + 1)
+                start, end = manifest.extent_span(blocks)
                 self._waiting.append(self._cut_up(package, blocks, end - start))
                 self._left[package] += 1
         return self._end_of(package)
@@ -285,7 +285,7 @@ class DiceScheduler(IdleScheduler):
             return ()
         return (SplitBlockFilled(number),)
 
-    def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+    def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
         dealt, _ = self._dealt[number]
         self._open.remove(dealt)
         self._left[dealt.package] -= 1
@@ -314,7 +314,7 @@ class DiceScheduler(IdleScheduler):
     def cancelled(self, number: RequestNumber, now_s: float) -> Events:
         return self._end(number)
 
-    def _cut_up(self, package: str, blocks: BlockRange, length_bytes: int) -> Dealt:
+    def _cut_up(self, package: str, blocks: BlockExtent, length_bytes: int) -> Dealt:
         cuts = {self._dice.randrange(length_bytes) for _ in range(3)} | {0, length_bytes}
         return Dealt(package, blocks, [Span(*ends) for ends in pairwise(sorted(cuts))])
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcore.engine.download.culprits import Culprits, ReceivedRun
+from dlcore.engine.download.culprits import Culprits, ReceivedExtent
 from dlcore.engine.events import BlockRejected, CulpritFound, EndpointDropped
 from dlcore.engine.listeners.words import describe
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.schedule import Culprit, Policy, Portion
 from tests.depth import cases
 from tests.engine.fakes import GOOD, Asked, FakeEndpoint, Recorder, Reply, fetch, package
@@ -115,9 +115,9 @@ def test_a_portion_is_judged_by_the_right_bytes(tmp_path: Path) -> None:
     assert "a: block 3" in scene.package.exhausted(1, {}).message
 
 
-def arrived(scene: Scene, content: bytes) -> ReceivedRun:
+def arrived(scene: Scene, content: bytes) -> ReceivedExtent:
     """Block 3, as these bytes."""
-    return ReceivedRun(scene.package, BlockRange.of(0, 3, 4), memoryview(content))
+    return ReceivedExtent(scene.package, BlockExtent.of(0, 3, 4), memoryview(content))
 
 
 def test_bytes_that_nobody_verified_judge_nobody(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.schedule import Span
 from dlcore.store import Partial
 from tests.engine.fakes import Reply
@@ -87,10 +87,10 @@ def test_the_connection_is_free_before_the_last_buffer_is_verified(tmp_path: Pat
         verify = scene.verifier.verify
 
         async def slowly(
-            partial: Partial, run: BlockRange, data: memoryview
+            partial: Partial, extent: BlockExtent, data: memoryview
         ) -> tuple[BlockInObject, ...]:
             await verified.wait()
-            return await verify(partial, run, data)
+            return await verify(partial, extent, data)
 
         scene.verifier.verify = slowly  # type: ignore[method-assign]  # the real one, later
         _, task = scene.begin(1, (0, 2))

@@ -13,7 +13,7 @@ import pytest
 from dlcore.errors import DiskFullError, DlcoreError
 from dlcore.model import Manifest
 from dlcore.store import Partial, Store
-from dlcore.store.pending_runs import OnWritten
+from dlcore.store.pending_extents import OnWritten
 from dlcore.waiting import in_thread
 from tests.engine.fakes import FakeEndpoint, Reply, entry_of, fetch, opened, package
 from tests.engine.virtual_time import VirtualTimeLoop, virtually
@@ -103,7 +103,7 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
 ) -> None:
     """Fault D1: the disk fills up during a run. dlcore says so and a later run goes on."""
     left = room_bytes
-    write_runs = Partial.write_runs
+    write_extents = Partial.write_extents
 
     def write_if_there_is_room(
         partial: Partial, runs: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
@@ -112,7 +112,7 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
         left -= sum(len(data) for _, _, data in runs)
         if left < 0:
             raise DiskFullError("no room", remedy="make some")
-        write_runs(partial, runs, on_written)
+        write_extents(partial, runs, on_written)
 
     async def main() -> None:
         async with opened(tmp_path, PACKAGES, [FakeEndpoint("a", PACKAGES)]) as content:
@@ -122,7 +122,7 @@ def test_a_full_disk_is_told_and_a_later_run_goes_on(
                 await content.path("ABC00002")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Partial, "write_runs", write_if_there_is_room)
+        patch.setattr(Partial, "write_extents", write_if_there_is_room)
         virtually(main())
     endpoint = FakeEndpoint("a", PACKAGES)
     virtually(fetch(tmp_path, PACKAGES, [endpoint]))

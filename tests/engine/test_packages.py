@@ -18,7 +18,7 @@ from dlcore.engine.download.packages import Packages, TellPlacement
 from dlcore.engine.download.tasks import Tasks
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import DiskFullError, ExhaustedError, Fault, StorageError, TransferError
-from dlcore.model import BlockInPackage, BlockRange, Manifest
+from dlcore.model import BlockExtent, BlockInPackage, Manifest
 from dlcore.store import Partial, Reserve, Store
 from dlcore.store.files import Files
 from tests.engine.fakes import package
@@ -180,7 +180,7 @@ async def test_what_a_request_brings_meanwhile_does_not_count_as_reused(tmp_path
         store.prepare()
         partial = store.begin(item.manifest, item.document)
         download = PackageDownload("ABC00001", item.manifest, partial)
-        store.requested = lambda: download.count(BlockRange.of(0, 1, 2))
+        store.requested = lambda: download.count(BlockExtent.of(0, 1, 2))
         found, reused_bytes = await download.reuse(store)
         assert (found, reused_bytes) == ([0], BLOCK_BYTES)
         assert download.verified_bytes == item.manifest.objects[0].length_bytes > BLOCK_BYTES
@@ -234,7 +234,7 @@ def test_a_block_that_is_written_while_blocks_are_counted_counts_once(tmp_path: 
             download.partial = cast("Partial", Late(partial, item))
             download.count_all()
             download.partial = partial
-            download.count(BlockRange.of(0, 1, 2))
+            download.count(BlockExtent.of(0, 1, 2))
             assert download.verified_bytes == item.manifest.objects[0].length_bytes
 
     virtually(main())

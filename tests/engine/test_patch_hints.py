@@ -267,7 +267,7 @@ async def test_the_patches_of_one_version_stay_when_another_one_ends(site: Site)
         store.patch_space.forget_patches(ID)
         for index, item in enumerate(wanted.objects):
             data = (site.folder / "objects" / item.name).read_bytes()
-            partial.write_run(index, 0, memoryview(data))
+            partial.write_extent(index, 0, memoryview(data))
         fetched.append(partial.finish())
         return fetched[0]
 

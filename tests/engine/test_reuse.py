@@ -16,7 +16,7 @@ from dlcore.engine.events import Event, PackageReady
 from dlcore.engine.listeners.bus import EventBus
 from dlcore.errors import Fault
 from dlcore.manifest import encode
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockExtent, Manifest
 from dlcore.publish import publish
 from dlcore.schedule import DeadlineScheduler, Events, RequestNumber
 from dlcore.steps.interface import Outcome
@@ -180,7 +180,7 @@ def test_what_was_altered_on_disk_before_it_was_copied_is_fetched(tmp_path: Path
     endpoint = FakeEndpoint("a", packages)
 
     class Altering(DeadlineScheduler):
-        def verified(self, number: RequestNumber, blocks: BlockRange) -> Events:
+        def verified(self, number: RequestNumber, blocks: BlockExtent) -> Events:
             for path in (tmp_path / "partial").glob("ABC00001*/content/image.wim"):
                 data = bytearray(path.read_bytes())
                 data[0] ^= 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlcore.engine.events import BlockRejected
 from dlcore.errors import Fault
-from dlcore.model import BlockRange
+from dlcore.model import BlockExtent
 from dlcore.schedule import Span, SplitBlockDropped
 from tests.engine.fakes import GOOD, Asked, Reply
 from tests.engine.requests import FIRST, HALF, MEMORY_BYTES, SECOND, Scene, play
@@ -87,7 +87,7 @@ def test_a_split_block_that_is_dropped_gives_back_its_buffer_whichever_input_led
     async def acts(scene: Scene) -> None:
         await scene.begin(1, (3, 4), SECOND)[1]
         assert scene.pool.take_now(MEMORY_BYTES) is None
-        scene.decisions.apply((SplitBlockDropped("ABC00001", BlockRange.of(0, 3, 4)),))
+        scene.decisions.apply((SplitBlockDropped("ABC00001", BlockExtent.of(0, 3, 4)),))
         everything = scene.pool.take_now(MEMORY_BYTES)
         assert everything is not None, "its memory is free"
         scene.pool.give_back(everything)

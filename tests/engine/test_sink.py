@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.sink import BlockSink, BufferPolicy, ShortenedError
 from dlcore.errors import StorageError
-from dlcore.model import BlockInObject, BlockRange, Manifest, Object
+from dlcore.model import BlockExtent, BlockInObject, Manifest, Object
 from tests.engine.flows import FreeFlow
 from tests.engine.virtual_time import DeadlockError, virtually
 from tests.schedule.packages import LAW
@@ -23,7 +23,7 @@ BLOCKS = 11
 POLICY = BufferPolicy(max_bytes=BUFFER_BYTES, min_count=1)
 CONTENT = bytes(range(BLOCKS * BLOCK_BYTES - 5))
 MANIFEST = Manifest(1, "ABC00001", 1, BLOCK_BYTES, (Object("x", len(CONTENT)),), ())
-EVERYTHING = BlockRange.of(0, 0, BLOCKS)
+EVERYTHING = BlockExtent.of(0, 0, BLOCKS)
 
 
 class Verifier:
@@ -31,26 +31,26 @@ class Verifier:
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
-        self.got: dict[BlockRange, bytes] = {}
+        self.got: dict[BlockExtent, bytes] = {}
         self.at_work = 0
         self.max_at_work = 0
 
-    async def __call__(self, run: BlockRange, data: memoryview) -> None:
+    async def __call__(self, extent: BlockExtent, data: memoryview) -> None:
         self.at_work += 1
         self.max_at_work = max(self.max_at_work, self.at_work)
         before = bytes(data)
         await asyncio.sleep(self.seconds)
         assert bytes(data) == before, "the buffer was reused too early"
-        self.got[run] = before
+        self.got[extent] = before
         self.at_work -= 1
 
     @property
     def content(self) -> dict[int, bytes]:
         """Bytes by block."""
         return {
-            run.first + at: data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES]
-            for run, data in self.got.items()
-            for at in range(run.end - run.first)
+            extent.first + at: data[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES]
+            for extent, data in self.got.items()
+            for at in range(extent.end - extent.first)
         }
 
 
@@ -93,7 +93,7 @@ def test_exactly_the_whole_blocks_that_arrived_go_out_and_the_start_of_a_broken_
     ends: tuple[int, int], strides: list[int], seconds: float, share: float
 ) -> None:
     first, last = min(ends), max(ends)
-    start, end = MANIFEST.range_span(BlockRange.of(0, first, last))
+    start, end = MANIFEST.extent_span(BlockExtent.of(0, first, last))
     count = int((end - start) * share)
     verify = Verifier(seconds)
     flow = FreeFlow()
@@ -104,7 +104,7 @@ def test_exactly_the_whole_blocks_that_arrived_go_out_and_the_start_of_a_broken_
 
     async def main() -> None:
         sink = BlockSink(
-            MANIFEST, BlockRange.of(0, first, last), pool(), verify, keep_start, flow, POLICY
+            MANIFEST, BlockExtent.of(0, first, last), pool(), verify, keep_start, flow, POLICY
         )
         await deliver(sink, CONTENT[start : start + count], strides)
         await sink.drain()
@@ -156,7 +156,7 @@ def test_a_slow_verifier_holds_the_reader_back() -> None:
         await deliver(sink, CONTENT, [5])
         return asyncio.get_running_loop().time() - started_s
 
-    # Four runs, two buffers: the third waits for the first, the fourth for the second.
+    # Four extents, two buffers: the third waits for the first, the fourth for the second.
     assert virtually(main()) == pytest.approx(10.0)
 
 
@@ -175,7 +175,7 @@ def test_a_request_that_ends_leaves_its_buffers_to_the_next() -> None:
 
 
 def test_a_disk_that_fails_stops_the_reader() -> None:
-    async def fail(run: BlockRange, data: memoryview) -> None:
+    async def fail(extent: BlockExtent, data: memoryview) -> None:
         raise StorageError("broken")
 
     async def main() -> None:
@@ -218,7 +218,7 @@ def test_a_shorter_request_holds_less_memory(blocks: int, per_buffer: int) -> No
     async def main() -> None:
         sink = BlockSink(
             MANIFEST,
-            BlockRange.of(0, 0, blocks),
+            BlockExtent.of(0, 0, blocks),
             pool(8),
             verify,
             keep_none,
@@ -229,4 +229,4 @@ def test_a_shorter_request_holds_less_memory(blocks: int, per_buffer: int) -> No
         await sink.drain()
 
     virtually(main())
-    assert max(run.end - run.first for run in verify.got) == per_buffer
+    assert max(extent.end - extent.first for extent in verify.got) == per_buffer

@@ -12,9 +12,9 @@ import pytest
 from dlcore.engine.download import verifier as verifiers
 from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import StorageError
-from dlcore.model import BlockRange, Manifest, Object
+from dlcore.model import BlockExtent, Manifest, Object
 from dlcore.store import Partial
-from dlcore.store.pending_runs import OnWritten
+from dlcore.store.pending_extents import OnWritten
 
 BLOCK_BYTES = 4096
 DATA = memoryview(bytes(BLOCK_BYTES))
@@ -47,7 +47,7 @@ class FakePartial:
         self.fails = False
         self.ended = 0
 
-    def write_runs(
+    def write_extents(
         self, runs: Sequence[tuple[int, int, memoryview]], on_written: OnWritten
     ) -> None:
         self.jobs.append([(index, first) for index, first, _ in runs])
@@ -73,7 +73,7 @@ class Bench:
         partial = cast("Partial", self.partial)
         return [
             asyncio.ensure_future(
-                self.verifier.verify(partial, BlockRange.of(index, block, block + 1), DATA)
+                self.verifier.verify(partial, BlockExtent.of(index, block, block + 1), DATA)
             )
             for block in blocks
         ]

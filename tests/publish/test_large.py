@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from dlcore.manifest import decode, object_name
-from dlcore.model import BlockRange, manifest_key, object_key
+from dlcore.model import BlockExtent, manifest_key, object_key
 from dlcore.publish.destination import Stored
 from dlcore.publish.folder import FolderDestination
 from dlcore.publish.preparing import PublishOptions
@@ -40,4 +40,4 @@ def test_a_sparse_file_of_four_gibibytes_and_a_byte_is_published(tmp_path: Path)
     document = (out / manifest_key(published.manifest)).read_bytes()
     manifest = decode(document, source="test")
     assert manifest.objects[0].digests == digests
-    assert manifest.range_span(BlockRange.of(0, blocks, blocks + 1)) == (LENGTH - 1, LENGTH)
+    assert manifest.extent_span(BlockExtent.of(0, blocks, blocks + 1)) == (LENGTH - 1, LENGTH)

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockExtent, Manifest
 from dlcore.publish.layout import MAX_PACK_BYTES, lay_out
 from dlcore.publish.source import Source, SourceFile
 
@@ -49,8 +49,8 @@ def test_a_file_of_five_tebibytes_keeps_its_arithmetic() -> None:
     length = 5 * (1 << 40) + 1
     manifest = placed([3, length])
     assert manifest.block_count(1) == 5 * MIB + 1
-    assert manifest.range_span(BlockRange.of(1, 5 * MIB, 5 * MIB + 1)) == (length - 1, length)
-    (extent,) = manifest.extents(1, length - 1, length)
+    assert manifest.extent_span(BlockExtent.of(1, 5 * MIB, 5 * MIB + 1)) == (length - 1, length)
+    (extent,) = manifest.file_extents(1, length - 1, length)
     assert (extent.file, extent.offset_bytes, extent.length_bytes) == (1, length - 1, 1)
 
 

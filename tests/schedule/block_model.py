@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule import (
     DeadlineScheduler,
     Request,
@@ -73,7 +73,7 @@ class BlockModel(RuleBasedStateMachine):
         if part.start < kept.end < part.end and place not in self.verified:
             self.arrived.setdefault(place, {})[kept] = flight.request.endpoint
 
-    def _drop_arrived(self, package: str, blocks: BlockRange) -> None:
+    def _drop_arrived(self, package: str, blocks: BlockExtent) -> None:
         """What had arrived of a split block is not kept; nobody fetches a part of it."""
         place = package, self.manifests[package].block_number(blocks.object, blocks.first)
         for flight in self.flights.values():

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dlcore.model import BlockInObject, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, Manifest, ObjectIndex
 from dlcore.schedule import (
     DeadlineScheduler,
     Events,
@@ -125,7 +125,7 @@ class Landing:
         self._note(events)
         is_kept = StartKept(request.number, block) in events
         if is_kept:
-            one = BlockRange.of(request.blocks.object, block, block + 1)
+            one = BlockExtent.of(request.blocks.object, block, block + 1)
             buffer = self._buffer(msgspec.structs.replace(request, blocks=one))
             assert not buffer
             buffer[Span(0, start_bytes)] = request.endpoint
@@ -150,7 +150,7 @@ class Landing:
             for start, end in sorted(buffer):
                 assert start == at, "parts lie side by side"
                 at = end
-            start, end = self._manifests[request.package].range_span(blocks)
+            start, end = self._manifests[request.package].extent_span(blocks)
             assert at == end - start
             servers = set(buffer.values())
             buffer.clear()
@@ -171,7 +171,7 @@ class Landing:
             self.lost_bytes += end - start
             self._note(self._scheduler.rejected(request.number, block, now_s))
         else:
-            blocks = BlockRange.of(index, block, block + 1)
+            blocks = BlockExtent.of(index, block, block + 1)
             self._note(self._scheduler.verified(request.number, blocks))
 
     def _is_bad(

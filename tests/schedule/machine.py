@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule import (
     BlockRejected,
     DeadlineScheduler,
@@ -248,7 +248,7 @@ class SchedulerMachine(BlockModel):
         events = self._arrived(flight)
         assert all(part.end <= a.start or a.end <= part.start for a in arrived)
         arrived[part] = request.endpoint
-        start, end = flight.manifest.range_span(request.blocks)
+        start, end = flight.manifest.extent_span(request.blocks)
         is_whole = sum(span.length_bytes for span in arrived) == end - start
         assert events == ((SplitBlockFilled(request.number),) if is_whole else ())
         if is_whole:
@@ -260,7 +260,7 @@ class SchedulerMachine(BlockModel):
         arrived = self.arrived.pop(place, {})
         servers = set(arrived.values()) or {request.endpoint}
         if good:
-            blocks = BlockRange.of(index, block, block + 1)
+            blocks = BlockExtent.of(index, block, block + 1)
             self.verified.add(place)
             self._note(self.scheduler.verified(request.number, blocks))
         elif place not in self.verified:
@@ -316,7 +316,7 @@ class SchedulerMachine(BlockModel):
         """Requests for parts fetch the rest of the block within which a request ends."""
         request, blocks = flight.request, flight.request.blocks
         whole, start_bytes = divmod(flight.received_bytes, BLOCK_BYTES)
-        start, end = flight.manifest.range_span(blocks)
+        start, end = flight.manifest.extent_span(blocks)
         if not start_bytes or flight.received_bytes == end - start:
             return
         block = BlockInObject(blocks.first + whole)

@@ -34,7 +34,7 @@ class ModelRequest:
             return self.request.part.length_bytes
         if self.end <= blocks.first:
             return 0
-        start, end = self.manifest.range_span(blocks._replace(end=self.end))
+        start, end = self.manifest.extent_span(blocks._replace(end=self.end))
         return end - start
 
     @property

@@ -132,7 +132,7 @@ class Scene:
         if request.part:
             return request.part.length_bytes
         blocks = request.blocks._replace(end=self.end_of(request))
-        start, end = self.manifests[request.package].range_span(blocks)
+        start, end = self.manifests[request.package].extent_span(blocks)
         return end - start
 
     def receive(self, request: Request, share: float, seconds: float = 0.0) -> None:

@@ -262,7 +262,7 @@ class Simulation:
         self._played["requests"] += 1
         path, terrain = self._paths[request.endpoint], self._paths[request.endpoint].terrain
         manifest = self._manifests[request.package]
-        start, end = request.part or manifest.range_span(request.blocks)
+        start, end = request.part or manifest.extent_span(request.blocks)
         weight = SLOW if self._chance.random() < terrain.slow else 1.0
         item = _InFlight(request, end - start, weight, self._now_s)
         if self._chance.random() < terrain.breaks:
@@ -343,7 +343,7 @@ class Simulation:
                 blocks = request.blocks._replace(end=end_block)
                 length_bytes = 0
                 if end_block > blocks.first:
-                    start, end = self._manifests[request.package].range_span(blocks)
+                    start, end = self._manifests[request.package].extent_span(blocks)
                     length_bytes = end - start
                 self._tell(item)
                 if item.seen_bytes >= length_bytes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcore.model import BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, Manifest, ObjectIndex
 from dlcore.schedule import Policy, RequestNumber
 from dlcore.schedule.block_map import BlockMap
 from tests.schedule.packages import LAW, sized
@@ -87,7 +87,7 @@ def taken(lengths: list[int]) -> Callable[[], int | None]:
     def ranges() -> Iterator[int]:
         owner = 0
         while blocks := take(block_map, owner):
-            start, end = manifest.range_span(blocks)
+            start, end = manifest.extent_span(blocks)
             yield end - start
             owner += 1
 
@@ -164,7 +164,7 @@ def test_what_is_missing_is_known_to_the_byte() -> None:
 
 def take(
     block_map: BlockMap, number: int, may_serve: Callable[[ObjectIndex], bool] = lambda _: True
-) -> BlockRange | None:
+) -> BlockExtent | None:
     blocks = block_map.next_missing(may_serve, lambda _: False, 1)
     if blocks:
         block_map.begin(RequestNumber(number), blocks, "e")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dlcore.model import BlockRange
+from dlcore.model import BlockExtent
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.demand import Demand
 from dlcore.schedule.policy import Policy
@@ -26,7 +26,7 @@ class DemandMachine(RuleBasedStateMachine):
         self.demand = Demand()
         self.needed, self.maybe_needed = list[str](), list[str]()
         self.block_maps: dict[str, BlockMap] = {}
-        self.in_flight: dict[RequestNumber, tuple[BlockMap, BlockRange]] = {}
+        self.in_flight: dict[RequestNumber, tuple[BlockMap, BlockExtent]] = {}
         self.split: list[tuple[BlockMap, SplitBlock]] = []
         self.next_number = RequestNumber(0)
 
@@ -88,7 +88,7 @@ class DemandMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def reject_object(self, data: st.DataObject) -> None:
         block_map = self.block_maps[data.draw(st.sampled_from(sorted(self.block_maps)))]
-        block_map.object_rejected(BlockRange.of(1, 0, 1).object, ())
+        block_map.object_rejected(BlockExtent.of(1, 0, 1).object, ())
         self.demand.review(block_map)
 
     @invariant()

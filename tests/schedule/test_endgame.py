@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dlcore.errors import Fault
-from dlcore.model import BlockRange, Manifest
+from dlcore.model import BlockExtent, Manifest
 from dlcore.schedule import Policy, Request, RequestNumber, Span, Terms
 from dlcore.schedule.block_map import BlockMap
 from dlcore.schedule.endpoint import Endpoint
@@ -20,7 +20,7 @@ IDLE = Helper(MIB, 0.1)  # the idle connection: one block a second
 
 
 def in_flight(
-    blocks: BlockRange,
+    blocks: BlockExtent,
     received_bytes: int = 0,
     part: Span | None = None,
     manifest: Manifest | None = None,
@@ -37,7 +37,7 @@ def in_flight(
 
 
 def flight(blocks: int, received_bytes: int = 0, part: Span | None = None) -> InFlight:
-    return in_flight(BlockRange.of(0, 0, blocks), received_bytes, part)
+    return in_flight(BlockExtent.of(0, 0, blocks), received_bytes, part)
 
 
 def late(rate_bytes_per_s: float, item: InFlight) -> Forecast:
@@ -62,7 +62,7 @@ def test_the_end_of_a_late_range_is_divided_so_that_both_end_together(
     item = flight(8)
     found = rescue(POLICY, item, late(rate_bytes_per_s, item), IDLE)
     assert found is not None
-    assert found.blocks == BlockRange.of(0, kept, 8)
+    assert found.blocks == BlockExtent.of(0, kept, 8)
     assert found.means is Means.TAKE_OVER
 
 
@@ -71,7 +71,7 @@ def test_what_is_on_its_way_already_stays_with_the_late_range() -> None:
     forecast = Forecast(MIB, 4.0, round_trip_s=2.5)
     found = rescue(POLICY, item, forecast, Helper(100 * MIB, 0.0))
     assert found is not None
-    assert found.blocks == BlockRange.of(0, 3, 4)
+    assert found.blocks == BlockExtent.of(0, 3, 4)
 
 
 def test_a_range_with_one_block_left_is_raced_if_the_idle_connection_is_much_quicker() -> None:
@@ -79,7 +79,7 @@ def test_a_range_with_one_block_left_is_raced_if_the_idle_connection_is_much_qui
     assert rescue(POLICY, item, late(MIB / 2, item), IDLE) is None
     found = rescue(POLICY, item, late(MIB / 8, item), IDLE)
     assert found is not None
-    assert (found.blocks, found.means) == (BlockRange.of(0, 7, 8), Means.RACE)
+    assert (found.blocks, found.means) == (BlockExtent.of(0, 7, 8), Means.RACE)
     assert MIB // 2 < found.stake_bytes <= MIB
 
 
@@ -88,8 +88,8 @@ def test_of_an_object_with_but_one_digest_nothing_is_raced(
     received_bytes: int, means: Means
 ) -> None:
     manifest = shape([1, 8], block_bytes=MIB)
-    item = in_flight(BlockRange.of(1, 0, 1), received_bytes, manifest=manifest)
-    assert rescue(POLICY, item, late(1, item), IDLE) == Rescue(item, means, BlockRange.of(1, 0, 1))
+    item = in_flight(BlockExtent.of(1, 0, 1), received_bytes, manifest=manifest)
+    assert rescue(POLICY, item, late(1, item), IDLE) == Rescue(item, means, BlockExtent.of(1, 0, 1))
 
 
 def test_what_no_race_can_be_paid_for_is_replaced_or_cancelled_and_wastes_nothing() -> None:
@@ -116,7 +116,7 @@ def test_what_no_race_can_be_paid_for_is_replaced_or_cancelled_and_wastes_nothin
 def test_a_range_of_which_nothing_comes_any_more_is_called_off_at_its_last_block() -> None:
     item = flight(8, 7 * MIB + MIB // 2)
     found = rescue(POLICY, item, late(0, item), IDLE)
-    assert found == Rescue(item, Means.CANCEL, BlockRange.of(0, 7, 8))
+    assert found == Rescue(item, Means.CANCEL, BlockExtent.of(0, 7, 8))
 
 
 @pytest.mark.parametrize("bytes_per_s", [0.0, 1000.0])
@@ -267,18 +267,18 @@ def test_of_two_slow_blocks_one_after_the_other_is_divided() -> None:
     assert scene.cancelled() == []
 
 
-def at_its_last_block() -> tuple[Scene, Request, BlockRange]:
+def at_its_last_block() -> tuple[Scene, Request, BlockExtent]:
     """A range of which the last block begins to arrive; everything else is there."""
     scene = Scene({"p": 40}, {"e": 0, "f": 0}, block_bytes=BLOCK_BYTES)
     first = scene.ask("e")
     _, _, end = first.blocks
-    done = BlockRange.of(0, 0, end - 1)
+    done = BlockExtent.of(0, 0, end - 1)
     scene.arrive(first, BLOCK_BYTES * (done.end - done.first))
     scene.note(scene.scheduler.verified(first.number, done))
     while other := scene.next_request("f"):
         scene.deliver(other, 0.0001)
     scene.arrive(first, 1000)
-    return scene, first, BlockRange.of(0, end - 1, end)
+    return scene, first, BlockExtent.of(0, end - 1, end)
 
 
 def called_off(scene: Scene) -> list[RequestNumber]:

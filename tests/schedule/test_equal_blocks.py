@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from dlcore.errors import Fault
-from dlcore.model import DIGEST_BYTES, BlockInPackage, BlockRange, ObjectIndex
+from dlcore.model import DIGEST_BYTES, BlockExtent, BlockInPackage, ObjectIndex
 from dlcore.schedule import CopyBlocks, DeadlineScheduler, PackageExhausted, Terms
 from tests.schedule.packages import BLOCK_BYTES, shape, sized
 from tests.schedule.scene import EVERYTHING, PLENTY_BYTES, Scene
@@ -28,7 +28,7 @@ def copies(scene: Scene) -> list[CopyBlocks]:
 def test_what_a_package_fetches_is_copied_to_the_others() -> None:
     scene = shared()
     request = scene.ask()
-    assert request.blocks == BlockRange.of(0, 0, 2)
+    assert request.blocks == BlockExtent.of(0, 0, 2)
     assert scene.has_none(), "the blocks of q are on their way"
     assert not copies(scene)
     scene.deliver(request)
@@ -57,7 +57,7 @@ def test_what_could_not_be_copied_is_fetched() -> None:
     scene.note(scene.scheduler.found("q", [FIRST]))
     scene.note(scene.scheduler.not_copied("q", [SECOND]))
     request = scene.ask()
-    assert (request.package, request.blocks) == ("q", BlockRange.of(0, 1, 2))
+    assert (request.package, request.blocks) == ("q", BlockExtent.of(0, 1, 2))
     scene.deliver(request)
     assert scene.is_complete("q")
 
@@ -89,7 +89,7 @@ def test_when_a_request_fails_those_that_waited_for_it_are_fetched() -> None:
     scene.end(scene.ask(), Fault.NOT_FOUND)
     assert scene.take(PackageExhausted) == [PackageExhausted("p", 2, ())]
     request = scene.ask()
-    assert (request.package, request.blocks) == ("q", BlockRange.of(0, 0, 2))
+    assert (request.package, request.blocks) == ("q", BlockExtent.of(0, 0, 2))
     scene.deliver(request)
     assert {copy.package for copy in copies(scene)} == {"p"}, "now the others wait for that"
 
@@ -148,7 +148,7 @@ def test_nobody_waits_for_a_package_that_was_forgotten() -> None:
     scene.cancel(scene.ask())
     scene.note(scene.scheduler.forget("p"))
     request = scene.ask()
-    assert (request.package, request.blocks) == ("q", BlockRange.of(0, 0, 2))
+    assert (request.package, request.blocks) == ("q", BlockExtent.of(0, 0, 2))
 
 
 def split_scene() -> Scene:
@@ -206,7 +206,7 @@ def test_of_equal_blocks_of_a_package_one_is_fetched(count: int) -> None:
     scheduler.order(["p"])
     request = scheduler.next_request("e", 0.0, PLENTY_BYTES).request
     assert request
-    assert request.blocks == BlockRange.of(0, 0, 1)
+    assert request.blocks == BlockExtent.of(0, 0, 1)
     assert scheduler.next_request("e", 0.0, PLENTY_BYTES).request is None
     others = tuple(BlockInPackage(number) for number in range(1, count + 1))
     told = scheduler.verified(request.number, request.blocks)

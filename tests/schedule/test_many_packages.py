@@ -71,7 +71,7 @@ class Call:
         return self._scheduler.next_request(endpoint, self._now_s, PLENTY_BYTES).request
 
     def _deliver(self, request: Request) -> None:
-        start, end = MANIFESTS[request.package].range_span(request.blocks)
+        start, end = MANIFESTS[request.package].extent_span(request.blocks)
         length_bytes = request.part.length_bytes if request.part else end - start
         self._scheduler.received(request.number, length_bytes, self._now_s)
         is_whole = bool(self._scheduler.arrived(request.number)) or not request.part

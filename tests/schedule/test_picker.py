@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInObject, BlockRange, ObjectIndex
+from dlcore.model import BlockExtent, BlockInObject, ObjectIndex
 from dlcore.schedule import (
     BlockRejected,
     EndpointChange,
@@ -81,7 +81,7 @@ def test_a_block_served_wrong_is_left_to_those_who_have_not_served_it_wrong() ->
     also_wrong = scene.ask("f")
     scene.reject(also_wrong, 0)
     scene.end(also_wrong)
-    assert scene.ask("e").blocks == BlockRange.of(0, 0, 1), (
+    assert scene.ask("e").blocks == BlockExtent.of(0, 0, 1), (
         "all have: nobody is better than another"
     )
 
@@ -94,9 +94,9 @@ def test_a_run_of_blocks_leaves_out_the_one_that_its_endpoint_served_wrong() -> 
     scene.reject(wrong, 1)
     scene.end(wrong)
     before, behind = scene.ask("e"), scene.ask("e")
-    assert before.blocks == BlockRange.of(0, 0, 1)
+    assert before.blocks == BlockExtent.of(0, 0, 1)
     assert behind.blocks.first == 2
-    assert scene.ask("f").blocks == BlockRange.of(0, 1, 2)
+    assert scene.ask("f").blocks == BlockExtent.of(0, 1, 2)
 
 
 def test_a_block_from_one_endpoint_in_parts_that_does_not_match_is_blamed_on_it() -> None:
@@ -156,7 +156,7 @@ def test_a_block_that_all_cheap_ones_served_wrong_is_fetched_from_the_costly_one
     assert scene.has_none("cheap")
     assert scene.has_none("cheaper")
     last = scene.ask("costly")
-    assert last.blocks == BlockRange.of(0, 0, 1), "only what it is needed for"
+    assert last.blocks == BlockExtent.of(0, 0, 1), "only what it is needed for"
     scene.deliver(last)
     assert scene.is_complete("p")
 
@@ -220,7 +220,7 @@ def test_an_endpoint_without_ranges_is_asked_for_all_that_is_missing_at_once() -
     without_ranges(scene)
     assert scene.changes() == [("plain", EndpointChange.WHOLE_OBJECTS_ONLY)]
     stream = scene.ask("plain")
-    assert (stream.blocks, stream.from_beginning) == (BlockRange.of(0, 0, 5000), True)
+    assert (stream.blocks, stream.from_beginning) == (BlockExtent.of(0, 0, 5000), True)
     assert scene.has_none("plain")
     scene.deliver(stream)
     assert scene.is_complete("p")
@@ -255,7 +255,7 @@ def test_parts_of_blocks_are_not_asked_of_an_endpoint_without_ranges() -> None:
         scene.end(request, Fault.NO_RANGES)
     stream = scene.ask("plain")
     assert (stream.blocks, stream.part, stream.from_beginning) == (
-        BlockRange.of(0, 0, 2),
+        BlockExtent.of(0, 0, 2),
         None,
         True,
     )

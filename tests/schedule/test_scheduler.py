@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInPackage, BlockRange, ObjectIndex
+from dlcore.model import BlockExtent, BlockInPackage, ObjectIndex
 from dlcore.schedule import (
     DeadlineScheduler,
     EndpointChange,
@@ -50,7 +50,7 @@ def test_blocks_that_were_found_on_the_machine_are_not_fetched() -> None:
     blocks = [BlockInPackage(number) for number in range(8)]
     scene.note(scene.scheduler.found("p", blocks[:7]))
     request = scene.ask()
-    assert (request.package, request.blocks) == ("p", BlockRange.of(0, 7, 8))
+    assert (request.package, request.blocks) == ("p", BlockExtent.of(0, 7, 8))
     scene.note(scene.scheduler.found("p", blocks[7:]))
     assert not scene.is_complete("p"), "its request tells what becomes of the last block"
     assert scene.ask().package == "q"
@@ -69,7 +69,7 @@ def test_a_split_block_that_was_found_is_not_continued_when_no_part_is_in_flight
     block = [BlockInPackage(0)]
     one, other = scene.ask(), scene.ask()
     assert one.part
-    assert one.blocks == other.blocks == BlockRange.of(0, 0, 1)
+    assert one.blocks == other.blocks == BlockExtent.of(0, 0, 1)
     scene.deliver(one)
     scene.note(scene.scheduler.found("p", block))
     assert not scene.take(SplitBlockDropped), "its other part is in flight"
@@ -77,7 +77,7 @@ def test_a_split_block_that_was_found_is_not_continued_when_no_part_is_in_flight
     scene.note(scene.scheduler.found("p", block))
     assert scene.take(SplitBlockDropped) == [SplitBlockDropped("p", one.blocks)]
     scene.now_s += BACKOFF_S
-    assert scene.ask().blocks == BlockRange.of(0, 1, 2)
+    assert scene.ask().blocks == BlockExtent.of(0, 1, 2)
 
 
 def test_a_package_whose_split_block_was_found_is_complete_without_an_endpoint() -> None:
@@ -109,7 +109,7 @@ def test_a_block_fetched_again_stays_with_its_new_request_when_the_old_one_ends(
     old = scene.ask("liar")
     scene.reject(old)
     new = scene.ask("honest")
-    assert new.blocks == BlockRange.of(0, 0, 1)
+    assert new.blocks == BlockExtent.of(0, 0, 1)
     scene.end(old)
     assert scene.ask("honest").blocks.first > 0
 

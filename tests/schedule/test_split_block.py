@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dlcore.errors import Fault
-from dlcore.model import BlockInPackage, BlockRange
+from dlcore.model import BlockExtent, BlockInPackage
 from dlcore.schedule import Policy, RequestNumber, Span
 from dlcore.schedule.limit_policy import LimitPolicy
 from dlcore.schedule.split_block import SplitBlock
@@ -20,7 +20,7 @@ ENDPOINTS = st.sampled_from("ef")
 
 
 def split_block() -> SplitBlock:
-    return SplitBlock(BlockInPackage(0), BlockRange.of(0, 0, 1), LENGTH_BYTES, "e")
+    return SplitBlock(BlockInPackage(0), BlockExtent.of(0, 0, 1), LENGTH_BYTES, "e")
 
 
 class SplitBlockMachine(RuleBasedStateMachine):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from dlcore.model import BlockInPackage, BlockRange, File, Manifest, Object
+from dlcore.model import BlockExtent, BlockInPackage, File, Manifest, Object
 from dlcore.native import block_digests
 from dlcore.store import Partial, Store
 from dlcore.store.files import Files
@@ -44,12 +44,12 @@ class Package(NamedTuple):
         return hashlib.sha256(self.document).hexdigest()
 
     def block(self, number: int) -> tuple[int, int, memoryview]:
-        """Object, block in it, bytes: what `Partial.write_run` takes."""
+        """Object, block in it, bytes: what `Partial.write_extent` takes."""
         index, block = self.manifest.locate_block(BlockInPackage(number))
-        return index, block, self.run(BlockRange.of(index, block, block + 1))
+        return index, block, self.extent(BlockExtent.of(index, block, block + 1))
 
-    def run(self, blocks: BlockRange) -> memoryview:
-        start, end = self.manifest.range_span(blocks)
+    def extent(self, blocks: BlockExtent) -> memoryview:
+        start, end = self.manifest.extent_span(blocks)
         return memoryview(self.objects[blocks.object])[start:end]
 
 
@@ -121,7 +121,7 @@ def fill(partial: Partial, package: Package, numbers: list[int] | None = None) -
     """Write what is missing (or the given blocks), one block a call."""
     wanted = [n for n, held in enumerate(partial.have) if not held] if numbers is None else numbers
     for number in wanted:
-        assert partial.write_run(*package.block(number)) == ()
+        assert partial.write_extent(*package.block(number)) == ()
 
 
 def finish(store: Store, package: Package) -> Path:

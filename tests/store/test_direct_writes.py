@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlcore.errors import ConfigError
-from dlcore.model import BlockRange, Extent
+from dlcore.model import BlockExtent, FileExtent
 from dlcore.native import Run, Written, aligned_buffer
 from dlcore.store import Store
 from dlcore.store.direct_writes import (
@@ -63,11 +63,11 @@ class Calls(Files):
 
 def test_only_whole_pages_at_page_boundaries_are_written_directly() -> None:
     page = aligned_buffer(2 * PAGE_BYTES)
-    assert is_paged(Extent(0, 0, PAGE_BYTES), page[:PAGE_BYTES])
-    assert not is_paged(Extent(0, 1, PAGE_BYTES), page[:PAGE_BYTES])
-    assert not is_paged(Extent(0, 0, 5), page[:5])
-    assert not is_paged(Extent(0, 0, PAGE_BYTES), page[1 : PAGE_BYTES + 1])
-    assert not is_paged(Extent(0, 0, PAGE_BYTES), memoryview(bytes(PAGE_BYTES)))
+    assert is_paged(FileExtent(0, 0, PAGE_BYTES), page[:PAGE_BYTES])
+    assert not is_paged(FileExtent(0, 1, PAGE_BYTES), page[:PAGE_BYTES])
+    assert not is_paged(FileExtent(0, 0, 5), page[:5])
+    assert not is_paged(FileExtent(0, 0, PAGE_BYTES), page[1 : PAGE_BYTES + 1])
+    assert not is_paged(FileExtent(0, 0, PAGE_BYTES), memoryview(bytes(PAGE_BYTES)))
 
 
 @pytest.mark.parametrize("way", ["direct", "buffered"])
@@ -82,24 +82,24 @@ def test_a_package_is_the_same_however_it_is_written(
     partial = store.begin(PACKAGE.manifest, PACKAGE.document)
     for index, item in enumerate(PACKAGE.manifest.objects):
         data = aligned_buffer(item.length_bytes)
-        data[:] = PACKAGE.run(BlockRange.of(index, 0, PACKAGE.manifest.block_count(index)))
-        assert partial.write_run(index, 0, data) == ()
+        data[:] = PACKAGE.extent(BlockExtent.of(index, 0, PACKAGE.manifest.block_count(index)))
+        assert partial.write_extent(index, 0, data) == ()
     assert read_back(partial.finish()) == PACKAGE.contents
     assert files.directly_written == (22 * PAGE_BYTES if files.supported else 0)
 
 
 def test_the_end_of_a_file_is_all_that_is_not_whole_pages() -> None:
-    assert list(in_pages(Extent(3, 0, 9 * PAGE_BYTES + 7))) == [
-        Extent(3, 0, 9 * PAGE_BYTES),
-        Extent(3, 9 * PAGE_BYTES, 7),
+    assert list(in_pages(FileExtent(3, 0, 9 * PAGE_BYTES + 7))) == [
+        FileExtent(3, 0, 9 * PAGE_BYTES),
+        FileExtent(3, 9 * PAGE_BYTES, 7),
     ]
-    assert list(in_pages(Extent(3, 2 * PAGE_BYTES, PAGE_BYTES + 7))) == [
-        Extent(3, 2 * PAGE_BYTES, PAGE_BYTES),
-        Extent(3, 3 * PAGE_BYTES, 7),
+    assert list(in_pages(FileExtent(3, 2 * PAGE_BYTES, PAGE_BYTES + 7))) == [
+        FileExtent(3, 2 * PAGE_BYTES, PAGE_BYTES),
+        FileExtent(3, 3 * PAGE_BYTES, 7),
     ]
     for whole in (
-        *(Extent(0, 0, PAGE_BYTES), Extent(0, 1, PAGE_BYTES), Extent(0, 0, 5)),
-        Extent(0, 1, PAGE_BYTES + 7),
+        *(FileExtent(0, 0, PAGE_BYTES), FileExtent(0, 1, PAGE_BYTES), FileExtent(0, 0, 5)),
+        FileExtent(0, 1, PAGE_BYTES + 7),
     ):
         assert list(in_pages(whole)) == [whole]
 

@@ -163,7 +163,7 @@ def test_a_failed_sync_makes_its_blocks_missing_and_is_never_tried_again() -> No
     with pytest.raises(StorageError, match="could not be synced before"):
         partial.sync()
     with pytest.raises(StorageError):
-        partial.write_run(*PACKAGE.block(1))
+        partial.write_extent(*PACKAGE.block(1))
     assert disk.calls == calls
 
 
@@ -188,7 +188,7 @@ def test_a_full_disk_says_how_much_is_to_come_and_how_much_is_free() -> None:
     fill(partial, PACKAGE, [0])
     disk.before = lambda _, call: full_disk() if call == "write_at" else None
     with pytest.raises(DiskFullError) as caught:
-        partial.write_run(*PACKAGE.block(1))
+        partial.write_extent(*PACKAGE.block(1))
     assert "write package ABC00012" in caught.value.message
     assert "3000 bytes are still to come, 0 bytes are free" in caught.value.message
     assert "make room and run again" in caught.value.remedy

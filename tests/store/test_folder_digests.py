@@ -10,11 +10,11 @@ import pytest
 
 from dlcore.errors import NotFoundError, UnexpectedContentError
 from dlcore.store import folder_digests
-from dlcore.store.checking import RUN_BYTES
+from dlcore.store.checking import EXTENT_BYTES
 
 
 def test_files_of_any_length_and_empty_folders(tmp_path: Path) -> None:
-    lengths = (0, 1, RUN_BYTES - 1, RUN_BYTES, RUN_BYTES + 1)
+    lengths = (0, 1, EXTENT_BYTES - 1, EXTENT_BYTES, EXTENT_BYTES + 1)
     contents = {f"a/{length}": os.urandom(length) for length in lengths}
     (tmp_path / "a" / "empty").mkdir(parents=True)
     for path, data in contents.items():

@@ -72,7 +72,7 @@ def fill_and_tell(state: Path, seed: int, told: int, reached: Callable[[], int])
             os.write(told, number.to_bytes(NUMBER_BYTES))
 
         def write(number: int) -> None:
-            assert partial.write_run(*PACKAGE.block(number)) == ()
+            assert partial.write_extent(*PACKAGE.block(number)) == ()
             tell(number)
             reached()
             if number % 40 == 0:

@@ -68,7 +68,7 @@ def test_what_was_made_is_forgotten_and_patches_are_taken_over(tmp_path: Path) -
     with Store.open(state) as store:
         space = store.patch_space
         partial = space.store.begin(first, encode(first))
-        partial.write_run(1, 0, memoryview(content(5 * BLOCK, 1)))
+        partial.write_extent(1, 0, memoryview(content(5 * BLOCK, 1)))
         partial.sync()
         made = space.write(ID, 7, DATA)
         assert made.read_bytes() == DATA
@@ -97,7 +97,7 @@ def test_patches_in_use_stay_whatever_becomes_of_another_version(tmp_path: Path)
                 space.take_over(third, encode(third))
             space.forget_patches(ID)
             finish(store, manifest_of({"a": content(9)}, 4), content(9))
-            fetched.write_run(0, 0, memoryview(content(5 * BLOCK, 1)))
+            fetched.write_extent(0, 0, memoryview(content(5 * BLOCK, 1)))
             assert (fetched.finish() / "1").read_bytes() == content(5 * BLOCK, 1)
             assert not list((tmp_path / "state" / "patches" / "partial").iterdir())
             finish(store, manifest_of({"a": content(9)}, 5), content(9))
@@ -118,7 +118,7 @@ def test_what_was_made_of_one_version_is_not_that_of_another(tmp_path: Path) -> 
 def finish(store: Store, manifest: Manifest, data: bytes) -> None:
     """Finish a package that has one block."""
     partial = store.begin(manifest, encode(manifest))
-    partial.write_run(0, 0, memoryview(data))
+    partial.write_extent(0, 0, memoryview(data))
     partial.finish()
 
 

@@ -56,7 +56,7 @@ class Run:
         wanted = [n for n, held in enumerate(partial.have) if not held]
         chance.shuffle(wanted)
         for number in wanted:
-            assert partial.write_run(*self.package.block(number)) == ()
+            assert partial.write_extent(*self.package.block(number)) == ()
             if chance.random() < 0.3:
                 partial.sync()
                 self.synced = {n for n, held in enumerate(partial.have) if held}

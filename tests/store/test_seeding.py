@@ -102,7 +102,7 @@ def is_right(package: Package, number: int, contents: dict[str, bytes]) -> bool:
     """Whether a block is in these files, byte by byte."""
     index, block, data = package.block(number)
     start = block * BLOCK_BYTES
-    extents = package.manifest.extents(index, start, start + len(data))
+    extents = package.manifest.file_extents(index, start, start + len(data))
     found = b"".join(
         contents[package.manifest.files[e.file].path][
             e.offset_bytes : e.offset_bytes + e.length_bytes

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.model import BlockRange
+from dlcore.model import BlockExtent
 from dlcore.store.descriptors import MAX_OPEN
 from dlcore.store.tree import Tree
 from tests.store.helpers import BLOCK_BYTES, make_package
 from tests.store.simdisk import SimDisk
 
 PACKAGE = make_package({f"{i:03}": BLOCK_BYTES for i in range(MAX_OPEN + 1)})
-FIRST = BlockRange.of(0, 0, 1)
+FIRST = BlockExtent.of(0, 0, 1)
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def tree(disk: SimDisk) -> Tree:
     return tree
 
 
-def write(tree: Tree, blocks: BlockRange) -> None:
+def write(tree: Tree, blocks: BlockExtent) -> None:
     file, offset_bytes, length_bytes = next(
-        PACKAGE.manifest.extents(blocks.object, *PACKAGE.manifest.range_span(blocks))
+        PACKAGE.manifest.file_extents(blocks.object, *PACKAGE.manifest.extent_span(blocks))
     )
-    assert tree.write_at(file, PACKAGE.run(blocks), offset_bytes) == length_bytes
+    assert tree.write_at(file, PACKAGE.extent(blocks), offset_bytes) == length_bytes
 
 
 def calls_of_sync(disk: SimDisk, tree: Tree) -> list[str]:
@@ -55,13 +55,13 @@ def test_after_an_unsynced_file_was_closed_the_file_system_is_asked(
     write(tree, FIRST)
     buffer = memoryview(bytearray(BLOCK_BYTES))
     for index in range(1, len(PACKAGE.objects)):
-        tree.read(BlockRange.of(index, 0, 1), buffer)
+        tree.read(BlockExtent.of(index, 0, 1), buffer)
     assert calls_of_sync(disk, tree) == ["sync_filesystem"]
 
 
 def test_many_files_are_synced_by_one_call(disk: SimDisk, tree: Tree) -> None:
     for index in range(len(PACKAGE.objects)):
-        blocks = BlockRange.of(index, 0, 1)
+        blocks = BlockExtent.of(index, 0, 1)
         write(tree, blocks)
     assert calls_of_sync(disk, tree) == ["sync_filesystem"]
 

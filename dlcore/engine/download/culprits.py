@@ -11,40 +11,40 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dlcore.engine.download.package import PackageDownload
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.schedule import Culprit, MixedBlocks, Portion, RejectedBlock, Span
 
 
-class ReceivedRun(NamedTuple):
+class ReceivedExtent(NamedTuple):
     """Blocks that were verified together.
 
     Attributes:
         package: Their package.
-        run: The blocks.
+        extent: The blocks.
         data: Their bytes, as they came.
     """
 
     package: PackageDownload
-    run: BlockRange
+    extent: BlockExtent
     data: memoryview
 
     @property
     def blocks(self) -> list[BlockInObject]:
         """Their numbers in the object."""
-        return [BlockInObject(number) for number in range(self.run.first, self.run.end)]
+        return [BlockInObject(number) for number in range(self.extent.first, self.extent.end)]
 
     def content(self, block: BlockInObject) -> memoryview:
         """The bytes of one of them."""
-        manifest, run = self.package.manifest, self.run
-        first, _ = manifest.range_span(run)
-        start, end = manifest.block_span(run.object, block)
+        manifest, extent = self.package.manifest, self.extent
+        first, _ = manifest.extent_span(extent)
+        start, end = manifest.block_span(extent.object, block)
         return self.data[start - first : end - first]
 
     def named(self, block: BlockInObject) -> RejectedBlock:
         """What one of them is called if it does not match."""
-        one = BlockRange.of(self.run.object, block, block + 1)
+        one = BlockExtent.of(self.extent.object, block, block + 1)
         digest = self.package.manifest.block_digests(one)
-        return RejectedBlock(self.package.package_id, self.run.object, block, digest)
+        return RejectedBlock(self.package.package_id, self.extent.object, block, digest)
 
 
 class Culprits:
@@ -58,7 +58,7 @@ class Culprits:
         self._mixed_blocks = MixedBlocks(max_blocks)
 
     def rejected(
-        self, received: ReceivedRun, block: BlockInObject, portions: Sequence[Portion]
+        self, received: ReceivedExtent, block: BlockInObject, portions: Sequence[Portion]
     ) -> None:
         """A block did not match.
 
@@ -73,7 +73,7 @@ class Culprits:
                 received.named(block), portions, lambda span: _checksum(content, span)
             )
 
-    def verified(self, received: ReceivedRun) -> Iterator[tuple[BlockInObject, Culprit]]:
+    def verified(self, received: ReceivedExtent) -> Iterator[tuple[BlockInObject, Culprit]]:
         """Blocks were verified; some of them may not match.
 
         Yields:
@@ -85,7 +85,7 @@ class Culprits:
                 for culprit in self._of(received, block):
                     yield block, culprit
 
-    def _of(self, received: ReceivedRun, block: BlockInObject) -> Sequence[Culprit]:
+    def _of(self, received: ReceivedExtent, block: BlockInObject) -> Sequence[Culprit]:
         rejected = received.named(block)
         if rejected not in self._mixed_blocks:
             return ()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.caps import BandwidthCaps
-from dlcore.engine.download.culprits import ReceivedRun
+from dlcore.engine.download.culprits import ReceivedExtent
 from dlcore.engine.download.flow import Answered, RequestFlow
 from dlcore.engine.download.ledger import OpenBytes
 from dlcore.engine.download.meter import Meter
@@ -29,7 +29,7 @@ from dlcore.engine.download.split_block_buffer import (
 )
 from dlcore.engine.download.verifier import Verifier
 from dlcore.errors import Fault, IntegrityError
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.schedule import Request
 from dlcore.transfer import ask_for
 
@@ -78,8 +78,8 @@ class RequestFetcher:
             assert buffer, "a part is asked for only if its block has, or can have, its buffer"
             return Receiver(package, request, buffer.sink(request.part, flow), open_bytes)
 
-        async def verify(run: BlockRange, data: memoryview) -> None:
-            await self._verify(package, request, run, data, open_bytes)
+        async def verify(extent: BlockExtent, data: memoryview) -> None:
+            await self._verify(package, request, extent, data, open_bytes)
 
         def keep_start(block: BlockInObject, start: memoryview) -> None:
             self._keep_start(package, request, block, start, open_bytes)
@@ -107,9 +107,9 @@ class RequestFetcher:
             await self._end(receiver, is_filled=is_filled)
 
     def _open_split_block(
-        self, package: PackageDownload, block: BlockRange
+        self, package: PackageDownload, block: BlockExtent
     ) -> SplitBlockBuffer | None:
-        start, end = package.manifest.range_span(block)
+        start, end = package.manifest.extent_span(block)
         return self._split_blocks.open(
             _key(package, block), package.manifest.block_bytes, end - start
         )
@@ -123,7 +123,7 @@ class RequestFetcher:
         open_bytes: OpenBytes,
     ) -> None:
         """A request ends within a block: let others fetch the rest of it, if there is memory."""
-        one = BlockRange.of(request.blocks.object, block, block + 1)
+        one = BlockExtent.of(request.blocks.object, block, block + 1)
         if self._split_blocks.is_open(_key(package, one)):
             return
         buffer = self._open_split_block(package, one)
@@ -185,27 +185,27 @@ class RequestFetcher:
         self,
         package: PackageDownload,
         request: Request,
-        run: BlockRange,
+        extent: BlockExtent,
         data: memoryview,
         open_bytes: OpenBytes,
     ) -> None:
-        """Check and write a run of whole blocks; the good ones count from now on."""
-        ledger, key, used_bytes = self._meter.ledger, (package.package_id, run.object), 0
+        """Check and write an extent of whole blocks; the good ones count from now on."""
+        ledger, key, used_bytes = self._meter.ledger, (package.package_id, extent.object), 0
         try:
-            bad = await self._verifier.verify(package.partial, run, data)
-            used_bytes = self._reporter.checked(request, ReceivedRun(package, run, data), bad)
+            bad = await self._verifier.verify(package.partial, extent, data)
+            used_bytes = self._reporter.checked(request, ReceivedExtent(package, extent, data), bad)
         except IntegrityError:
             self._reporter.object_rejected(request)
             ledger.disproved(key)
             return
         finally:
             open_bytes.settle(len(data), used_bytes)
-        if not package.manifest.objects[run.object].digests:
+        if not package.manifest.objects[extent.object].digests:
             ledger.await_proof(key, used_bytes)
-        for block in range(run.first, run.end):
+        for block in range(extent.first, extent.end):
             if block not in bad:
-                self._split_blocks.drop((package.package_id, run.object, block))
+                self._split_blocks.drop((package.package_id, extent.object, block))
 
 
-def _key(package: PackageDownload, block: BlockRange) -> BlockKey:
+def _key(package: PackageDownload, block: BlockExtent) -> BlockKey:
     return package.package_id, block.object, block.first

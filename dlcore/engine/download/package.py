@@ -18,7 +18,7 @@ from dlcore.errors import (
     StorageError,
     TransferError,
 )
-from dlcore.model import BlockInPackage, BlockRange, Manifest, ObjectIndex
+from dlcore.model import BlockExtent, BlockInPackage, Manifest, ObjectIndex
 from dlcore.package_ids import LOCAL_ID
 from dlcore.store import Partial, Store
 from dlcore.store.copying import read_blocks, write_blocks
@@ -76,7 +76,7 @@ class PackageDownload:
     def called(self, object_index: ObjectIndex) -> str:
         """What messages call one of its objects: by its file, if it holds just one."""
         wanted = self.manifest.objects[object_index]
-        extents = list(islice(self.manifest.extents(object_index, 0, wanted.length_bytes), 2))
+        extents = list(islice(self.manifest.file_extents(object_index, 0, wanted.length_bytes), 2))
         if len(extents) == 1:
             return self.manifest.files[extents[0].file].path
         return f"object {wanted.name}"
@@ -135,14 +135,14 @@ class PackageDownload:
         """Something was written that is not synced."""
         self._has_unsynced = True
 
-    def count(self, block: BlockRange) -> bool:
+    def count(self, block: BlockExtent) -> bool:
         """Whether a block is on disk, verified; its bytes count from the first time on."""
         number = self.manifest.block_number(block.object, block.first)
         if not self.partial.have[number]:
             return False
         if not self._counted[number]:
             self._counted[number] = 1
-            start, end = self.manifest.range_span(block)
+            start, end = self.manifest.extent_span(block)
             self._verified_bytes += end - start
         return True
 
@@ -218,7 +218,7 @@ class PackageDownload:
         before_bytes = self._verified_bytes
         for number in found:
             index, block = self.manifest.locate_block(number)
-            self.count(BlockRange.of(index, block, block + 1))
+            self.count(BlockExtent.of(index, block, block + 1))
         if found:
             self.note_written()
         return self._verified_bytes - before_bytes

@@ -106,7 +106,7 @@ class Receiver:
 
     async def _read(self) -> None:
         blocks, part = self.request.blocks, self.request.part
-        start, end = self.package.manifest.range_span(blocks)
+        start, end = self.package.manifest.extent_span(blocks)
         if part:
             start, end = start + part.start, start + part.end
         placement = self.package.placement(self.request.endpoint)

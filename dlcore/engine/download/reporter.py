@@ -11,12 +11,12 @@ import asyncio
 import random
 from collections.abc import Collection
 
-from dlcore.engine.download.culprits import Culprits, ReceivedRun
+from dlcore.engine.download.culprits import Culprits, ReceivedExtent
 from dlcore.engine.download.decisions import Decisions
 from dlcore.engine.download.endpoint_log import EndpointLog
 from dlcore.engine.download.package import PackageDownload
 from dlcore.engine.download.receiver import Receiver, RequestOutcome
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.schedule import BlockRejected, Culprit, Request, Scheduler, SplitBlockFilled, StartKept
 
 
@@ -63,7 +63,7 @@ class Reporter:
         return StartKept(request.number, block) in events
 
     def checked(
-        self, request: Request, received: ReceivedRun, bad: Collection[BlockInObject]
+        self, request: Request, received: ReceivedExtent, bad: Collection[BlockInObject]
     ) -> int:
         """Blocks were hashed, and those that match were written.
 
@@ -75,13 +75,13 @@ class Reporter:
         Returns:
             Bytes of the blocks that count from now on; others had them already.
         """
-        package, run = received.package, received.run
+        package, extent = received.package, received.extent
         before_bytes = package.verified_bytes
         package.note_written()
         for block in bad:
             self._reject(request, received, block)
         for block in received.blocks:
-            self._count(package, request, BlockRange.of(run.object, block, block + 1))
+            self._count(package, request, BlockExtent.of(extent.object, block, block + 1))
         for block, culprit in self._culprits.verified(received):
             self._blame(received, block, culprit)
         return package.verified_bytes - before_bytes
@@ -109,21 +109,21 @@ class Reporter:
             events = self._scheduler.cancelled(request.number, now_s)
         self._decisions.apply(events)
 
-    def _reject(self, request: Request, received: ReceivedRun, block: BlockInObject) -> None:
+    def _reject(self, request: Request, received: ReceivedExtent, block: BlockInObject) -> None:
         events = self._scheduler.rejected(request.number, block, self._now_s())
         for event in events:
             if isinstance(event, BlockRejected):
                 self._culprits.rejected(received, block, event.portions)
         self._decisions.apply(events)
 
-    def _blame(self, received: ReceivedRun, block: BlockInObject, culprit: Culprit) -> None:
-        package, index = received.package, received.run.object
+    def _blame(self, received: ReceivedExtent, block: BlockInObject, culprit: Culprit) -> None:
+        package, index = received.package, received.extent.object
         self._decisions.culprit_found(package, index, block, culprit)
         now_s = self._now_s()
         events = self._scheduler.culprit_found(package.package_id, index, culprit.endpoint, now_s)
         self._decisions.apply(events)
 
-    def _count(self, package: PackageDownload, request: Request, block: BlockRange) -> None:
+    def _count(self, package: PackageDownload, request: Request, block: BlockExtent) -> None:
         """Count a block as verified if it is.
 
         The store has the last word: a bad block is not there, and a block of an object with only

@@ -3,7 +3,7 @@
 While the network fills one buffer, threads hash and write the ones before without the GIL. If the
 disk is slower than the network, no buffer is free and the reader waits.
 
-A buffer holds a run of whole blocks: several blocks of a long request, which a fast connection
+A buffer holds an extent of whole blocks: several blocks of a long request, which a fast connection
 has, and one of a shorter request, because there are many slow connections and each holds a buffer.
 When a request breaks off or is shortened, the whole blocks that did arrive are still verified and
 kept, and the start of the broken block is offered for others to complete. Parts of blocks have a
@@ -20,10 +20,10 @@ import msgspec
 
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
-from dlcore.model import BlockInObject, BlockRange, Manifest
+from dlcore.model import BlockExtent, BlockInObject, Manifest
 from dlcore.waiting import enduring, wait_for_all
 
-Verify: TypeAlias = Callable[[BlockRange, memoryview], Awaitable[None]]
+Verify: TypeAlias = Callable[[BlockExtent, memoryview], Awaitable[None]]
 KeepStart: TypeAlias = Callable[[BlockInObject, memoryview], None]
 """Given the number of a broken block and the bytes of its start."""
 
@@ -50,7 +50,7 @@ class BlockSink:
         manifest: The package's.
         blocks: The blocks of the request.
         pool: Where buffers come from.
-        verify: Checks and writes a run of whole blocks; its errors surface in `ready` and `drain`.
+        verify: Checks and writes an extent; its errors surface in `ready` and `drain`.
         keep_start: Copies the start of the block in which the request breaks off, if it is of use.
         flow: Told of the bytes; says how fast they may come.
         policy: How long buffers are.
@@ -59,7 +59,7 @@ class BlockSink:
     def __init__(
         self,
         manifest: Manifest,
-        blocks: BlockRange,
+        blocks: BlockExtent,
         pool: BufferPool,
         verify: Verify,
         keep_start: KeepStart,
@@ -76,19 +76,19 @@ class BlockSink:
         self._end = self._wanted_end = blocks.end
         self._is_shortened = False
         max_bytes = min(policy.max_bytes, self._bytes_of(blocks) // policy.min_count)
-        self._blocks_per_run = max(1, max_bytes // manifest.block_bytes)
+        self._blocks_per_extent = max(1, max_bytes // manifest.block_bytes)
         self._buffer_bytes = self._buffer_length()
         self._buffer: memoryview | None = None
         self._filled_bytes = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._run, self._run_bytes = self._run_from(blocks.first)
+        self._extent, self._extent_bytes = self._extent_from(blocks.first)
 
     def begin(self, min_bytes: int) -> None:
         """Take the first buffer; ``min_bytes`` are free, and enough for one block."""
         self._buffer = self._pool.take_now(self._buffer_bytes)
         if self._buffer is None:
-            self._blocks_per_run, self._buffer_bytes = 1, min_bytes
-            self._run, self._run_bytes = self._run_from(self._blocks.first)
+            self._blocks_per_extent, self._buffer_bytes = 1, min_bytes
+            self._extent, self._extent_bytes = self._extent_from(self._blocks.first)
             self._buffer = self._pool.take_now(min_bytes)
         assert self._buffer is not None, "the scheduler knows how much memory is free"
 
@@ -99,7 +99,7 @@ class BlockSink:
     def buffer(self) -> memoryview:
         """The free rest of the buffer in use."""
         assert self._buffer is not None, "ready was not awaited"
-        return self._buffer[self._filled_bytes : self._run_bytes]
+        return self._buffer[self._filled_bytes : self._extent_bytes]
 
     def advance(self, count: int) -> bool:
         """Note that ``count`` bytes were placed; a full buffer goes to its verification."""
@@ -107,19 +107,19 @@ class BlockSink:
         flows = self._flow.passed(count)
         if self._wanted_end < self._end:
             self._end_earlier()
-        if self._filled_bytes < self._run_bytes:
+        if self._filled_bytes < self._extent_bytes:
             return flows
-        self._hand_over(self._run)
-        if self._run.end >= self._end:
+        self._hand_over(self._extent)
+        if self._extent.end >= self._end:
             self._is_shortened = self._end < self._blocks.end
             return not self._is_shortened
-        self._run, self._run_bytes = self._run_from(self._run.end)
+        self._extent, self._extent_bytes = self._extent_from(self._extent.end)
         if not self._has_failed():
             self._buffer = self._pool.take_now(self._buffer_bytes)
         return flows and self._buffer is not None
 
     def dropped(self, count: int) -> bool:
-        """Note that bytes came which are not of the range; whether more may be placed now."""
+        """Note that bytes came that are not of the range; whether more may be placed now."""
         return self._flow.dropped(count)
 
     async def ready(self) -> None:
@@ -146,53 +146,53 @@ class BlockSink:
         if self._buffer is not None:
             if start_bytes:
                 start = self._buffer[self._filled_bytes - start_bytes : self._filled_bytes]
-                self._keep_start(BlockInObject(self._run.first + whole), start)
-            end = BlockInObject(min(self._run.end, self._run.first + whole))
-            self._hand_over(self._run._replace(end=end))
+                self._keep_start(BlockInObject(self._extent.first + whole), start)
+            end = BlockInObject(min(self._extent.end, self._extent.first + whole))
+            self._hand_over(self._extent._replace(end=end))
         await wait_for_all(self._tasks)
 
     def _end_earlier(self) -> None:
         """Another request fetches the end of this one."""
         self._end = self._wanted_end
-        if self._run.end > self._end:
-            self._run = self._run._replace(end=max(self._end, self._run.first))
-            self._run_bytes = self._bytes_of(self._run)
+        if self._extent.end > self._end:
+            self._extent = self._extent._replace(end=max(self._end, self._extent.first))
+            self._extent_bytes = self._bytes_of(self._extent)
 
     def _has_failed(self) -> bool:
         return any(task.done() and task.exception() for task in self._tasks)
 
-    def _hand_over(self, run: BlockRange) -> None:
+    def _hand_over(self, extent: BlockExtent) -> None:
         """The buffer goes to verification, or back if it holds no whole block that is wanted."""
         assert self._buffer is not None
         buffer, self._buffer = self._buffer, None
         self._filled_bytes = 0
-        if run.end > run.first:
-            self._tasks.append(enduring(self._verified(run, buffer)))
+        if extent.end > extent.first:
+            self._tasks.append(enduring(self._verified(extent, buffer)))
         else:
             self._pool.give_back(buffer)
 
-    async def _verified(self, run: BlockRange, buffer: memoryview) -> None:
+    async def _verified(self, extent: BlockExtent, buffer: memoryview) -> None:
         try:
-            await self._verify(run, buffer[: self._bytes_of(run)])
+            await self._verify(extent, buffer[: self._bytes_of(extent)])
         finally:
             self._pool.give_back(buffer)
 
-    def _run_from(self, first: BlockInObject) -> tuple[BlockRange, int]:
-        """The next run and its length."""
-        end = BlockInObject(min(first + self._blocks_per_run, self._end))
-        run = BlockRange(self._blocks.object, first, end)
-        return run, self._bytes_of(run)
+    def _extent_from(self, first: BlockInObject) -> tuple[BlockExtent, int]:
+        """The next extent and its length."""
+        end = BlockInObject(min(first + self._blocks_per_extent, self._end))
+        extent = BlockExtent(self._blocks.object, first, end)
+        return extent, self._bytes_of(extent)
 
-    def _bytes_of(self, run: BlockRange) -> int:
-        if run.end == run.first:
+    def _bytes_of(self, extent: BlockExtent) -> int:
+        if extent.end == extent.first:
             return 0
-        start, end = self._manifest.range_span(run)
+        start, end = self._manifest.extent_span(extent)
         return end - start
 
     def _buffer_length(self) -> int:
-        """Room for a run; less for a shorter request, in few lengths so that buffers fit again."""
+        """Room for an extent; less for a shorter request, in few lengths to use buffers again."""
         index, first, end = self._blocks
-        longest = BlockRange.of(index, first, min(end, first + self._blocks_per_run))
+        longest = BlockExtent.of(index, first, min(end, first + self._blocks_per_extent))
         room_bytes = 1 << (self._bytes_of(longest) - 1).bit_length()
-        max_bytes = self._blocks_per_run * self._manifest.block_bytes
+        max_bytes = self._blocks_per_extent * self._manifest.block_bytes
         return min(max(room_bytes, self._policy.min_bytes), max_bytes)

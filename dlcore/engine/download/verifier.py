@@ -3,8 +3,8 @@
 Hashing sixteen blocks side by side takes hardly longer than hashing four. So while a job runs,
 buffers from all connections gather for the next one, which begins beside it when it is full: the
 faster the network, the larger the jobs, and no buffer waits while no job runs. A job hashes all it
-has, then writes it run by run, and the request that waits for a run hears of it as soon as that is
-on disk: its buffer is filled again while the job continues. For one event loop.
+has, then writes it extent by extent. The request that waits for an extent hears of it as soon as it
+is on disk: its buffer is filled again while the job continues. For one event loop.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from typing import NamedTuple
 
-from dlcore.model import BlockInObject, BlockRange
+from dlcore.model import BlockExtent, BlockInObject
 from dlcore.store import Partial
 from dlcore.waiting import enduring, wait_for_all
 from dlcore.work_threads import WorkThreads
@@ -23,21 +23,21 @@ MAX_JOBS = 4  # one or two hash while the others write; more would be short of m
 
 
 class _Item(NamedTuple):
-    """A run of blocks in memory, and the future of its verdict."""
+    """An extent of blocks in memory, and the future of its verdict."""
 
     partial: Partial
-    run: BlockRange
+    extent: BlockExtent
     data: memoryview
     bad: asyncio.Future[tuple[BlockInObject, ...]]
 
     @property
     def is_alone(self) -> bool:
         """Whether it must be a job of its own: its last block may decide over an object."""
-        return not self.partial.manifest.objects[self.run.object].digests
+        return not self.partial.manifest.objects[self.extent.object].digests
 
 
 class Verifier:
-    """Verifies and writes runs of blocks in threads."""
+    """Verifies and writes extents of blocks in threads."""
 
     def __init__(self) -> None:
         self._threads = WorkThreads(MAX_JOBS, thread_name_prefix="dlcore-disk")
@@ -48,9 +48,9 @@ class Verifier:
         self._tell_is_due = False
 
     async def verify(
-        self, partial: Partial, run: BlockRange, data: memoryview
+        self, partial: Partial, extent: BlockExtent, data: memoryview
     ) -> tuple[BlockInObject, ...]:
-        """Verify a run of whole blocks and write the good ones.
+        """Verify an extent of whole blocks and write the good ones.
 
         Waits even if cancelled: a thread may be reading the data. Afterwards none does.
 
@@ -62,7 +62,7 @@ class Verifier:
             StorageError: The local disk failed.
         """
         bad: asyncio.Future[tuple[BlockInObject, ...]] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Item(partial, run, data, bad))
+        self._queue.append(_Item(partial, extent, data, bad))
         self._queued_bytes += len(data)
         self._start_jobs()
         await wait_for_all([bad])
@@ -90,7 +90,7 @@ class Verifier:
         self._start_jobs()
 
     def _next_job(self) -> list[_Item]:
-        """The longest-waiting run, and what has gathered of the same package."""
+        """The longest-waiting extent, and what has gathered of the same package."""
         job = [self._queue.popleft()]
         length_bytes = len(job[0].data)
         while self._queue and not job[0].is_alone:
@@ -103,7 +103,7 @@ class Verifier:
         return job
 
     async def _run(self, job: list[_Item]) -> None:
-        runs = [(item.run.object, item.run.first, item.data) for item in job]
+        extents = [(item.extent.object, item.extent.first, item.data) for item in job]
         loop = asyncio.get_running_loop()
 
         def written(index: int, bad: tuple[int, ...]) -> None:  # in the thread
@@ -112,9 +112,9 @@ class Verifier:
                 self._tell_is_due = True
                 loop.call_soon_threadsafe(self._tell)
 
-        write = job[0].partial.write_runs
+        write = job[0].partial.write_extents
         try:
-            await loop.run_in_executor(self._threads, write, runs, written)
+            await loop.run_in_executor(self._threads, write, extents, written)
         except BaseException as error:  # it is for those that wait
             self._tell()  # a thread may be late to wake the loop for what is on disk
             for item in job:

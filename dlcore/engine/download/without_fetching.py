@@ -241,7 +241,7 @@ def _apply_all(
         try:
             data = _apply(each, patches, file.length_bytes)
             if manifest.objects[file.object].length_bytes == file.length_bytes:
-                package.partial.write_run(file.object, 0, memoryview(data))
+                package.partial.write_extent(file.object, 0, memoryview(data))
                 continue
         except (PatchError, OSError, IntegrityError) as error:
             logger.warning("package %s: no patch for %s: %s", package.package_id, file.path, error)

@@ -54,7 +54,7 @@ def hash_files(
 
 def files_of(source: Source, layout: Manifest, index: int) -> Sequence[SourceFile]:
     """The files that an object consists of, in order."""
-    extents = layout.extents(index, 0, layout.objects[index].length_bytes)
+    extents = layout.file_extents(index, 0, layout.objects[index].length_bytes)
     return [source.files[extent.file] for extent in extents]
 
 
@@ -74,7 +74,7 @@ def _read(source: Source, layout: Manifest, index: int, span_bytes: int) -> byte
         data = read_span(source, layout, span)
         blocks += block_digests(data, layout.block_bytes)
         at = 0
-        for extent in layout.extents(index, span.start, span.end):
+        for extent in layout.file_extents(index, span.start, span.end):
             file = source.files[extent.file]
             digest = digest if extent.offset_bytes else hashlib.sha256()
             digest.update(data[at : at + extent.length_bytes])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dlcore.model import BlockInPackage, BlockRange
+from dlcore.model import BlockExtent, BlockInPackage
 from dlcore.store.cache.local_sources import FilePosition, LocalSource, Missing
 from dlcore.store.checking import in_parallel
 from dlcore.store.files import Files, read_fully
@@ -53,7 +53,7 @@ def _take_blocks(partial: Partial, places: dict[BlockInPackage, FilePosition]) -
     def take(found: tuple[BlockInPackage, FilePosition], buffer: memoryview) -> None:
         number, place = found
         index, block = manifest.locate_block(number)
-        start, end = manifest.range_span(BlockRange.of(index, block, block + 1))
+        start, end = manifest.extent_span(BlockExtent.of(index, block, block + 1))
         view = buffer[: end - start]
         try:
             fd = files.open_to_read(place.path)
@@ -64,6 +64,6 @@ def _take_blocks(partial: Partial, places: dict[BlockInPackage, FilePosition]) -
         except OSError:
             return
         if is_whole:
-            partial.write_run(index, block, view)
+            partial.write_extent(index, block, view)
 
     in_parallel(places.items(), take, manifest.block_bytes)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dlcore.errors import Fault, TransferError
-from dlcore.model import EndpointKind, Extent, Manifest
+from dlcore.model import EndpointKind, FileExtent, Manifest
 from dlcore.transfer.endpoints.authorization import Authorization
 from dlcore.transfer.endpoints.concurrent_reads import FileRead, ReadBudget, read_concurrently
 from dlcore.transfer.endpoints.listed_folders import ListedFolders
@@ -103,7 +103,7 @@ class DistributionPointEndpoint:
         listed = await self._list_package(manifest)
         held = self._complete_objects(manifest, listed)
 
-        def file_read(extent: Extent) -> FileRead:
+        def file_read(extent: FileExtent) -> FileRead:
             return FileRead(
                 extent.length_bytes,
                 lambda writer: self._read_file(
@@ -115,7 +115,7 @@ class DistributionPointEndpoint:
             )
 
         async def read(index: int, span: tuple[int, int], writer: SinkWriter) -> None:
-            reads = map(file_read, manifest.extents(index, *span))
+            reads = map(file_read, manifest.file_extents(index, *span))
             await read_concurrently(reads, writer, self._budget)
 
         return PackagePlacement(held, read)

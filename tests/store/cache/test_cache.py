@@ -57,7 +57,7 @@ def test_blocks_of_a_changed_file_are_taken_over(store: Store) -> None:
 def test_a_package_that_is_being_filled_is_a_source_too(store: Store) -> None:
     first = package_of("ABC00001", {"image.wim": LARGE})
     partial = store.begin(first.manifest, first.document)
-    partial.write_run(*first.block(1))
+    partial.write_extent(*first.block(1))
     other = package_of("ABC00002", {"copy.wim": LARGE})
     begun = store.begin(other.manifest, other.document)
     assert list(begun.have) == [0, 1, 0, 0, 0]

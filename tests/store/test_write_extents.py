@@ -1,4 +1,4 @@
-"""Each of many runs in one call is reported when its bytes are on disk, before the others are."""
+"""Each extent of one call is reported when its bytes are on disk, before the others are."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlcore.errors import StorageError
-from dlcore.model import BlockRange
+from dlcore.model import BlockExtent
 from dlcore.native import Run, Written, core_name
 from dlcore.store import Partial, Store
 from dlcore.store.files import Files
-from dlcore.store.pending_runs import PendingRuns
+from dlcore.store.pending_extents import PendingExtents
 from dlcore.store.tree import Tree
 from tests.store.helpers import BLOCK_BYTES, Package, fill, make_package, read_back
 from tests.store.simdisk import SimDisk
@@ -28,8 +28,8 @@ BASE = PACKAGE.manifest.first_blocks[LARGE]
 Told = list[tuple[int, tuple[int, ...]]]
 
 
-def run_of(first: int, end: int, index: int = LARGE) -> tuple[int, int, memoryview]:
-    return index, first, PACKAGE.run(BlockRange.of(index, first, end))
+def extent_of(first: int, end: int, index: int = LARGE) -> tuple[int, int, memoryview]:
+    return index, first, PACKAGE.extent(BlockExtent.of(index, first, end))
 
 
 def begun(disk: SimDisk) -> Partial:
@@ -44,40 +44,44 @@ def held(partial: Partial) -> list[int]:
 
 @settings(derandomize=True)
 @given(st.lists(st.lists(st.lists(st.integers(0, 9), max_size=2).map(tuple), max_size=4)))
-def test_each_run_is_told_of_once_with_all_that_is_bad(runs: list[list[tuple[int, ...]]]) -> None:
+def test_each_extent_is_told_of_once_with_all_that_is_bad(
+    extents: list[list[tuple[int, ...]]],
+) -> None:
     told: Told = []
-    pending = PendingRuns(lambda run, bad: told.append((run, bad)))
-    for at, arrivals in enumerate(runs):
+    pending = PendingExtents(lambda extent, bad: told.append((extent, bad)))
+    for at, arrivals in enumerate(extents):
         pending.expect(at, len(arrivals))
-    assert told == [(at, ()) for at, arrivals in enumerate(runs) if not arrivals]
+    assert told == [(at, ()) for at, arrivals in enumerate(extents) if not arrivals]
     told.clear()
-    everything = [bad for arrivals in runs for bad in arrivals]
+    everything = [bad for arrivals in extents for bad in arrivals]
     for arrival, bad in enumerate(everything):
         pending.arrival_written(arrival, bad)
-    assert told == [(at, sum(arrivals, ())) for at, arrivals in enumerate(runs) if arrivals]
+    assert told == [(at, sum(arrivals, ())) for at, arrivals in enumerate(extents) if arrivals]
 
 
-def test_a_run_counts_when_it_is_told_of_and_the_next_one_does_not_yet() -> None:
+def test_an_extent_counts_when_it_is_told_of_and_the_next_one_does_not_yet() -> None:
     partial = begun(SimDisk())
     seen: list[list[int]] = []
-    partial.write_runs([run_of(0, 2), run_of(2, 6)], lambda _run, _bad: seen.append(held(partial)))
+    partial.write_extents(
+        [extent_of(0, 2), extent_of(2, 6)], lambda _extent, _bad: seen.append(held(partial))
+    )
     assert seen == [[1, 1, 0, 0, 0, 0], [1] * 6]
 
 
-def test_a_run_with_its_middle_on_disk_is_told_of_once_with_all_its_bad_blocks() -> None:
+def test_an_extent_with_its_middle_on_disk_is_told_of_once_with_all_its_bad_blocks() -> None:
     partial = begun(SimDisk())
     fill(partial, PACKAGE, [BASE + 2])
     spoiled = bytearray(PACKAGE.objects[LARGE])
     for block in (1, 2, 4):
         spoiled[block * BLOCK_BYTES] ^= 1
     told: Told = []
-    runs = [run_of(2, 3), (LARGE, 0, memoryview(spoiled)), run_of(0, 3, index=1)]
-    partial.write_runs(runs, lambda run, bad: told.append((run, bad)))
+    extents = [extent_of(2, 3), (LARGE, 0, memoryview(spoiled)), extent_of(0, 3, index=1)]
+    partial.write_extents(extents, lambda extent, bad: told.append((extent, bad)))
     assert told == [(0, ()), (1, (1, 4)), (2, ())]
     assert held(partial) == [1, 0, 1, 1, 0, 1]
 
 
-def test_runs_before_and_behind_one_that_cannot_be_written_are_told_of() -> None:
+def test_extents_before_and_behind_one_that_cannot_be_written_are_told_of() -> None:
     disk = SimDisk()
     partial = begun(disk)
     writes = 0
@@ -93,8 +97,8 @@ def test_runs_before_and_behind_one_that_cannot_be_written_are_told_of() -> None
     disk.before = fail_the_second
     told: list[int] = []
     with pytest.raises(StorageError, match="Input/output error"):
-        partial.write_runs(
-            [run_of(at, at + 1) for at in (0, 3, 5)], lambda run, _bad: told.append(run)
+        partial.write_extents(
+            [extent_of(at, at + 1) for at in (0, 3, 5)], lambda extent, _bad: told.append(extent)
         )
     assert told == [0, 2]
     assert held(partial) == [1, 0, 0, 0, 0, 1]
@@ -126,25 +130,27 @@ def test_buffers_filled_again_as_soon_as_that_is_allowed_change_nothing(
         store.prepare()
         partial = store.begin(PACKAGE.manifest, PACKAGE.document)
         while not partial.complete:
-            runs = [any_run(PACKAGE, chance) for _ in range(chance.randint(1, 6))]
+            extents = [any_extent(PACKAGE, chance) for _ in range(chance.randint(1, 6))]
 
-            def fill_again(run: int, _bad: tuple[int, ...], runs: list[Owned] = runs) -> None:
-                buffer = runs[run][2]
+            def fill_again(
+                extent: int, _bad: tuple[int, ...], extents: list[Owned] = extents
+            ) -> None:
+                buffer = extents[extent][2]
                 buffer[:] = bytes(len(buffer))
 
-            partial.write_runs([(i, f, memoryview(data)) for i, f, data in runs], fill_again)
+            partial.write_extents([(i, f, memoryview(data)) for i, f, data in extents], fill_again)
         assert read_back(partial.finish()) == PACKAGE.contents
 
 
 Owned = tuple[int, int, bytearray]
 
 
-def any_run(package: Package, chance: random.Random) -> Owned:
+def any_extent(package: Package, chance: random.Random) -> Owned:
     """Some blocks of some object in a buffer of their own; sometimes one of them is bad."""
     index = chance.randrange(len(package.objects))
     count = package.manifest.block_count(index)
     first = chance.randrange(count)
-    data = bytearray(package.run(BlockRange.of(index, first, chance.randint(first + 1, count))))
+    data = bytearray(package.extent(BlockExtent.of(index, first, chance.randint(first + 1, count))))
     if chance.random() < 0.3:
         data[chance.randrange(len(data))] ^= 1
     return index, first, data
@@ -173,16 +179,16 @@ class Syncs:
         assert len(self._believed) == 3
 
 
-RUNS = [run_of(0, 1), run_of(3, 5), run_of(5, 6)]
+EXTENTS = [extent_of(0, 1), extent_of(3, 5), extent_of(5, 6)]
 
 
 @pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "posix"])
 @pytest.mark.parametrize("seed", range(10))
-def test_a_sync_between_two_runs_claims_nothing_that_a_loss_of_power_takes_back(
+def test_a_sync_between_two_extents_claims_nothing_that_a_loss_of_power_takes_back(
     seed: int, ordered: bool
 ) -> None:
     syncs = Syncs(SimDisk(ordered=ordered), random.Random(seed))
-    syncs.partial.write_runs(RUNS, lambda _run, _bad: syncs.sync())
+    syncs.partial.write_extents(EXTENTS, lambda _extent, _bad: syncs.sync())
     syncs.check()
 
 
@@ -198,5 +204,5 @@ def test_a_sync_before_a_write_is_known_to_be_unsynced_does_not_claim_it(
         wrote(tree, files)
 
     monkeypatch.setattr(Tree, "wrote", sync_just_before)
-    syncs.partial.write_runs(RUNS, lambda _run, _bad: None)
+    syncs.partial.write_extents(EXTENTS, lambda _extent, _bad: None)
     syncs.check()
