@@ -11,6 +11,7 @@ from __future__ import annotations
 from dlcore.schedule.background import BackgroundWindow as BackgroundWindow
 from dlcore.schedule.background_policy import BackgroundPolicy as BackgroundPolicy
 from dlcore.schedule.backoff import backoff_s as backoff_s
+from dlcore.schedule.buffer_length import buffer_length as buffer_length
 from dlcore.schedule.interface import Scheduler as Scheduler
 from dlcore.schedule.makespan import StepLoad as StepLoad
 from dlcore.schedule.makespan import lower_bound_of_arrivals_s as lower_bound_of_arrivals_s
@@ -75,6 +76,7 @@ __all__ = [
     "StepLoad",
     "Terms",
     "backoff_s",
+    "buffer_length",
     "lower_bound_of_arrivals_s",
     "lower_bound_s",
     "without_overlap_s",

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from dlcore.model import BlockExtent, BlockInObject, BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule.block_states import BlockStates
+from dlcore.schedule.buffer_length import buffer_length
 from dlcore.schedule.policy import Policy
 from dlcore.schedule.split_block import SplitBlock
 from dlcore.schedule.types import RequestNumber
@@ -142,12 +143,10 @@ class BlockMap:
     def buffer_bytes(self, index: ObjectIndex) -> int:
         """Memory that a request for blocks of the object needs to begin with.
 
-        One block; less for an object that is shorter than a block, in few lengths, so that
-        buffers can be used again.
+        One block; less for an object that is shorter than a block.
         """
         length_bytes = self.manifest.objects[index].length_bytes
-        rounded_bytes = 1 << (length_bytes - 1).bit_length()
-        return min(max(rounded_bytes, self._policy.min_buffer_bytes), self.manifest.block_bytes)
+        return buffer_length(length_bytes, self.manifest.block_bytes)
 
     def is_servable(self, is_held: Callable[[ObjectIndex], bool]) -> bool:
         """Whether a block that nobody is fetching is of an object for which ``is_held`` is true."""

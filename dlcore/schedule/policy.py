@@ -23,8 +23,6 @@ class Policy(msgspec.Struct, frozen=True):
     memory_bytes: int = 48 << 20
     # Share of the memory for blocks that are fetched in parts. Blocks being verified need the rest.
     split_block_share: float = 0.9
-    # The shortest buffer: one page.
-    min_buffer_bytes: int = 4096
 
     # The length of a request while much is left
 

@@ -21,6 +21,7 @@ import msgspec
 from dlcore.engine.download.buffers import BufferPool
 from dlcore.engine.download.flow import Flow
 from dlcore.model import BlockExtent, BlockInObject, Manifest
+from dlcore.schedule import buffer_length
 from dlcore.waiting import enduring, wait_for_all
 
 Verify: TypeAlias = Callable[[BlockExtent, memoryview], Awaitable[None]]
@@ -35,8 +36,6 @@ class BufferPolicy(msgspec.Struct, frozen=True):
     max_bytes: int = 2 << 20
     # A request is divided among at least this many, unless they would be shorter than a block.
     min_count: int = 8
-    # One page.
-    min_bytes: int = 4096
 
 
 class ShortenedError(Exception):
@@ -66,7 +65,7 @@ class BlockSink:
         flow: Flow,
         policy: BufferPolicy | None = None,
     ) -> None:
-        self._policy = policy = policy or BufferPolicy()
+        policy = policy or BufferPolicy()
         self._manifest = manifest
         self._blocks = blocks
         self._pool = pool
@@ -190,9 +189,8 @@ class BlockSink:
         return end - start
 
     def _buffer_length(self) -> int:
-        """Room for an extent; less for a shorter request, in few lengths to use buffers again."""
+        """Room for an extent; less for a shorter request."""
         index, first, end = self._blocks
         longest = BlockExtent.of(index, first, min(end, first + self._blocks_per_extent))
-        room_bytes = 1 << (self._bytes_of(longest) - 1).bit_length()
         max_bytes = self._blocks_per_extent * self._manifest.block_bytes
-        return min(max(room_bytes, self._policy.min_bytes), max_bytes)
+        return buffer_length(self._bytes_of(longest), max_bytes)
