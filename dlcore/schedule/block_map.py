@@ -114,38 +114,38 @@ class BlockMap:
         """The one block of the extent, if it is fetched in parts."""
         return self._split.get(self.manifest.block_number(blocks.object, blocks.first))
 
-    def is_missing(self, number: BlockInPackage) -> bool:
+    def is_missing(self, block: BlockInPackage) -> bool:
         """Whether nobody is fetching a block, and it is not promised."""
-        return self._states.is_missing(number)
+        return self._states.is_missing(block)
 
-    def is_promised(self, number: BlockInPackage) -> bool:
+    def is_promised(self, block: BlockInPackage) -> bool:
         """Whether a block will be copied."""
-        return self._states.is_promised(number)
+        return self._states.is_promised(block)
 
-    def is_verified(self, number: BlockInPackage) -> bool:
+    def is_verified(self, block: BlockInPackage) -> bool:
         """Whether a block is verified."""
-        return self._states.is_verified(number)
+        return self._states.is_verified(block)
 
-    def fetched_by(self, number: BlockInPackage) -> Collection[RequestNumber]:
+    def fetched_by(self, block: BlockInPackage) -> Collection[RequestNumber]:
         """The requests that fetch a block, or parts of it, now."""
-        split = self._split.get(number)
-        return split.in_flight if split else self._owners.get(number, ())
+        split = self._split.get(block)
+        return split.in_flight if split else self._owners.get(block, ())
 
-    def split_at_rest(self, number: BlockInPackage) -> SplitBlock | None:
+    def split_at_rest(self, block: BlockInPackage) -> SplitBlock | None:
         """A block that is fetched in parts, if none of them is in flight or being verified."""
-        split = self._split.get(number)
+        split = self._split.get(block)
         return split if split and split.is_at_rest else None
 
-    def is_small(self, index: ObjectIndex) -> bool:
+    def is_small(self, object_index: ObjectIndex) -> bool:
         """Whether a request for the object is mostly a round trip, and brings hardly a byte."""
-        return self._states.is_small(index)
+        return self._states.is_small(object_index)
 
-    def buffer_bytes(self, index: ObjectIndex) -> int:
+    def buffer_bytes(self, object_index: ObjectIndex) -> int:
         """Memory that a request for blocks of the object needs to begin with.
 
         One block; less for an object that is shorter than a block.
         """
-        length_bytes = self.manifest.objects[index].length_bytes
+        length_bytes = self.manifest.objects[object_index].length_bytes
         return buffer_length(length_bytes, self.manifest.block_bytes)
 
     def is_servable(self, is_held: Callable[[ObjectIndex], bool]) -> bool:
@@ -153,21 +153,21 @@ class BlockMap:
         is_split_held = any(is_held(split.blocks.object) for split in self._split.values())
         return is_split_held or self._states.has_missing(is_held, self._served_bad)
 
-    def races(self, number: BlockInPackage) -> int:
+    def races(self, block: BlockInPackage) -> int:
         """How often a block was raced, or the request for it cancelled because it was late."""
-        return self._races[number]
+        return self._races[block]
 
-    def is_raced(self, number: BlockInPackage) -> bool:
+    def is_raced(self, block: BlockInPackage) -> bool:
         """Whether two requests fetch a block now."""
-        return len(self._owners.get(number, ())) > 1
+        return len(self._owners.get(block, ())) > 1
 
-    def was_rejected(self, number: BlockInPackage) -> bool:
+    def was_rejected(self, block: BlockInPackage) -> bool:
         """Whether bytes for a block did not match its digest."""
-        return number in self._served_bad
+        return block in self._served_bad
 
-    def culprits(self, number: BlockInPackage) -> Collection[str]:
+    def culprits(self, block: BlockInPackage) -> Collection[str]:
         """Endpoints that alone sent a block wrong."""
-        return self._served_bad.get(number, ())
+        return self._served_bad.get(block, ())
 
     @property
     def whole_objects(self) -> WholeObjects:
@@ -200,24 +200,24 @@ class BlockMap:
         Args:
             is_left_to: Whether the endpoint is the one to serve a block.
         """
-        for number in sorted(self._served_bad):
-            if self.is_missing(number) and is_left_to(number):
-                index, block = self.manifest.locate_block(number)
-                return BlockExtent.of(index, block, block + 1)
+        for block in sorted(self._served_bad):
+            if self.is_missing(block) and is_left_to(block):
+                object_index, at = self.manifest.locate_block(block)
+                return BlockExtent.of(object_index, at, at + 1)
         return None
 
-    def promise(self, number: BlockInPackage) -> None:
+    def promise(self, block: BlockInPackage) -> None:
         """A missing block is not to be fetched: it will be copied."""
-        self._states.promise(number)
+        self._states.promise(block)
 
-    def end_promise(self, number: BlockInPackage) -> None:
+    def end_promise(self, block: BlockInPackage) -> None:
         """A promised block is missing again."""
-        self._states.end_promise(number)
+        self._states.end_promise(block)
 
-    def begin(self, number: RequestNumber, blocks: BlockExtent, endpoint: str) -> None:
+    def begin(self, request: RequestNumber, blocks: BlockExtent, endpoint: str) -> None:
         """A request of an endpoint fetches missing blocks from now on."""
         self._states.begin(blocks)
-        self._owners.update(dict.fromkeys(self._numbers(blocks), (number,)))
+        self._owners.update(dict.fromkeys(self._in_package(blocks), (request,)))
         self._whole_objects.began(blocks.object, endpoint)
 
     def split(self, blocks: BlockExtent, endpoint: str) -> SplitBlock:
@@ -226,50 +226,50 @@ class BlockMap:
         return self._begin_split(blocks, endpoint)
 
     def split_after_start(
-        self, number: RequestNumber, blocks: BlockExtent, endpoint: str, arrived_bytes: int
+        self, request: RequestNumber, blocks: BlockExtent, endpoint: str, arrived_bytes: int
     ) -> bool:
         """The rest of a block, of which a request brought the start, is fetched in parts.
 
         Returns:
             Whether that is so: `keeps_start`.
         """
-        if not self.keeps_start(number, blocks):
+        if not self.keeps_start(request, blocks):
             return False
-        (block,) = self._numbers(blocks)
+        (block,) = self._in_package(blocks)
         del self._owners[block]
         self._begin_split(blocks, endpoint, arrived_bytes)
         return True
 
-    def keeps_start(self, number: RequestNumber, blocks: BlockExtent) -> bool:
+    def keeps_start(self, request: RequestNumber, blocks: BlockExtent) -> bool:
         """Whether the start of a block stays that a request brought.
 
         Not if the block is not the request's alone, or must come from one endpoint.
         """
-        (block,) = self._numbers(blocks)
+        (block,) = self._in_package(blocks)
         needs_one_server = self._whole_objects.needs_one_server(blocks.object)
-        is_alone = self._owners.get(block) == (number,)
+        is_alone = self._owners.get(block) == (request,)
         return is_alone and not (needs_one_server or block in self._served_bad)
 
     def hand_over(self, old: RequestNumber, new: RequestNumber, blocks: BlockExtent) -> None:
         """Blocks that one request was to fetch are another's from now on."""
-        for block in self._numbers(blocks):
+        for block in self._in_package(blocks):
             if self._owners.get(block) == (old,):
                 self._owners[block] = (new,)
 
-    def race(self, number: RequestNumber, blocks: BlockExtent) -> None:
+    def race(self, request: RequestNumber, blocks: BlockExtent) -> None:
         """Another request fetches a block that is in flight."""
-        (block,) = self._numbers(blocks)
+        (block,) = self._in_package(blocks)
         self._races[block] += 1
-        self._owners[block] += (number,)
+        self._owners[block] += (request,)
 
-    def cancelled(self, number: BlockInPackage) -> None:
-        """The request for a block was cancelled because it was late."""
-        self._races[number] += 1
+    def note_late(self, block: BlockInPackage) -> None:
+        """The request for a block is cancelled because it is late."""
+        self._races[block] += 1
 
     # Blocks that come to an end
 
     def verified(
-        self, number: RequestNumber, blocks: BlockExtent, endpoint: str
+        self, request: RequestNumber, blocks: BlockExtent, endpoint: str
     ) -> list[RequestNumber]:
         """Blocks of a request to an endpoint are verified and written.
 
@@ -278,44 +278,48 @@ class BlockMap:
         """
         self._whole_objects.served(blocks.object, {endpoint})
         losers: list[RequestNumber] = []
-        for block in self._numbers(blocks):
+        for block in self._in_package(blocks):
             owners = self._owners.get(block, ())
-            if number in owners:
+            if request in owners:
                 del self._owners[block]
                 self._states.set_verified(block)
-                losers += (other for other in owners if other != number)
+                losers += (other for other in owners if other != request)
         return losers
 
-    def found(self, number: BlockInPackage) -> SplitBlock | None:
+    def found(self, block: BlockInPackage) -> SplitBlock | None:
         """A block is on disk, verified; nothing changes if a request fetches it.
 
         Returns:
             The block, if it was fetched in parts and none of them is in flight; it is not any more.
         """
-        split = self.split_at_rest(number)
+        split = self.split_at_rest(block)
         if split:
             self._end_split(split)
-            self._states.set_verified(number)
-        elif self.is_missing(number) or self.is_promised(number):
-            self._states.found(number)
+            self._states.set_verified(block)
+        elif self.is_missing(block) or self.is_promised(block):
+            self._states.found(block)
         else:
             return None
-        self._whole_objects.found(self.manifest.locate_block(number)[0])
+        self._whole_objects.found(self.manifest.locate_block(block)[0])
         return split
 
     def split_verified(self, split: SplitBlock) -> None:
         """A block that was fetched in parts is verified and written."""
         self._whole_objects.served(split.blocks.object, split.served_by)
         self._end_split(split)
-        self._states.set_verified(split.number)
+        self._states.set_verified(split.block)
 
     def rejected(
-        self, number: RequestNumber, index: ObjectIndex, block: BlockInObject, endpoint: str
+        self,
+        request: RequestNumber,
+        object_index: ObjectIndex,
+        block_in_object: BlockInObject,
+        endpoint: str,
     ) -> None:
         """A block of a request did not match: it is missing again, unless it is raced."""
-        block_number = self.manifest.block_number(index, block)
-        self._served_bad.setdefault(block_number, set()).add(endpoint)
-        self._give_back(number, block_number)
+        block = self.manifest.block_number(object_index, block_in_object)
+        self._served_bad.setdefault(block, set()).add(endpoint)
+        self._give_back(request, block)
 
     def split_rejected(self, split: SplitBlock) -> str | None:
         """A block that was fetched in parts did not match: it is missing again.
@@ -323,7 +327,7 @@ class BlockMap:
         Returns:
             The endpoint that sent all of it; None if several did.
         """
-        culprits = self._served_bad.setdefault(split.number, set())
+        culprits = self._served_bad.setdefault(split.block, set())
         self.abandon(split)
         if len(split.served_by) != 1:
             return None
@@ -333,62 +337,62 @@ class BlockMap:
     def abandon(self, split: SplitBlock) -> None:
         """Nothing came of a block that was fetched in parts: it is missing again."""
         self._end_split(split)
-        self._states.set_missing(split.number)
+        self._states.set_missing(split.block)
 
-    def object_rejected(self, index: ObjectIndex, endpoints: Collection[str]) -> str | None:
+    def object_rejected(self, object_index: ObjectIndex, endpoints: Collection[str]) -> str | None:
         """An object did not match as a whole: all of its verified blocks are missing again.
 
         Args:
-            index: The object.
+            object_index: The object.
             endpoints: Those that have delivered bytes of requests that are still in flight.
 
         Returns:
             The endpoint that sent all of it; None if several did.
         """
-        self._whole_objects.served(index, endpoints)
+        self._whole_objects.served(object_index, endpoints)
         for split in self._split.values():
-            if split.blocks.object == index:
-                self._whole_objects.served(index, split.served_by)
-        culprit = self._whole_objects.rejected(index)
-        first, end = self.manifest.first_blocks[index : index + 2]
-        for number in range(first, end):
-            if self.is_verified(BlockInPackage(number)):
-                self._states.set_missing(BlockInPackage(number))
+            if split.blocks.object == object_index:
+                self._whole_objects.served(object_index, split.served_by)
+        culprit = self._whole_objects.rejected(object_index)
+        first, end = self.manifest.first_blocks[object_index : object_index + 2]
+        for block in map(BlockInPackage, range(first, end)):
+            if self.is_verified(block):
+                self._states.set_missing(block)
         return culprit
 
-    def give_back(self, number: RequestNumber, blocks: BlockExtent) -> None:
+    def give_back(self, request: RequestNumber, blocks: BlockExtent) -> None:
         """What a request still owns of these blocks is missing again, unless it is raced."""
-        for block in self._numbers(blocks):
-            self._give_back(number, block)
+        for block in self._in_package(blocks):
+            self._give_back(request, block)
 
     # Inside
 
-    def _numbers(self, blocks: BlockExtent) -> list[BlockInPackage]:
+    def _in_package(self, blocks: BlockExtent) -> list[BlockInPackage]:
         base = self.manifest.first_blocks[blocks.object]
         return [BlockInPackage(base + block) for block in range(blocks.first, blocks.end)]
 
     def _begin_split(
         self, blocks: BlockExtent, endpoint: str, arrived_bytes: int = 0
     ) -> SplitBlock:
-        (number,) = self._numbers(blocks)
+        (block,) = self._in_package(blocks)
         start, end = self.manifest.extent_span(blocks)
-        split = SplitBlock(number, blocks, end - start, endpoint, arrived_bytes)
-        self._split[number] = split
+        split = SplitBlock(block, blocks, end - start, endpoint, arrived_bytes)
+        self._split[block] = split
         if self._listener:
             self._listener.split_changed(self)
         return split
 
     def _end_split(self, split: SplitBlock) -> None:
-        del self._split[split.number]
+        del self._split[split.block]
         if self._listener:
             self._listener.split_changed(self)
 
-    def _give_back(self, number: RequestNumber, block: BlockInPackage) -> None:
+    def _give_back(self, request: RequestNumber, block: BlockInPackage) -> None:
         owners = self._owners.get(block, ())
-        if number not in owners:
+        if request not in owners:
             return
         if len(owners) > 1:
-            self._owners[block] = tuple(other for other in owners if other != number)
+            self._owners[block] = tuple(other for other in owners if other != request)
         else:
             del self._owners[block]
             self._states.set_missing(block)

@@ -152,7 +152,7 @@ class Endgame:
 
     def _cancel(self, found: Rescue) -> None:
         """The block can be fetched again as soon as the request has ended."""
-        found.item.block_map.cancelled(found.item.next_block)
+        found.item.block_map.note_late(found.item.next_block)
         self._in_flight.cancel(found.item.request.number, found.blocks.first)
 
     def _begin(self, endpoint: Endpoint, found: Rescue, now_s: float) -> Request:
@@ -163,7 +163,7 @@ class Endgame:
             self._budget.began(number, stake_bytes)
             block_map.race(number, blocks)
         elif means is Means.REPLACE:
-            block_map.cancelled(item.next_block)
+            block_map.note_late(item.next_block)
             block_map.hand_over(late.number, number, blocks)
             self._in_flight.cancel(late.number, blocks.first)
         elif means is Means.TAKE_OVER:

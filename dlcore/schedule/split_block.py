@@ -20,7 +20,7 @@ class SplitBlock:
     """The parts of one block: not asked for, in flight, or arrived.
 
     Args:
-        number: The block's number in the package.
+        block: Its number in the package.
         blocks: The block as an extent of one, for requests.
         length_bytes: Length of the block.
         endpoint: The endpoint that serves it.
@@ -29,13 +29,13 @@ class SplitBlock:
 
     def __init__(
         self,
-        number: BlockInPackage,
+        block: BlockInPackage,
         blocks: BlockExtent,
         length_bytes: int,
         endpoint: str,
         arrived_bytes: int = 0,
     ) -> None:
-        self.number = number
+        self.block = block
         self.blocks = blocks
         self._length_bytes = length_bytes
         self._endpoint = endpoint
@@ -93,7 +93,7 @@ class SplitBlock:
         """How often the part, or a part that contained it, was given to another request."""
         return self._takeovers[part]
 
-    def cut(self, max_bytes: int, number: RequestNumber, endpoint: str) -> Span:
+    def cut(self, max_bytes: int, request: RequestNumber, endpoint: str) -> Span:
         """Give the next part to a request of an endpoint.
 
         A remainder of less than a quarter of ``max_bytes`` is not worth a request of its own and
@@ -104,7 +104,7 @@ class SplitBlock:
         part = Span(start, end if is_nearly_all else start + max_bytes)
         if part.end < end:
             self._unasked.append(Span(part.end, end))
-        self._in_flight[part] = number
+        self._in_flight[part] = request
         self._endpoint = endpoint
         return part
 
@@ -130,26 +130,26 @@ class SplitBlock:
         self._unasked += reversed(parts[1:])
         return parts[0]
 
-    def arrived(self, part: Span, number: RequestNumber, endpoint: str) -> bool:
+    def arrived(self, part: Span, request: RequestNumber, endpoint: str) -> bool:
         """All bytes of a part are in the buffer; whether they count.
 
         They do not if the part was given to another request.
         """
-        if self._in_flight.get(part) != number:
+        if self._in_flight.get(part) != request:
             return False
         self._keep(part, part.length_bytes, endpoint)
         if self.is_whole:
-            self._filled_by = number
+            self._filled_by = request
         return True
 
     def broke_off(
-        self, part: Span, number: RequestNumber, arrived_bytes: int, endpoint: str
+        self, part: Span, request: RequestNumber, arrived_bytes: int, endpoint: str
     ) -> None:
         """A request ended without completing its part; the rest is to be asked for again.
 
         A request that failed although all bytes came is not trusted: none of them counts.
         """
-        if self._in_flight.get(part) == number:
+        if self._in_flight.get(part) == request:
             is_all = arrived_bytes >= part.length_bytes
             self._unasked.append(self._keep(part, 0 if is_all else arrived_bytes, endpoint))
 
