@@ -149,7 +149,7 @@ class BlockMap:
         return buffer_length(length_bytes, self.manifest.block_bytes)
 
     def is_servable(self, is_held: Callable[[ObjectIndex], bool]) -> bool:
-        """Whether a block that nobody is fetching is of an object for which ``is_held`` is true."""
+        """Whether an object for which ``is_held`` is true has a block that nobody is fetching."""
         is_split_held = any(is_held(split.blocks.object) for split in self._split.values())
         return is_split_held or self._states.has_missing(is_held, self._served_bad)
 
@@ -228,10 +228,10 @@ class BlockMap:
     def split_after_start(
         self, request: RequestNumber, blocks: BlockExtent, endpoint: str, arrived_bytes: int
     ) -> bool:
-        """The rest of a block, of which a request brought the start, is fetched in parts.
+        """A request brought the start of a block; the rest is fetched in parts from now on.
 
         Returns:
-            Whether that is so: `keeps_start`.
+            Whether the start is kept (`keeps_start`); if not, nothing has changed.
         """
         if not self.keeps_start(request, blocks):
             return False
@@ -241,9 +241,10 @@ class BlockMap:
         return True
 
     def keeps_start(self, request: RequestNumber, blocks: BlockExtent) -> bool:
-        """Whether the start of a block stays that a request brought.
+        """Whether the start of a block that a request brought is kept.
 
-        Not if the block is not the request's alone, or must come from one endpoint.
+        It is not if another request fetches the block too, or if all of the block must come from
+        one endpoint.
         """
         (block,) = self._in_package(blocks)
         needs_one_server = self._whole_objects.needs_one_server(blocks.object)

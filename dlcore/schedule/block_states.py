@@ -91,7 +91,7 @@ class BlockStates:
     def has_missing(
         self, may_serve: Callable[[ObjectIndex], bool], rejected: Container[BlockInPackage]
     ) -> bool:
-        """Whether a block is missing of an object for which ``may_serve`` is true."""
+        """Whether an object for which ``may_serve`` is true has a missing block."""
         return any(
             self._first_missing(backlog, may_serve, rejected, lambda _: False) is not None
             for backlog in self._backlogs

@@ -31,7 +31,7 @@ class Demand(BlockMapListener):
 
     @property
     def with_split_blocks(self) -> Collection[BlockMap]:
-        """The packages of which a block is fetched in parts."""
+        """The packages that have a block that is fetched in parts."""
         return self._split.values()
 
     @property
@@ -98,7 +98,7 @@ class Demand(BlockMapListener):
             self._split.pop(block_map.package, None)
 
     def _is_wanted(self, block_map: BlockMap) -> bool:
-        """Not if the package was removed, even if it was added again since."""
+        """False for a package that was removed, even if it was added again since."""
         return self._block_maps.get(block_map.package) is block_map
 
     @property

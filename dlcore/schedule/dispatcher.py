@@ -1,8 +1,8 @@
 """Where a free connection looks for work, and in which order.
 
 Package by package, in deadline order: first a late request of an earlier package that a step waits
-for or that has stalled, then what is missing of the package itself. If nothing is missing that the
-endpoint may serve, it continues any split block; then it helps any late request.
+for or that has stalled, then what is missing of the package itself. If the endpoint may serve
+nothing that is missing, it continues any split block; then it helps any late request.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Dispatcher:
             endpoint.needed_for(request.package)
 
     def _pick(self, endpoint: Endpoint, now_s: float, free_bytes: int) -> Request | Shortage | None:
-        before: set[str] = set()  # packages of which nothing is left for this endpoint
+        before: set[str] = set()  # packages that have nothing left for this endpoint
         shortage: Shortage | None = None
         for block_map in self._demand.to_serve:
             if block_map.has_work:

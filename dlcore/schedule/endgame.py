@@ -123,7 +123,7 @@ class Endgame:
         *,
         is_behind: bool,
     ) -> bool:
-        """Whether an endpoint brings an equal block sooner than a block comes that is on its way.
+        """Whether an endpoint would bring an equal block before the one that is on its way.
 
         Args:
             endpoint: A block is not late if this endpoint can help it.

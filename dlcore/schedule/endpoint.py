@@ -343,7 +343,7 @@ class Endpoint:
             self.lost(package, index)
 
     def served_right(self, blocks: int) -> None:
-        """Blocks of which it sent all bytes are verified."""
+        """Blocks that came from it alone are verified."""
         self._breaker.served_right(blocks)
 
     def needed_for(self, package: str) -> None:

@@ -5,7 +5,7 @@ part among the idle connections, because what arrived of it stays in its place. 
 is left of a request, and several connections are idle, the request ends, and they fetch the rest of
 its block in parts. One idle connection fetches that block too, and the first delivery counts. What
 the loser received is wasted, so races have a budget. Where a race is not possible or not
-affordable, an idle connection replaces a request of which nothing has arrived. Any other one, and
+affordable, an idle connection replaces a request that has brought nothing. Any other one, and
 one that has stalled, is cancelled: what arrived of its block stays, and the rest is fetched in
 parts.
 

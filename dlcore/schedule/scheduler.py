@@ -443,7 +443,7 @@ class DeadlineScheduler(Scheduler):
             self._equal_blocks.review_all()
 
     def _is_continued(self, block_map: BlockMap, number: BlockInPackage) -> bool:
-        """Whether a block of which parts have arrived will be asked for again."""
+        """Whether the rest of a block that has arrived in part will be asked for."""
         index, _ = block_map.manifest.locate_block(number)
         is_ordered = self._demand.rank(block_map.package) < float("inf")
         return is_ordered and self._eligibility.is_held(block_map.package, index)

@@ -180,7 +180,7 @@ class FinishedPackages:
         self._files.sync_folder(self._folder)
 
     def _separate(self, key: str) -> None:
-        """Give a package that will be mended, and so written into, files of its own."""
+        """Give a package files of its own, because it will be mended, and so written into."""
         try:
             self._sharing.separate(self._folder / key)
         except OSError as error:

@@ -101,7 +101,7 @@ class Inventory:
                 self._fresh.append(number)
 
     def _is_shared_in_store(self, status: stat_result) -> bool:
-        """Whether it is a file all of whose names are packages' own."""
+        """Whether it is a file whose names all lie in packages."""
         if not is_file(status):
             return False
         if self._names is None:

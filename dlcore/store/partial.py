@@ -217,7 +217,7 @@ class Partial:
                 )
 
     def rejected_digest(self, object_index: int) -> bytes:
-        """The digest of an object when it did not match last; it has only one, and did not."""
+        """What the only digest of an object was when it last did not match."""
         return self._whole[object_index].rejected
 
     def sync(self) -> None:

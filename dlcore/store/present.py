@@ -66,7 +66,7 @@ def missing_bytes(manifest: Manifest, present: bytearray) -> int:
 
 
 def missing_objects(manifest: Manifest, present: bytearray) -> list[int]:
-    """Numbers of the objects of which a block is missing."""
+    """Numbers of the objects that lack a block."""
     bounds = zip(manifest.first_blocks, manifest.first_blocks[1:], strict=False)
     return [index for index, (first, end) in enumerate(bounds) if 0 in present[first:end]]
 

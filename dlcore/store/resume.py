@@ -116,7 +116,7 @@ def _unclaimed_and_right(
 
 
 def _without_parts(manifest: Manifest, unclaimed: list[Claim]) -> list[Claim]:
-    """Leave out blocks of objects with one digest of which another block could not be read.
+    """Leave out blocks of objects with one digest if another of their blocks could not be read.
 
     Nothing tells whether they are right. If they were believed, the object would not match when the
     rest has arrived, and the endpoint that delivered the rest would be blamed.

@@ -90,7 +90,7 @@ class _Seeding:
             self._reader.open_files.close()
 
     def _leave_out(self, wanted: bytearray) -> None:
-        """Do not try blocks of which some file lies nowhere."""
+        """Leave out the blocks of files that lie nowhere."""
         manifest = self._manifest
         for path, file in zip(self._paths, manifest.files, strict=True):
             if path is None and not file.is_empty:

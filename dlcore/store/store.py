@@ -473,7 +473,7 @@ class Store:
         return self._patches
 
     def unproven(self) -> Unproven:
-        """Where content waits of which only the hash of all of it is known. The caller closes it.
+        """Where content waits that has only one hash, of all of it. The caller closes it.
 
         Raises:
             StorageError: The disk failed.

@@ -1,4 +1,4 @@
-"""Objects of which only a digest of the whole is known.
+"""Objects that have only one digest, of the whole.
 
 Their blocks cannot be verified one by one. They are written as they arrive, and a hash follows the
 contiguous front: from memory if a block arrives exactly there, else read back from disk. The last
@@ -30,7 +30,7 @@ class WholeObject:
 
     Attributes:
         verified: Whether all of it is on disk, and matches.
-        rejected: What its digest was when it did not match last; empty before.
+        rejected: What its digest was when it last did not match; empty before.
     """
 
     def __init__(self, manifest: Manifest, index: int, read: Read) -> None:

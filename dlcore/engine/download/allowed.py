@@ -64,13 +64,13 @@ class AllEndpoints:
         return dict.fromkeys(names, 0)
 
     def nothing_left(self, failing_s: float) -> float | None:
-        """There are no more."""
+        """`NO_MORE`: all may be used already."""
         return NO_MORE
 
     def obstacle(self) -> str:
-        """There is none."""
+        """Empty: all may be used."""
         return ""
 
     def has_others(self) -> bool:
-        """There are no others."""
+        """False: all may be used already."""
         return False

@@ -56,7 +56,7 @@ class ArrivalCurve:
 def joined(
     earlier: Sequence[ArrivalPoint], later: Sequence[ArrivalPoint], begin_s: float
 ) -> tuple[ArrivalPoint, ...]:
-    """The moments of two parts of one run, the later of which began at that time of the run."""
+    """The moments of two parts of one run; the later part began at that time of the run."""
     before_bytes = earlier[-1].total_bytes if earlier else 0
     moved = (ArrivalPoint(begin_s + at_s, before_bytes + total) for at_s, total in later)
     points = (*earlier, *moved)

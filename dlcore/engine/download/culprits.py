@@ -48,7 +48,7 @@ class ReceivedExtent(NamedTuple):
 
 
 class Culprits:
-    """The blocks of which it is not known yet who is to blame.
+    """The blocks whose culprits are not known yet.
 
     Args:
         max_blocks: How many of them are remembered.

@@ -295,7 +295,7 @@ class Downloads:
 
     @property
     def has_failed(self) -> bool:
-        """Whether something failed that every package needs, such as the local disk."""
+        """Whether something that every package needs has failed, such as the local disk."""
         return self._packages.failure is not None
 
     def location(self, package_id: str) -> str:

@@ -174,7 +174,7 @@ class RequestFetcher:
             receiver.sink.leave()
 
     async def _verify_split_block(self, package: PackageDownload, request: Request) -> None:
-        """Verify and write a block of which all parts are there."""
+        """Verify and write a block whose parts are all there."""
         buffer = self._split_blocks.take(_key(package, request.blocks))
         try:
             await self._verify(package, request, request.blocks, buffer.data, buffer.open_bytes)

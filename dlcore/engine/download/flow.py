@@ -27,7 +27,7 @@ class Flow(Protocol):
 
     @property
     def open_bytes(self) -> OpenBytes:
-        """What has arrived of the request, and of which it is open whether it will be used."""
+        """Bytes of the request that have arrived, while it is open whether they will be used."""
         ...
 
     def passed(self, count: int) -> bool:
@@ -77,7 +77,7 @@ class RequestFlow:
 
     @property
     def open_bytes(self) -> OpenBytes:
-        """What has arrived, and of which it is open whether it will be used."""
+        """Bytes that have arrived, while it is open whether they will be used."""
         return self._open_bytes
 
     def passed(self, count: int) -> bool:

@@ -40,7 +40,7 @@ class Ledger:
         return self._wasted_bytes
 
     def open(self) -> OpenBytes:
-        """For a request or a block of which nothing has arrived."""
+        """For a request or a block before anything of it has arrived."""
         return OpenBytes(self)
 
     def settle(self, count: int, used: int) -> None:
@@ -49,7 +49,7 @@ class Ledger:
         self._wasted_bytes += count - used
 
     def await_proof(self, key: ObjectKey, used: int) -> None:
-        """So many of the bytes that were used are of an object that only its end can prove."""
+        """This many of the used bytes are of an object that can be proven only as a whole."""
         self._unproven[key] += used
 
     def disproved(self, key: ObjectKey) -> None:
@@ -83,12 +83,12 @@ class OpenBytes:
         self._ledger.settle(count, 0)
 
     def settle(self, count: int, used: int) -> None:
-        """Of so many bytes, so many were used, and the others were not."""
+        """Of ``count`` bytes, ``used`` were used, and the others were not."""
         self._count -= count
         self._ledger.settle(count, used)
 
     def give(self, count: int, other: OpenBytes) -> None:
-        """So many bytes belong to the other from now on."""
+        """This many bytes belong to the other from now on."""
         self._count -= count
         other.received(count)
 

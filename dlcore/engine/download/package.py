@@ -132,7 +132,7 @@ class PackageDownload:
         return self._verified_bytes
 
     def note_written(self) -> None:
-        """Something was written that is not synced."""
+        """Something was written, and is not synced yet."""
         self._has_unsynced = True
 
     def count(self, block: BlockExtent) -> bool:
@@ -147,7 +147,7 @@ class PackageDownload:
         return True
 
     def count_all(self) -> None:
-        """Blocks were taken over that no request has brought."""
+        """Blocks that no request has brought were taken over."""
         have = bytearray(self.partial.have)  # once: other threads may write meanwhile
         self._counted[:] = have
         self._verified_bytes = self.manifest.content_bytes - missing_bytes(self.manifest, have)

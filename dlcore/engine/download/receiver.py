@@ -34,7 +34,7 @@ class Receiver:
         package: Its package.
         request: What is fetched.
         sink: Where it goes.
-        open_bytes: What has arrived of it, and of which it is open whether it will be used.
+        open_bytes: Bytes of it that have arrived, while it is open whether they will be used.
     """
 
     def __init__(

@@ -266,7 +266,7 @@ def _apply(usable: _Usable, patches: Path, new_bytes: int) -> bytes:
 
 
 def _files_missing(package: PackageDownload) -> set[int]:
-    """Numbers of the files of which a block is missing."""
+    """Numbers of the files that lack a block."""
     manifest, have = package.manifest, package.partial.have
     missing = set[int]()
     for number, file in enumerate(manifest.files):

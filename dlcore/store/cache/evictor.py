@@ -2,7 +2,7 @@
 
 Guarantees: a package leaves its place by one rename, so whenever the process dies it is there whole
 or not at all. What a run needs, what was lent, what is pinned and what is under way stays. So do
-the older versions of what is under way, of which it is made, unless the disk has no room for both.
+the older versions that what is under way is made of, unless the disk has no room for both.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Evictor:
         return [each for each in found if each.key in keys]
 
     def reason(self, holding: Holding) -> Stay:
-        """Why a package stays that `prune` did not remove."""
+        """Why `prune` did not remove a package."""
         if holding.is_pinned:
             return Stay.PINNED
         reasons: tuple[tuple[Collection[str], Stay], ...] = (

@@ -1,4 +1,4 @@
-"""Where content may lie that a package needs: what the cache asks its sources."""
+"""Where content that a package needs may lie: what the cache asks its sources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Missing(NamedTuple):
     Attributes:
         key: The package's key, for sources that must not answer with the package itself.
         manifest: The package.
-        files: Numbers of the files of which a block is missing, in order.
+        files: Numbers of the files that lack a block, in order.
         blocks: Numbers of the missing blocks that have a digest of their own and belong to one
             file, which has several.
     """

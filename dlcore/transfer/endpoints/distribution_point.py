@@ -133,7 +133,7 @@ class DistributionPointEndpoint:
         return WebContentLibraryEndpoint(name, self._base_url, self._client, self._authorization)
 
     async def list_content(self, name: str, *, max_entries: int = MAX_ENTRIES) -> ListedContent:
-        """List all of a content, of which nothing is known.
+        """List all of a content that nothing is known of.
 
         Args:
             name: A package id, or a content id: its folder on the server.

@@ -209,8 +209,8 @@ def _probed(
 def _links(said: Redirect, first: str) -> Links:
     """What a response names, as its own server may name it.
 
-    Where a redirect has led elsewhere, nothing counts that leads back to the first URL's server,
-    which would be shown the user's login for it, or from another machine to this one.
+    Where a redirect has led elsewhere, links back to the first URL's server do not count, because
+    it would be shown the user's login. Links from another machine to this one do not count either.
     """
     links = links_of(said.url, said.headers.getall("Link", []))
     own, server = origin_of(exact_url(first)), exact_url(said.url)

@@ -220,7 +220,7 @@ class _Wire:
         return found
 
     async def exactly(self, count: int) -> bytes:
-        """So many bytes.
+        """This many bytes.
 
         Raises:
             ValueError: The answer is too long.

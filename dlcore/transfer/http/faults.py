@@ -2,7 +2,7 @@
 
 Guarantees: pure. No message repeats the text of an aiohttp error, because some of them hold the URL
 with its signature. No message repeats what a server put into its headers or its reason phrase: it
-may have put a credential there that it was sent.
+may have put a credential there that it had received.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD"})
 _REFUSALS = REDIRECTS | {400, 401, 403, 404, 410}
-"""What a target answers that is not the right one any more, as when its signature has expired."""
+"""What an outdated target answers, as when its signature has expired."""
 
 
 class Following:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from dlcore.transfer.http.security_contexts import AccountPassword
 
 _Judged: TypeAlias = tuple[str, AccountPassword]
-"""An account, and the server whose own it is; the server is empty for one of a domain."""
+"""An account, and the server that it belongs to; the server is empty for one of a domain."""
 
 _OWN_OF_SERVER = ".\\"
 

@@ -52,7 +52,7 @@ _ETHERNET_SEGMENT_BYTES: Final = 1460
 """Where the system does not tell how long a segment may be."""
 
 _FOREGROUND_BUFFER_BYTES: Final = 4 << 20
-"""What a connection gets that was bounded by its buffer: 400 Mbit/s at 80 ms."""
+"""What a connection that is bounded by its buffer gets: 400 Mbit/s at 80 ms."""
 
 _INFO_BYTES: Final = 104
 _MAX_SILENCE_MS: Final = 500

@@ -30,7 +30,7 @@ class SentFields(dict[str, str]):
 
     @classmethod
     def of(cls, fields: Mapping[str, str], secret_names: Iterable[str]) -> SentFields:
-        """Fields of which those with these names hold secrets."""
+        """Fields; those with these names hold secrets."""
         names = [name for name in secret_names if not _HARMLESS.fullmatch(name)]
         return cls(fields, {part for name in names for part in _parts(name, fields[name])})
 
