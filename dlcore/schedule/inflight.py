@@ -266,13 +266,13 @@ class InFlightTable:
         self._next_number = RequestNumber(number + 1)
         package = block_map.package
         request = Request(
-            number,
-            package,
-            endpoint.name,
-            blocks,
-            part,
-            is_race,
-            buffer_bytes,
+            number=number,
+            package=package,
+            endpoint=endpoint.name,
+            blocks=blocks,
+            part=part,
+            is_race=is_race,
+            buffer_bytes=buffer_bytes,
             from_beginning=not endpoint.sends_ranges,
         )
         item = self._items[number] = InFlight(request, block_map, endpoint, now_s)

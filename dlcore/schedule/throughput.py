@@ -118,12 +118,12 @@ class ThroughputMeter:
         past_s = max(0.0, now_s - self._read_s)
         busy_s = past_s if self._in_flight else 0.0
         latest = Interval(
-            self._received_bytes,
-            busy_s,
-            past_s * self._in_flight,
-            self._round_trips,
-            self._late,
-            self._waited_s,
+            received_bytes=self._received_bytes,
+            busy_s=busy_s,
+            in_flight_s=past_s * self._in_flight,
+            round_trips=self._round_trips,
+            late=self._late,
+            waited_s=self._waited_s,
         )
         self._interval = self._interval.and_then(latest)
         self._path.renew(now_s)

@@ -386,12 +386,12 @@ class Store:
                 raise InternalError(f"package {manifest.package_id} is finished")
             self._keep_manifest(key, digest.hexdigest(), document)
         partial = Partial(
-            self._files,
-            self._partials / key,
-            target,
-            manifest,
-            digest.digest(),
-            lambda found: self._note_finished(key, manifest, found),
+            files=self._files,
+            folder=self._partials / key,
+            target=target,
+            manifest=manifest,
+            digest=digest.digest(),
+            on_finished=lambda found: self._note_finished(key, manifest, found),
         )
         try:
             partial.begin()

@@ -337,19 +337,19 @@ class Downloads:
         begun, now_s = self._packages.begun, self._now_s()
         packages = {name: each for name, each in begun.items() if not each.is_hint}
         return Progress(
-            sum(package.verified_bytes for package in packages.values()),
-            sum(package.manifest.content_bytes for package in packages.values()),
-            self.meter.recent_bytes_per_s(now_s),
-            self.wasted_bytes,
-            {name: self.meter.progress_of(name, now_s) for name in self._endpoints},
-            {
+            verified_bytes=sum(package.verified_bytes for package in packages.values()),
+            wanted_bytes=sum(package.manifest.content_bytes for package in packages.values()),
+            rate_bytes_per_s=self.meter.recent_bytes_per_s(now_s),
+            wasted_bytes=self.wasted_bytes,
+            endpoints={name: self.meter.progress_of(name, now_s) for name in self._endpoints},
+            packages={
                 package_id: PackageProgress(
                     packages[package_id].verified_bytes, packages[package_id].manifest.content_bytes
                 )
                 for package_id in self.meter.received_bytes
                 if package_id in packages and not self._packages.is_finished(package_id)
             },
-            self._caps.total_bytes_per_s,
+            cap_bytes_per_s=self._caps.total_bytes_per_s,
         )
 
     def figures(self) -> dict[str, EndpointFigures]:

@@ -70,8 +70,12 @@ class RequestFetcher:
         """Take the memory that a request begins with; the scheduler knows that it is free."""
         open_bytes = self._meter.ledger.open()
         flow = RequestFlow(
-            *(request, self._reporter.received, self._meter, open_bytes),
-            *(self._caps, self._answered),
+            request,
+            received=self._reporter.received,
+            meter=self._meter,
+            open_bytes=open_bytes,
+            caps=self._caps,
+            answered=self._answered,
         )
         if request.part:
             buffer = self._open_split_block(package, request.blocks)
@@ -84,7 +88,14 @@ class RequestFetcher:
         def keep_start(block: BlockInObject, start: memoryview) -> None:
             self._keep_start(package, request, block, start, open_bytes)
 
-        sink = BlockSink(package.manifest, request.blocks, self._pool, verify, keep_start, flow)
+        sink = BlockSink(
+            package.manifest,
+            request.blocks,
+            pool=self._pool,
+            verify=verify,
+            keep_start=keep_start,
+            flow=flow,
+        )
         sink.begin(request.buffer_bytes)
         return Receiver(package, request, sink, open_bytes)
 

@@ -57,22 +57,22 @@ def _figures_of(
     received, busy = meter.by_endpoint[name], meter.connections[name]
     busy_s = busy.busy_s(now_s)
     return EndpointFigures(
-        received,
-        busy_s,
-        received / busy_s if busy_s else 0.0,
-        busy.max_in_flight,
-        dict(meter.faults[name]),
-        tuple(f"{n.what}: {n.reason}" for n in notes if n.endpoint == name)[-MAX_NOTES:],
+        bytes_fetched=received,
+        busy_s=busy_s,
+        mean_bytes_per_s=received / busy_s if busy_s else 0.0,
+        max_connections=busy.max_in_flight,
+        faults=dict(meter.faults[name]),
+        notes=tuple(f"{n.what}: {n.reason}" for n in notes if n.endpoint == name)[-MAX_NOTES:],
     )
 
 
 def _added(one: EndpointFigures, other: EndpointFigures) -> EndpointFigures:
     received, busy_s = one.bytes_fetched + other.bytes_fetched, one.busy_s + other.busy_s
     return EndpointFigures(
-        received,
-        busy_s,
-        received / busy_s if busy_s else 0.0,
-        max(one.max_connections, other.max_connections),
-        dict(Counter(one.faults) + Counter(other.faults)),
-        (one.notes + other.notes)[-MAX_NOTES:],
+        bytes_fetched=received,
+        busy_s=busy_s,
+        mean_bytes_per_s=received / busy_s if busy_s else 0.0,
+        max_connections=max(one.max_connections, other.max_connections),
+        faults=dict(Counter(one.faults) + Counter(other.faults)),
+        notes=(one.notes + other.notes)[-MAX_NOTES:],
     )

@@ -164,13 +164,13 @@ class Meter:
         """What is going on at an endpoint, and what has happened there."""
         connections = self.connections[endpoint]
         return EndpointProgress(
-            connections.in_flight,
-            self.recent_bytes_per_s(now_s, endpoint),
-            self.by_endpoint[endpoint],
-            self.faults[endpoint].total(),
-            connections.busy_s(now_s),
-            connections.max_in_flight,
-            self.back_offs[endpoint].past_s(now_s),
-            self.failed_s[endpoint],
-            self.rejected_by_endpoint[endpoint],
+            connections=connections.in_flight,
+            rate_bytes_per_s=self.recent_bytes_per_s(now_s, endpoint),
+            received_bytes=self.by_endpoint[endpoint],
+            failures=self.faults[endpoint].total(),
+            busy_s=connections.busy_s(now_s),
+            max_connections=connections.max_in_flight,
+            backed_off_s=self.back_offs[endpoint].past_s(now_s),
+            failed_s=self.failed_s[endpoint],
+            rejected_bytes=self.rejected_by_endpoint[endpoint],
         )

@@ -195,14 +195,16 @@ def _probed(
     disposition = response.headers.get("Content-Disposition", "")
     suggested = suggested_name(disposition) if disposition else ""  # reading it takes long
     return Probed(
-        length_bytes,
-        accepts_ranges,
-        last_component(url),
-        "" if repeats_secret(suggested, asked) else suggested,
-        next(filter(None, (_sha256(each) for each in said)), b""),
-        tuple(m for each in links for m in each.metalinks if not repeats_secret(m, asked)),
-        tuple(m for each in links for m in each.duplicates if not repeats_secret(m, asked)),
-        parse_last_modified(response.headers.get("Last-Modified", "")),
+        length_bytes=length_bytes,
+        accepts_ranges=accepts_ranges,
+        name=last_component(url),
+        suggested_name="" if repeats_secret(suggested, asked) else suggested,
+        sha256=next(filter(None, (_sha256(each) for each in said)), b""),
+        metalinks=tuple(
+            m for each in links for m in each.metalinks if not repeats_secret(m, asked)
+        ),
+        mirrors=tuple(m for each in links for m in each.duplicates if not repeats_secret(m, asked)),
+        modified_ns=parse_last_modified(response.headers.get("Last-Modified", "")),
     )
 
 
