@@ -10,14 +10,14 @@ from dlcore.agent.interface import AgentStatus, PackageStatus
 from dlcore.engine.delivery.apart import check_apart
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.delivering import deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.documents.content_library import StatedHash
 from dlcore.engine.fetching.fetch_into import Fetched
 from dlcore.engine.fetching.truth import Truth
 from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
-from dlcore.store import Store
+from dlcore.store import Package, Store
 from dlcore.waiting import in_thread
 
 BY_AGENT = "agent"
@@ -87,7 +87,7 @@ def _life(status: AgentStatus) -> tuple[int, float]:
 def _described(state: Path, obtained: PackageStatus) -> Package:
     """The manifest that the agent keeps with the package; its digest is compared."""
     digest, package_id = obtained.manifest_digest, obtained.package_id
-    document = Store.look(state).read_manifest(package_id, digest, int(obtained.version))
+    document = Store.look(state).read_manifest(package_id, int(obtained.version), digest)
     if document is None:
         raise IntegrityError(
             f"the manifest of package {package_id} in {state} was altered",

@@ -17,7 +17,7 @@ from dlcore.engine.client import Client
 from dlcore.engine.download.version_names import package_id_of
 from dlcore.engine.package_provider import PackageProvider
 from dlcore.errors import AgentError
-from dlcore.store.store import package_key
+from dlcore.store.keys import package_key
 from dlcore.waiting import cancel_and_wait
 
 

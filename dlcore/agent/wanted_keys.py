@@ -11,7 +11,7 @@ from dlcore.agent.memory import FOLDER, NAME, MemoryFile
 from dlcore.engine.documents import pinned_documents
 from dlcore.errors import ManifestError, TaskSequenceError
 from dlcore.long_path import rooted
-from dlcore.store.store import package_key
+from dlcore.store.keys import package_key
 from dlcore.tasksequence import packages_in_order, read
 
 

@@ -16,8 +16,9 @@ from dlcore.long_path import rooted
 from dlcore.spelling import IDS, hint
 from dlcore.store import Bad, CacheLimit, Holding, Stay, Store
 from dlcore.store.files import Files
+from dlcore.store.keys import package_key
 from dlcore.store.lock import StateLock
-from dlcore.store.store import PACKAGES, package_key
+from dlcore.store.state_directory import PACKAGES
 
 
 class Pruned(NamedTuple):

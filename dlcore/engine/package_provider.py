@@ -22,7 +22,7 @@ from dlcore.engine.running.state import LifeFigures
 from dlcore.errors import DlcoreError, StorageError
 from dlcore.long_path import plain_path
 from dlcore.store import Store
-from dlcore.store.store import package_key
+from dlcore.store.keys import package_key
 from dlcore.waiting import to_the_end
 
 MAX_PROOFS = 3  # arbitrary: content damaged twice right after a repair will be damaged again

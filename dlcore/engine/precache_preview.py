@@ -64,7 +64,7 @@ async def _verified_bytes(
 ) -> int:
     """How much of a package is right on disk."""
     begun = client.store.reserved_bytes
-    if not await in_thread(begun, package_id, entry.manifest, entry.version):
+    if not await in_thread(begun, package_id, entry.version, entry.manifest):
         return 0  # its manifest is not needed to know that
     manifest, _ = await package_index.manifest(package_id)
     present = await in_thread(present_in_state, manifest, entry.manifest, client.state)

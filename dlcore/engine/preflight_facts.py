@@ -166,7 +166,7 @@ async def _fetch_bytes(client: Client, package_index: PackageIndex, packages: Se
     for package in packages:
         entry = package_index.entry(package)
         reserved = await in_thread(
-            client.store.reserved_bytes, package, entry.manifest, entry.version
+            client.store.reserved_bytes, package, entry.version, entry.manifest
         )
         total += max(0, entry.content_bytes - reserved)
     return total

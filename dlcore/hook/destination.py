@@ -16,13 +16,14 @@ from dlcore.disk.faults import guarded
 from dlcore.disk.links import is_link
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.delivering import deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Standing
 from dlcore.errors import ConfigError, IntegrityError
 from dlcore.hook.obtaining import Obtained
 from dlcore.long_path import long_path
 from dlcore.manifest import decode
+from dlcore.store import Package
 from dlcore.store.files import Files
 from dlcore.store.manifest_file import read_manifest
 from dlcore.waiting import in_thread

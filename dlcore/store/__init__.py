@@ -12,6 +12,7 @@ from dlcore.store.folder_digests import folder_digests as folder_digests
 from dlcore.store.free_space import Reserve as Reserve
 from dlcore.store.free_space import Space as Space
 from dlcore.store.free_space import space_at as space_at
+from dlcore.store.package import Package as Package
 from dlcore.store.partial import Partial as Partial
 from dlcore.store.store import Store as Store
 from dlcore.store.unproven import Unproven as Unproven
@@ -23,6 +24,7 @@ __all__ = [
     "Bad",
     "CacheLimit",
     "Holding",
+    "Package",
     "Partial",
     "Reason",
     "Reserve",

@@ -12,7 +12,6 @@ whatever is forgotten for another: an agent may fill several versions at the sam
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections import Counter
@@ -26,7 +25,7 @@ from dlcore.errors import OwnershipError
 from dlcore.model import Manifest
 from dlcore.store.files import Files, delete, write_fully
 from dlcore.store.finished import finished_versions
-from dlcore.store.keys import package_key
+from dlcore.store.package import Package
 from dlcore.store.partial import CONTENT
 from dlcore.store.seeding import seed
 from dlcore.store.tree import ensure_folder
@@ -53,8 +52,7 @@ class PatchesInUse:
             manifest: The patches.
             document: The manifest's bytes.
         """
-        digest = hashlib.sha256(document).hexdigest()
-        key = package_key(manifest.package_id, manifest.version, digest)
+        key = Package(manifest, document).key
         with self._lock:
             self._uses[key] += 1
         try:

@@ -16,9 +16,9 @@ from dlcore.plain_files import read_plain
 from dlcore.store import journal
 from dlcore.store.checking import block_extents, buffer_bytes, in_parallel
 from dlcore.store.files import MAX_DOCUMENT_BYTES, Files
+from dlcore.store.keys import package_key
 from dlcore.store.partial import CONTENT, JOURNAL
 from dlcore.store.reading import BlockReader
-from dlcore.store.store import package_key
 from dlcore.store.tree import path_of
 
 

@@ -10,7 +10,6 @@ Threads: calls for different packages may overlap; ``open`` and ``close`` are th
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +22,7 @@ from dlcore.disk.system import allocated_bytes
 from dlcore.disk.trees import walk
 from dlcore.errors import InternalError
 from dlcore.long_path import plain_path, rooted
+from dlcore.manifest import digest_of
 from dlcore.model import BlockInPackage, Manifest
 from dlcore.store.cache import Cache, CacheLimit, Holding, Seeds
 from dlcore.store.cache.evictor import Evictor
@@ -34,15 +34,20 @@ from dlcore.store.files import Files, write_document
 from dlcore.store.finished import LENT, FinishedPackages
 from dlcore.store.free_space import Reserve, Space, check_room
 from dlcore.store.inventory import Inventory
-from dlcore.store.keys import package_key as package_key
+from dlcore.store.keys import package_key
 from dlcore.store.lock import StateLock
 from dlcore.store.manifest_file import MANIFEST, manifest_in, read_manifest
+from dlcore.store.package import Package
 from dlcore.store.partial import CONTENT, Partial
 from dlcore.store.patch_space import PATCHES, PatchesInUse, PatchSpace, forget_left_patches
 from dlcore.store.removal import Removal
-from dlcore.store.state_directory import PACKAGES as PACKAGES
-from dlcore.store.state_directory import PARTIALS as PARTIALS
-from dlcore.store.state_directory import REMOVED, make_state_folder, translated_in
+from dlcore.store.state_directory import (
+    PACKAGES,
+    PARTIALS,
+    REMOVED,
+    make_state_folder,
+    translated_in,
+)
 from dlcore.store.tree import ensure_folder
 from dlcore.store.unproven import UNPROVEN, Unproven
 from dlcore.store.verify import Bad, verify_tree
@@ -187,7 +192,7 @@ class Store:
     ) -> None:
         self.close()
 
-    def read_manifest(self, package_id: str, manifest_digest: str, version: int) -> bytes | None:
+    def read_manifest(self, package_id: str, version: int, manifest_digest: str) -> bytes | None:
         """The manifest document of a finished or unfinished package; None if it is not intact.
 
         Raises:
@@ -199,13 +204,15 @@ class Store:
                 self._files, self._packages / key, manifest_digest
             ) or read_manifest(self._files, self._partials / key, manifest_digest)
 
-    def reserved_bytes(self, package_id: str, manifest_digest: str, version: int) -> int:
+    def reserved_bytes(self, package_id: str, version: int, manifest_digest: str) -> int:
         """Disk space that a package occupies, finished or not; 0 if it was never begun.
 
         Raises:
             StorageError: The disk failed.
         """
-        key = package_key(package_id, version, manifest_digest)
+        return self._taken_bytes(package_key(package_id, version, manifest_digest))
+
+    def _taken_bytes(self, key: str) -> int:
         with self._translated("look for a package"):
             return sum(
                 allocated_bytes(folder / name)
@@ -245,7 +252,7 @@ class Store:
                 was changed.
             StorageError: The disk failed.
         """
-        digest = hashlib.sha256(document).hexdigest()
+        digest = digest_of(document)
         key = package_key(manifest.package_id, manifest.version, digest)
         if lend:  # first, or it could give way between its proof and the answer
             self.evictor.lend(key)
@@ -275,10 +282,9 @@ class Store:
         """
         if self.evictor.limit == CacheLimit():
             return []
-        digest = hashlib.sha256(document).hexdigest()
-        key = package_key(manifest.package_id, manifest.version, digest)
-        has_bytes = self.reserved_bytes(manifest.package_id, digest, manifest.version)
-        more_bytes = max(0, manifest.content_bytes - has_bytes) + self._promised_bytes()
+        key = Package(manifest, document).key
+        more_bytes = max(0, manifest.content_bytes - self._taken_bytes(key))
+        more_bytes += self._promised_bytes()
         with self._translated("make room"):
             reserve_bytes = reserve.of(self._files.disk_bytes(self._partials))
             return self.evictor.make_room(key, more_bytes, reserve_bytes)
@@ -344,8 +350,7 @@ class Store:
             DiskFullError: There is no room; the message has the numbers.
             StorageError: The disk failed.
         """
-        digest = hashlib.sha256(document).hexdigest()
-        has_bytes = self.reserved_bytes(manifest.package_id, digest, manifest.version)
+        has_bytes = self._taken_bytes(Package(manifest, document).key)
         with self._translated("find out the free space"):
             space = Space(
                 self._files.free_bytes(self._partials), self._files.disk_bytes(self._partials)
@@ -375,8 +380,8 @@ class Store:
             InternalError: It is finished (`prove` was not asked), or begun and not closed.
             StorageError: The disk failed, or something else is at its path. Nothing is lost.
         """
-        digest = hashlib.sha256(document)
-        key = package_key(manifest.package_id, manifest.version, digest.hexdigest())
+        digest = digest_of(document)
+        key = package_key(manifest.package_id, manifest.version, digest)
         earlier = self._begun.get(key)
         target = self._packages / key
         if earlier and not earlier.closed:
@@ -384,13 +389,13 @@ class Store:
         with self._translated(f"begin package {manifest.package_id}"):
             if self._files.status(target):
                 raise InternalError(f"package {manifest.package_id} is finished")
-            self._keep_manifest(key, digest.hexdigest(), document)
+            self._keep_manifest(key, digest, document)
         partial = Partial(
             files=self._files,
             folder=self._partials / key,
             target=target,
             manifest=manifest,
-            digest=digest.digest(),
+            digest=bytes.fromhex(digest),
             on_finished=lambda found: self._note_finished(key, manifest, found),
         )
         try:
@@ -418,7 +423,7 @@ class Store:
             return []
         return reuse(partial, [self._cache], is_under_way=True)
 
-    def remove(self, package_id: str, manifest_digest: str, version: int) -> bool:
+    def remove(self, package_id: str, version: int, manifest_digest: str) -> bool:
         """Delete a package, finished or not; it leaves its place at once.
 
         Returns:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package, Source, deliver
+from dlcore.engine.delivery.delivering import Source, deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Disk, Look, Target
-from dlcore.store import Store
+from dlcore.store import Package, Store
 from tests.store import helpers
 from tests.store.helpers import BLOCK_BYTES, finish
 

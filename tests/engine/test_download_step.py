@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.running.download_step import Stored, download_content
 from dlcore.errors import ConfigError, DiskFullError, DlcoreError, NotFoundError
 from dlcore.steps.interface import CANNOT_RUN, Outcome
+from dlcore.store import Package
 from dlcore.tasksequence import Step, Variables, read
 from tests.engine.deliveries import write
 from tests.engine.machine import EXTRA, TOOLS, TREES, Acting, Machine, outcomes, parsed

@@ -23,7 +23,6 @@ from dlcore.deployment import (
     TrustSettings,
 )
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.events import BoundaryChanged, Event
 from dlcore.engine.fetching.access import Access
@@ -45,7 +44,7 @@ from dlcore.manifest import FolderDigests, content_hash
 from dlcore.model import EndpointKind, EndpointSettings
 from dlcore.publish import publish
 from dlcore.schedule import Terms
-from dlcore.store import Store
+from dlcore.store import Package, Store
 from tests.engine.fakes import FakeEndpoint, package
 from tests.engine.test_boundaries import BRANCH, HOME, SETTINGS
 from tests.engine.virtual_time import virtually

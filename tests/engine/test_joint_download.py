@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.packages import Retry
 from dlcore.engine.fetching.joint_download import JointDownload
 from dlcore.engine.fetching.sources import Source
@@ -18,7 +17,7 @@ from dlcore.errors import ContentRefusedError, Fault, IntegrityError, StorageErr
 from dlcore.long_path import plain_path
 from dlcore.native import Run, Written
 from dlcore.schedule import Terms
-from dlcore.store import Store
+from dlcore.store import Package, Store
 from dlcore.store.files import Files
 from tests.engine.fakes import GOOD, Asked, FakeEndpoint, Reply, package
 from tests.engine.virtual_time import virtually

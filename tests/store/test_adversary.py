@@ -212,7 +212,7 @@ def test_what_is_looked_at_without_a_lock_is_refused_too(shared: Path) -> None:
 
     def look() -> None:
         with pytest.raises(OwnershipError):
-            Store.look(state).read_manifest("ABC00012", PACKAGE.digest, 1)
+            Store.look(state).read_manifest("ABC00012", 1, PACKAGE.digest)
 
     run_as(0, look)
 
@@ -273,7 +273,7 @@ def test_a_folder_that_becomes_a_link_while_a_package_is_filled(tmp_path: Path) 
 def test_a_store_that_others_may_write_to_is_not_looked_at(tmp_path: Path) -> None:
     """Fault: others may write to a state folder that is only looked at. dlcore refuses it."""
     fill_store(tmp_path / "state")
-    assert Store.look(tmp_path / "state").read_manifest("ABC00012", PACKAGE.digest, 1)
+    assert Store.look(tmp_path / "state").read_manifest("ABC00012", 1, PACKAGE.digest)
     (tmp_path / "state").chmod(0o777)
     with pytest.raises(OwnershipError, match="state is writable by others"):
-        Store.look(tmp_path / "state").read_manifest("ABC00012", PACKAGE.digest, 1)
+        Store.look(tmp_path / "state").read_manifest("ABC00012", 1, PACKAGE.digest)

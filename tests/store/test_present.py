@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcore.store import Store
+from dlcore.store.keys import package_key
 from dlcore.store.present import (
     missing_bytes,
     missing_objects,
@@ -19,7 +20,6 @@ from dlcore.store.present import (
     present_in_state,
     united,
 )
-from dlcore.store.store import package_key
 from tests.pipes import needs_pipes, without_waiting
 from tests.store.helpers import Package, fill, make_package
 

@@ -309,9 +309,9 @@ def test_a_damaged_manifest_of_a_finished_package_is_written_again(
         document.unlink()
         if damage is not None:
             document.write_bytes(damage)
-        assert store.read_manifest("ABC00012", PACKAGE.digest, 1) is None
+        assert store.read_manifest("ABC00012", 1, PACKAGE.digest) is None
         assert prove(store) == content
-        assert store.read_manifest("ABC00012", PACKAGE.digest, 1) == PACKAGE.document
+        assert store.read_manifest("ABC00012", 1, PACKAGE.digest) == PACKAGE.document
 
 
 def test_a_document_of_its_own_that_was_made_huge_is_written_again(tmp_path: Path) -> None:

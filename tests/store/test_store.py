@@ -50,7 +50,7 @@ def test_a_filled_package_has_exactly_its_files(tmp_path: Path, package: Package
         assert store.prove(package.manifest, package.document, to_write=False) is None
         content = publish(store, package)
         assert store.prove(package.manifest, package.document, to_write=False) == content
-        assert store.read_manifest("ABC00012", package.digest, 1) == package.document
+        assert store.read_manifest("ABC00012", 1, package.digest) == package.document
     assert read_back(content) == package.contents
     assert (content / "empty/inner").is_dir()
     assert sorted(p.name for p in content.parent.iterdir()) == ["content", "manifest.json"]
@@ -219,9 +219,9 @@ def test_a_damaged_manifest_is_never_returned_and_is_written_again(tmp_path: Pat
     folder = leave_filled(tmp_path, [0])
     flip(folder / "manifest.json", 3)
     with Store.open(tmp_path) as store:
-        assert store.read_manifest("ABC00012", PACKAGE.digest, 1) is None
+        assert store.read_manifest("ABC00012", 1, PACKAGE.digest) is None
         store.begin(PACKAGE.manifest, PACKAGE.document)
-        assert store.read_manifest("ABC00012", PACKAGE.digest, 1) == PACKAGE.document
+        assert store.read_manifest("ABC00012", 1, PACKAGE.digest) == PACKAGE.document
 
 
 def test_another_version_lies_beside_the_first(tmp_path: Path) -> None:
@@ -235,9 +235,9 @@ def test_another_version_lies_beside_the_first(tmp_path: Path) -> None:
 def test_a_removed_package_is_gone_and_can_be_filled_again(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         publish(store)
-        assert store.remove("ABC00012", PACKAGE.digest, 1)
+        assert store.remove("ABC00012", 1, PACKAGE.digest)
         assert store.prove(PACKAGE.manifest, PACKAGE.document, to_write=False) is None
-        assert not store.remove("ABC00012", PACKAGE.digest, 1)
+        assert not store.remove("ABC00012", 1, PACKAGE.digest)
         assert read_back(publish(store)) == PACKAGE.contents
 
 
@@ -257,7 +257,7 @@ def test_a_package_is_filled_by_one_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(InternalError, match="being filled"):
             store.begin(PACKAGE.manifest, PACKAGE.document)
         with pytest.raises(InternalError, match="being filled"):
-            store.remove("ABC00012", PACKAGE.digest, 1)
+            store.remove("ABC00012", 1, PACKAGE.digest)
 
 
 def test_a_finished_package_is_not_begun_again(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_a_path_that_leads_out_is_refused_even_if_the_manifest_was_not(
 @pytest.mark.parametrize("package_id", ["../x", "a/b", "", "."])
 def test_a_package_id_that_is_no_name_is_refused(tmp_path: Path, package_id: str) -> None:
     with Store.open(tmp_path) as store, pytest.raises(ManifestError):
-        store.read_manifest(package_id, PACKAGE.digest, 1)
+        store.read_manifest(package_id, 1, PACKAGE.digest)
 
 
 def test_a_file_in_the_place_of_the_state_directory_is_a_storage_error(tmp_path: Path) -> None:

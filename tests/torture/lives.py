@@ -22,7 +22,6 @@ from dlcore.deployment import Download
 from dlcore.disk.faults import guarded
 from dlcore.disk.private_folder import make_way
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents import pinned_documents
 from dlcore.engine.documents.pinned_documents import CatalogPin
 from dlcore.engine.outcomes import StepOutcome
@@ -32,6 +31,7 @@ from dlcore.engine.running.run_keeper import RunKeeper
 from dlcore.engine.running.state import LifeFigures, RunState, StepResult
 from dlcore.engine.state_file import load
 from dlcore.errors import ConfigError
+from dlcore.store import Package
 from dlcore.tasksequence import Variables, read
 from dlcore.trust.evidence import Evidence
 from dlcore.trust.memory import Memory

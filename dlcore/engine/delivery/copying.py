@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Look
 from dlcore.errors import IntegrityError
-from dlcore.store import Store
+from dlcore.store import Package, Store
 from dlcore.store.seeding import seed
 from dlcore.waiting import in_thread
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
@@ -21,31 +21,11 @@ from dlcore.engine.numbers_for_people import amount
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DlcoreError, IntegrityError, LockedError
 from dlcore.long_path import shown
-from dlcore.manifest import digest_of
-from dlcore.model import Manifest
-from dlcore.store import Store
-from dlcore.store.store import package_key
+from dlcore.store import Package, Store
 from dlcore.waiting import in_thread
 
 _PLACES = ("packages", "partial")
 _log = logging.getLogger(__name__)
-
-
-class Package(NamedTuple):
-    """What is delivered.
-
-    Attributes:
-        manifest: The package; its digests decide.
-        document: The manifest's bytes.
-    """
-
-    manifest: Manifest
-    document: bytes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the document, hex."""
-        return digest_of(self.document)
 
 
 class Source(Protocol):
@@ -182,6 +162,5 @@ def _end_failed(
 
 def _holds_others(state: Path, package: Package) -> bool:
     """Whether a state folder holds another package, or another version."""
-    manifest = package.manifest
-    key = package_key(manifest.package_id, manifest.version, package.digest)
+    key = package.key
     return any(path.name != key for path in state.glob("*/*/") if path.parent.name in _PLACES)

@@ -18,7 +18,7 @@ from dlcore.engine.delivery.target import place_of_delivery
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import DiskFullError
 from dlcore.store import Store, Unproven, space_at
-from dlcore.store.store import PACKAGES, PARTIALS
+from dlcore.store.state_directory import PACKAGES, PARTIALS
 from dlcore.waiting import in_thread
 
 

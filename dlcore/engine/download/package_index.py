@@ -245,7 +245,7 @@ class PackageIndex:
         if self._store is None:
             return None
         known_as = package_id_of(package_id)
-        return await in_thread(self._store.read_manifest, known_as, entry.manifest, entry.version)
+        return await in_thread(self._store.read_manifest, known_as, entry.version, entry.manifest)
 
     async def _read(self, entry: CatalogEntry, package_id: str) -> bytes:
         """The manifest document from the first place whose copy has the right digest."""

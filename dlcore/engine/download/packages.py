@@ -34,11 +34,9 @@ from dlcore.errors import (
     UnexpectedContentError,
 )
 from dlcore.long_path import plain_path
-from dlcore.manifest import digest_of
 from dlcore.model import BlockInPackage, Manifest, ObjectIndex
 from dlcore.schedule import CopyBlocks, Events, PackageExhausted, Scheduler
-from dlcore.store import Partial, Reserve, Store
-from dlcore.store.store import package_key
+from dlcore.store import Package, Partial, Reserve, Store
 from dlcore.transfer import Placement
 from dlcore.waiting import in_thread
 
@@ -87,7 +85,7 @@ class Packages:
         self._tasks = tasks
         self._begun: dict[str, PackageDownload] = {}
         self._finished: dict[str, Path] = {}
-        self._described: dict[str, tuple[Manifest, bytes, Store]] = {}
+        self._described: dict[str, tuple[Package, Store]] = {}
         self._reused_bytes: dict[str, int] = {}
         self._patched_bytes = Counter[str]()
         self._failure: BaseException | None = None
@@ -160,7 +158,7 @@ class Packages:
     def missing_bytes(self) -> Mapping[str, int]:
         """Bytes that were not on disk when their packages were begun, by package."""
         return {
-            package_id: self._described[package_id][0].content_bytes - reused_bytes
+            package_id: self._described[package_id][0].manifest.content_bytes - reused_bytes
             for package_id, reused_bytes in self._reused_bytes.items()
         }
 
@@ -215,7 +213,8 @@ class Packages:
         store: Store,
         older: Sequence[Path],
     ) -> None:
-        self._described[package_id] = manifest, document, store
+        described = Package(manifest, document)
+        self._described[package_id] = described, store
         proven = await in_thread(store.prove, manifest, document, to_write=False)
         if proven:
             self._finished[package_id] = proven
@@ -224,7 +223,7 @@ class Packages:
             return
         self._gave_way(await in_thread(store.make_room, manifest, document, self._reserve))
         await in_thread(store.check_room, manifest, document, self._reserve)
-        digest = digest_of(document)
+        digest = described.digest
         # Before the package is begun: one that is begun and not wanted would be waited for forever.
         finished = await in_thread(store.contents_of, manifest.package_id, but=digest)
         completions = self._completions
@@ -345,8 +344,8 @@ class Packages:
         async with self._proving:
             if package_id not in self._finished:
                 return None
-            manifest, document, store = self._described[package_id]
-            path = await in_thread(store.prove, manifest, document, lend=True, to_write=to_write)
+            package, store = self._described[package_id]
+            path = await in_thread(store.prove, *package, lend=True, to_write=to_write)
             if path is None:
                 self._finished.pop(package_id, None)  # it may have given way meanwhile
                 self._drop(package_id)
@@ -355,9 +354,8 @@ class Packages:
     def _gave_way(self, keys: Sequence[str]) -> None:
         """Packages were removed to make room: whoever wants one of them begins it again."""
         for package_id in [*self._finished]:
-            manifest, document, _ = self._described[package_id]
-            key = package_key(manifest.package_id, manifest.version, digest_of(document))
-            if key in keys:
+            package, _ = self._described[package_id]
+            if package.key in keys:
                 del self._finished[package_id]
                 self._drop(package_id)
 
@@ -417,7 +415,7 @@ class Packages:
         package_id = package.package_id
         is_open = package_id not in self._finished and not package.has_failed
         if is_open and not package.is_hint:  # no package has the bytes of a patch
-            _, _, store = self._described[package_id]
+            _, store = self._described[package_id]
             found, gained_bytes = await package.reuse(store)
             if found:
                 self._reused_bytes[package_id] += gained_bytes

@@ -16,7 +16,7 @@ import msgspec
 
 from dlcore.digests import FORGEABLE, SHA_256, strength
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.delivering import deliver
 from dlcore.engine.delivery.one_file import OneFile
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.delivery.target import Look, Standing, Target, format_names
@@ -29,7 +29,7 @@ from dlcore.errors import IntegrityError
 from dlcore.long_path import plain_path
 from dlcore.model import Manifest
 from dlcore.package_ids import LOCAL_ID
-from dlcore.store import Store
+from dlcore.store import Package, Store
 from dlcore.store.seeding import seed, take_over
 from dlcore.waiting import in_thread
 

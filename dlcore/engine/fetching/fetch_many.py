@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from dlcore.deployment import Deployment
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.figures import added
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.events import Event
@@ -33,6 +32,7 @@ from dlcore.engine.listeners.log import LoggedBus
 from dlcore.errors import DlcoreError, without_frames
 from dlcore.long_path import rooted
 from dlcore.model import EndpointSettings
+from dlcore.store import Package
 from dlcore.waiting import side_by_side
 
 T = TypeVar("T")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.download.downloads import Downloads
 from dlcore.engine.download.figures import EndpointFigures
 from dlcore.engine.download.package_index import PackageIndex
@@ -26,7 +25,7 @@ from dlcore.engine.time_limit import max_stalls
 from dlcore.errors import DlcoreError
 from dlcore.model import Catalog, Manifest
 from dlcore.patches import PatchList
-from dlcore.store import Seeds, Store
+from dlcore.store import Package, Seeds, Store
 
 if TYPE_CHECKING:
     from dlcore.engine.fetching.rules import FetchRules

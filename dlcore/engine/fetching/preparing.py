@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from dlcore import manifest as documents
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Target, place_of_delivery
 from dlcore.engine.download.retry import Retry
 from dlcore.engine.fetching.access import Access, NamedServers
@@ -36,6 +35,7 @@ from dlcore.errors import ConfigError, ManifestError
 from dlcore.manifest import Selection
 from dlcore.printable import quoted
 from dlcore.schedule import Terms
+from dlcore.store import Package
 from dlcore.transfer import ConnectionPool, Keyring
 from dlcore.waiting import side_by_side
 

@@ -16,7 +16,6 @@ import msgspec
 from dlcore.disk.faults import guarded
 from dlcore.disk.ownership import check_way
 from dlcore.disk.writable import check_may_write
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.delivery.target import Standing, Target
 from dlcore.engine.download.allowed import AllowedGroups
 from dlcore.engine.download.exhaustion import HELD_NOWHERE, exhausted
@@ -36,7 +35,7 @@ from dlcore.errors import (
 )
 from dlcore.long_path import plain_path
 from dlcore.manifest import Selection
-from dlcore.store import Store, space_at
+from dlcore.store import Package, Store, space_at
 from dlcore.store.free_space import check_room
 from dlcore.store.present import (
     missing_bytes,
@@ -213,7 +212,7 @@ class _Previewing:
         """The disk space that a package needs; raises `DiskFullError` if there is no room."""
         manifest = package.manifest
         store = Store.look(goal.state)
-        taken = store.reserved_bytes(manifest.package_id, package.digest, manifest.version)
+        taken = store.reserved_bytes(manifest.package_id, manifest.version, package.digest)
         room_bytes = max(0, manifest.content_bytes - taken)
         self._promised_bytes += room_bytes
         check_room(

@@ -30,12 +30,13 @@ from typing import NamedTuple
 
 from dlcore.engine.delivery.copying import Copying
 from dlcore.engine.delivery.deliveries import Deliveries
-from dlcore.engine.delivery.delivering import Package, deliver
+from dlcore.engine.delivery.delivering import deliver
 from dlcore.engine.delivery.own_folder import OwnFolder
 from dlcore.engine.policy import EnginePolicy
 from dlcore.errors import ConfigError, DlcoreError, StorageError
 from dlcore.printable import quoted
 from dlcore.steps.interface import CANNOT_RUN, Outcome
+from dlcore.store import Package
 from dlcore.tasksequence import Step, StepParameters, Variables
 from dlcore.tasksequence.set_variable import is_read_only
 from dlcore.tasksequence.step_types import DOWNLOAD_VARIABLE

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dlcore.deployment import Download
-from dlcore.engine.delivery.delivering import Package
 from dlcore.engine.documents.republished import Republished
 from dlcore.engine.download.retry import UNLIMITED, Retry
 from dlcore.engine.network_wait import NetworkWait
@@ -28,6 +27,7 @@ from dlcore.errors import (
     StorageError,
 )
 from dlcore.printable import quoted
+from dlcore.store import Package
 from dlcore.tasksequence import Step, TaskSequence, Variables, Verdict, unresolved_needs
 
 _log = logging.getLogger(__name__)

@@ -37,7 +37,7 @@ def state(tmp_path: Path) -> Path:
         fill(partial := store.begin(OLD.manifest, OLD.document), OLD)
         partial.finish()
         assert missing_of_new(store) == USUALLY_MISSING
-        store.remove("ABC00001", NEW.digest, 2)
+        store.remove("ABC00001", 2, NEW.digest)
     assert (state / "cache.db").exists()
     return state
 
@@ -73,7 +73,7 @@ def test_a_truncated_index_is_made_anew(state: Path) -> None:
             store.use_cache()
             missing = missing_of_new(store)
             assert missing in {USUALLY_MISSING, NEW.manifest.first_blocks[-1]}
-            store.remove("ABC00001", NEW.digest, 2)
+            store.remove("ABC00001", 2, NEW.digest)
     assert fetch_new(state) == USUALLY_MISSING
 
 
@@ -94,7 +94,7 @@ def test_no_flipped_byte_in_the_index_makes_anything_wrong(state: Path) -> None:
         (state / "cache.db").write_bytes(data)
         fetch_new(state)
         with Store.open(state) as store:
-            assert store.remove("ABC00001", NEW.digest, 2)
+            assert store.remove("ABC00001", 2, NEW.digest)
             assert store.prove(OLD.manifest, OLD.document, to_write=False)
 
 
@@ -151,7 +151,7 @@ def test_a_full_disk_costs_only_the_index(state: Path, monkeypatch: pytest.Monke
 def test_packages_that_were_removed_leave_the_index(state: Path) -> None:
     with Store.open(state) as store:
         store.use_cache()
-        store.remove("ABC00001", OLD.digest, 1)
+        store.remove("ABC00001", 1, OLD.digest)
         other = package_of("ABC00003", {"other.bin": b"o" * BLOCK_BYTES})
         fill(partial := store.begin(other.manifest, other.document), other)
         partial.finish()

@@ -109,7 +109,7 @@ def test_a_package_whose_files_were_shared_is_removed_alone(store: Store) -> Non
     finished(store, ONE)
     two = finished(store, TWO)
     digest = ONE.digest
-    assert store.remove("ABC00001", digest, 1)
+    assert store.remove("ABC00001", 1, digest)
     assert read_back(two) == TWO.contents
     assert prove(store, TWO) == two
     assert {(two / name).stat().st_nlink for name in SHARED} == {1}
