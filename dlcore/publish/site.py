@@ -239,11 +239,11 @@ class SiteCheck:
     def _faults_of(
         self, manifest: Manifest, index: ObjectIndex, damage: Damage
     ) -> Iterator[SiteFault]:
-        """One fault for each run of contiguous blocks that are wrong."""
+        """One fault for each extent of wrong blocks."""
         files = files_of(self._site, manifest, index, damage)
-        runs = itertools.groupby(enumerate(damage.blocks), key=lambda pair: pair[1] - pair[0])
-        for _, run in runs:
-            blocks = [block for _, block in run]
+        extents = itertools.groupby(enumerate(damage.blocks), key=lambda pair: pair[1] - pair[0])
+        for _, extent in extents:
+            blocks = [block for _, block in extent]
             named = dict.fromkeys(path for block in blocks for path in files[block])
             yield SiteFault(
                 object_key(manifest.objects[index].name),

@@ -161,7 +161,7 @@ class BackgroundWindow:
         return 0.0 if round_trip_s is None else max(0.0, round_trip_s - self.base_s)
 
     def rate_bytes_per_s(self, now_s: float) -> float:
-        """The rate at which may be read; 0.0: as fast as the window allows."""
+        """The rate at which bytes may be read; 0.0: as fast as the window allows."""
         policy = self._policy
         round_trip_s = self.round_trip_s(now_s) or self.base_s
         if round_trip_s == UNKNOWN_S:

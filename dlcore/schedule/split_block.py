@@ -60,8 +60,8 @@ class SplitBlock:
     @property
     def portions(self) -> tuple[Portion, ...]:
         """Who sent which bytes of a whole block, in order; no two neighbours are one endpoint's."""
-        runs = groupby(sorted(self._kept), key=attrgetter("endpoint"))
-        spans = [(endpoint, [portion.span for portion in run]) for endpoint, run in runs]
+        stretches = groupby(sorted(self._kept), key=attrgetter("endpoint"))
+        spans = [(endpoint, [portion.span for portion in each]) for endpoint, each in stretches]
         return tuple(Portion(Span(s[0].start, s[-1].end), endpoint) for endpoint, s in spans)
 
     @property

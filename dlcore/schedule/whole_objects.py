@@ -54,7 +54,7 @@ class WholeObjects:
         return self._failed_servers.get(index, ())
 
     def servers(self) -> list[str]:
-        """The endpoint that sent all of an object, of each object that one did."""
+        """The endpoint of each object that came from only one."""
         unknown = {_EARLIER_RUN, _OTHER_VERSION}
         return [
             name

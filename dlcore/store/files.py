@@ -192,7 +192,7 @@ class Files:
         return system.write_at(fd, data, offset)
 
     def verify_and_write(self, runs: Sequence[Run]) -> Iterator[Written]:
-        """Verify runs of blocks and write the good ones, as `dlcore.native.verify_and_write`."""
+        """Verify blocks and write the good ones, as `dlcore.native.verify_and_write`."""
         return verify_and_write(runs)
 
     def read_at(self, fd: int, view: memoryview, offset: int) -> int:

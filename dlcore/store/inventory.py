@@ -136,7 +136,7 @@ class Inventory:
         return self.identity_now(files, folder, number) == self.identities[number]
 
     def renew(self, files: Files, folder: Path, number: int) -> bool:
-        """Look at a file again that is not as before: it may only have got or lost a name.
+        """Look again at a file that is not as before: it may only have got or lost a name.
 
         So it is when a package that shares it is finished or removed meanwhile.
 

@@ -151,7 +151,7 @@ class Partial:
     def write_extent(
         self, object_index: int, first_block: int, data: memoryview
     ) -> tuple[int, ...]:
-        """Verify whole contiguous blocks and write the good ones: `write_extents` with one extent.
+        """Verify one extent of whole blocks and write the good ones, as `write_extents`.
 
         Returns:
             Numbers, in the object, of the blocks that do not match.

@@ -59,7 +59,7 @@ def united(first: bytearray, second: bytearray) -> bytearray:
 
 
 def missing_bytes(manifest: Manifest, present: bytearray) -> int:
-    """How many bytes the blocks have that are not present."""
+    """Length of the blocks that are not present."""
     wanted = bytearray(0 if held else 1 for held in present)
     spans = (manifest.extent_span(blocks) for blocks in block_extents(manifest, wanted))
     return sum(end - start for start, end in spans)

@@ -99,7 +99,7 @@ class StepLock:
 
 
 def check_no_step_works(state: Path, folder: PrivateFolder, beside: str) -> None:
-    """Make sure that no step works that began under a lock.
+    """Make sure that no step that began under a lock still works.
 
     Args:
         state: The state directory, absolute.

@@ -26,7 +26,7 @@ MAX_EXTENTS = 64  # of one call: in the worst case each is an open file
 
 
 class Arrival(NamedTuple):
-    """Whole contiguous blocks that have arrived and are to be written.
+    """An extent of whole blocks that has arrived and is to be written.
 
     Attributes:
         blocks: Which blocks.

@@ -113,7 +113,7 @@ class Decisions:
     def culprit_found(
         self, package: PackageDownload, index: ObjectIndex, block: BlockInObject, culprit: Culprit
     ) -> None:
-        """Tell who sent some of a block wrong that several endpoints had sent."""
+        """Tell who sent wrong bytes into a block that came from several endpoints."""
         what = f"block {block} of {package.called(index)}"
         logger.warning("what %s sent of %s did not match", culprit.endpoint, what)
         self._endpoints.wrong_portion(culprit)

@@ -44,7 +44,7 @@ class Ledger:
         return OpenBytes(self)
 
     def settle(self, count: int, used: int) -> None:
-        """Of so many bytes that arrived, so many were used, and the others were not."""
+        """Of ``count`` bytes that arrived, ``used`` were used, and the others were not."""
         self._used_bytes += used
         self._wasted_bytes += count - used
 

@@ -46,7 +46,7 @@ class PartSink:
         return self._flow.passed(count)
 
     def dropped(self, count: int) -> bool:
-        """Note that bytes came which are not of the part; whether more may be placed now."""
+        """Note that bytes came that are not of the part; whether more may be placed now."""
         return self._flow.dropped(count)
 
     async def ready(self) -> None:
@@ -161,7 +161,7 @@ class SplitBlockBuffers:
             self.give_back(self.take(key))
 
     def give_back(self, buffer: SplitBlockBuffer) -> None:
-        """Nobody needs a buffer any more that was taken; what is left in it was of no use."""
+        """Nobody needs a taken buffer any more; what is left in it was of no use."""
         buffer.open_bytes.close()
         self._pool.give_back(buffer.memory)
 

@@ -18,5 +18,5 @@ def version_name(package_id: str, manifest_digest: str) -> str:
 
 
 def package_id_of(name: str) -> str:
-    """The package that a name is of."""
+    """The package that a name belongs to."""
     return name.partition(_MARK)[0]

@@ -63,7 +63,7 @@ class Evictor:
         self._needed = frozenset(keys)
 
     def want(self, keys: Collection[str]) -> None:
-        """Say which packages an agent wants that does not run: they stay. Replaces as `need`."""
+        """Say which packages an agent that does not run wants: they stay. Replaces as `need`."""
         self._wanted = frozenset(keys)
 
     def lend(self, key: str) -> None:
@@ -72,7 +72,7 @@ class Evictor:
             self._lent.add(key)
 
     def release(self, keys: Collection[str]) -> None:
-        """Nobody uses these packages any more that were handed out."""
+        """These packages were handed out, and nobody uses them any more."""
         self._lent -= set(keys)
 
     def make_room(self, key: str, more_bytes: int, reserve_bytes: int) -> list[str]:

@@ -112,7 +112,7 @@ def parse_retry_after_s(value: str, now: datetime) -> float | None:
 
 
 def parse_last_modified(value: str) -> int | None:
-    """Read a ``Last-Modified``: nanoseconds since 1970, which no earlier time has.
+    """Read a ``Last-Modified``: nanoseconds since 1970; None if it is not a date since then.
 
     Source: RFC 9110, section 8.8.2.
     """

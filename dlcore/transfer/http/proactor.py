@@ -1,4 +1,4 @@
-"""Reads a socket past asyncio's Proactor transport, which is the one of Windows.
+"""Reads a socket past asyncio's Proactor transport, which Windows uses.
 
 That transport never asks its protocol for memory. It reads at most 64 KiB at a time into memory of
 its own, hands out a copy, and has begun the next read by then. So:
