@@ -140,7 +140,7 @@ def _there(package: PackageTimes, moment_s: float) -> str:
 
 
 def _meanwhile(timeline: Timeline, waits: list[Period]) -> Iterator[str]:
-    """What came while a step waited, and from where."""
+    """What came while a step waited, and from where; measured once a second, so not exactly."""
     came, silence_s = dict[str, float](), 0.0
     for wait in waits:
         for name, count in came_between(timeline.samples, wait.begin_s, wait.end_s).items():
@@ -151,7 +151,7 @@ def _meanwhile(timeline: Timeline, waits: list[Period]) -> Iterator[str]:
     if came and wait_s:
         by_rate = sorted(came.items(), key=lambda item: -item[1])
         rates = ", ".join(f"{name} {amount(count / wait_s)}/s" for name, count in by_rate)
-        yield f"Meanwhile {amount(sum(came.values()))} came: {rates}."
+        yield f"Meanwhile about {amount(sum(came.values()))} came: {rates}."
     if silence_s >= MIN_SILENCE_S:
         yield f"For {duration(silence_s)} of that time nothing came at all."
 

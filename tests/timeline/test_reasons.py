@@ -26,11 +26,11 @@ def test_a_stranger_is_told_why_the_bad_case_was_slow() -> None:
     assert texts(bad_case()) == [
         'Step 1 "Upgrade" waited 30 s for ABC00001.',
         "When that wait began, 2.0 MiB of the 60.0 MiB of ABC00001 were there.",
-        "Meanwhile 57.2 MiB came: good 1.8 MiB/s, liar 105.8 KiB/s, slow 3.4 KiB/s.",
+        "Meanwhile about 57.2 MiB came: good 1.8 MiB/s, liar 105.8 KiB/s, slow 3.4 KiB/s.",
         "For 3.0 s of that time nothing came at all.",
         'Step 0 "Drivers" waited 2.0 s for ABC00002.',
         "When that wait began, 0 bytes of the 10.0 MiB of ABC00002 were there.",
-        "Meanwhile 10.0 MiB came: liar 3.0 MiB/s, good 2.0 MiB/s.",
+        "Meanwhile about 10.0 MiB came: liar 3.0 MiB/s, good 2.0 MiB/s.",
         "Endpoint slow was slow: 4.8 KiB/s, where good brought 1.4 MiB/s.",
         "It brought 204.8 KiB of 72.2 MiB.",
         LIAR,
