@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from dlcore.engine.client import Client
+from dlcore.engine.events import Event, StepStarted
+from dlcore.engine.running.run import run_sequence
 from dlcore.engine.state_file import STATE_FILE
 from dlcore.errors import PreflightError
-from dlcore.steps.interface import Outcome
+from dlcore.steps.interface import Job, Outcome
 from dlcore.tasksequence import Step, Variables
 from tests.engine.machine import (
     EXTRA,
@@ -25,7 +29,8 @@ from tests.engine.machine import (
     outcomes,
     parsed,
 )
-from tests.engine.scene import group, step, when
+from tests.engine.scene import deployment, group, step, when
+from tests.engine.virtual_time import virtually
 from tests.store.helpers import read_back
 
 
@@ -50,6 +55,32 @@ def test_steps_run_in_order_each_with_its_content(machine: Machine) -> None:
     assert report.bytes_fetched - report.bytes_wasted == sum(
         sum(TREES[p].values()) for p in (OS, TOOLS)
     )
+
+
+def test_listeners_hear_that_a_step_starts_before_it_says_anything(machine: Machine) -> None:
+    said: list[str] = []
+
+    class Speaking(Acting):
+        async def run(self, job: Job) -> Outcome:
+            said.append(f"{job.step.name} speaks")
+            return Outcome()
+
+    def note(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            said.append(f"{event.name} starts")
+
+    async def hear(stream: AsyncIterator[Event]) -> None:
+        async for event in stream:
+            note(event)
+
+    async def main() -> None:
+        async with Client(deployment(machine.root), machine.state) as client:
+            hearing = asyncio.ensure_future(hear(client.events()))
+            await run_sequence(client, parsed(step("last")), Speaking())
+        await hearing
+
+    virtually(main())
+    assert said == ["os starts", "os speaks", "last starts", "last speaks"]
 
 
 def test_a_failing_step_ends_the_run(machine: Machine) -> None:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "task-sequences.md"
 READERS = (
     *(ROOT / "dlcore" / "steps").rglob("*.py"),
-    ROOT / "dlcore" / "engine" / "download_step.py",
+    ROOT / "dlcore" / "engine" / "running" / "download_step.py",
     ROOT / "dlcore" / "tasksequence" / "set_variable.py",
     ROOT / "dlcore" / "tasksequence" / "builder.py",
     ROOT / "dlcore" / "tasksequence" / "step_types.py",

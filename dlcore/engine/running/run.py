@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -108,7 +109,9 @@ def _refuse_obstacles(session: Session, executor: Executor) -> None:
 async def _run(session: Session, step: Step, executor: Executor) -> None:
     """Run one step whose turn has come, once."""
     try:
-        outcome, is_final = await executor.run(await session.job(step)), False
+        job = await session.job(step)
+        await asyncio.sleep(0)  # listeners hear that the step starts before it says anything
+        outcome, is_final = await executor.run(job), False
     except STOPPING:
         raise
     except DlcoreError as error:  # its content or parameters cannot be used: no retry helps
