@@ -39,13 +39,15 @@ def shortage_in(error: BaseException) -> ShortageError | None:
     seen: set[int] = set()
     while link is not None and id(link) not in seen:
         seen.add(id(link))
-        if what := _lacking(link):
+        what = _lacking(link)
+        # What was raised while a socket that must be asked again was handled is no shortage.
+        if what and (link is error or not isinstance(link, BlockingIOError)):
             return ShortageError(f"the system gives no more {what}", remedy=_REMEDY)
-        link = _before(link)
+        link = _cause_of(link)
     return None
 
 
-def _before(error: BaseException) -> BaseException | None:
+def _cause_of(error: BaseException) -> BaseException | None:
     if isinstance(error, BaseExceptionGroup):
         return error.exceptions[0]
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)

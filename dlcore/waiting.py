@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
-from dlcore.work_threads import settle
+from dlcore.work_threads import refusal, settle
 
 I = TypeVar("I")  # noqa: E741  # an item
 P = ParamSpec("P")
@@ -67,16 +67,16 @@ def begin_in_thread(
     """Begin blocking work in a thread; the future is done when the work has ended.
 
     Raises:
-        RuntimeError: The system gives no thread; the work is never done.
+        NoThreadError: The system gives no thread; the work is never done.
     """
     call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
     result: Future[T] = Future()
     try:
-        asyncio.get_running_loop().run_in_executor(None, settle, result, call)
-    except RuntimeError:  # the pool may have put it in line for a thread that it has
+        return asyncio.get_running_loop().run_in_executor(None, settle, result, call)
+    except RuntimeError as error:
         if result.cancel():
-            raise
-    return asyncio.wrap_future(result)
+            raise refusal(error) from None
+        return asyncio.wrap_future(result)  # the pool had kept it, and a thread has taken it
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

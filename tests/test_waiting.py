@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -143,3 +144,15 @@ async def test_work_that_finds_no_thread_is_never_done() -> None:
     assert await busy
     pool.shutdown()
     assert not done
+
+
+async def test_work_that_its_pool_drops_is_cancelled_for_those_who_wait() -> None:
+    go_on = threading.Event()
+    pool = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(pool)
+    busy, dropped = begin_in_thread(go_on.wait), begin_in_thread(int, "1")
+    pool.shutdown(wait=False, cancel_futures=True)
+    go_on.set()
+    assert await busy
+    with pytest.raises(asyncio.CancelledError):
+        await dropped

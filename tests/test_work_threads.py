@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from concurrent.futures import CancelledError
+import weakref
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
 import pytest
 
 from dlcore.work_threads import WorkThreads
 from tests.starved import Starved
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class StarvedThreads(Starved, WorkThreads):
@@ -54,3 +61,48 @@ def test_work_that_is_cancelled_by_the_end_of_the_pool_is_cancelled_for_those_wh
         waiting.result(10.0)
     with pytest.raises(RuntimeError, match="shutdown"):
         threads.submit(int, "1")
+
+
+class EndedPool(ThreadPoolExecutor):
+    """Python's own, which refuses work when Python ends."""
+
+    is_ended = False
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if self.is_ended:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        return super().submit(work, *args, **kwargs)
+
+
+class EndedThreads(WorkThreads, EndedPool):
+    """A `WorkThreads` at the end of Python."""
+
+
+def test_what_is_refused_at_the_end_of_python_is_not_waited_for() -> None:
+    """Fault: a program begins work while Python ends. It is refused, and nobody waits for it."""
+    with EndedThreads(1) as threads:
+        assert threads.submit(int, "1").result(10.0) == 1
+        threads.is_ended = True
+        with pytest.raises(RuntimeError, match="interpreter shutdown"):
+            threads.submit(int, "2")
+
+
+def test_a_failed_piece_of_work_is_not_kept() -> None:
+    class Big:
+        """What is worked on."""
+
+    big = Big()
+    kept = weakref.ref(big)
+
+    def fail(_: Big) -> None:
+        raise ZeroDivisionError
+
+    gc.collect()
+    gc.disable()
+    try:
+        with WorkThreads(1) as threads, pytest.raises(ZeroDivisionError):
+            threads.submit(fail, big).result(10.0)
+        del big
+        assert kept() is None
+    finally:
+        gc.enable()

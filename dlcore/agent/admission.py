@@ -69,6 +69,7 @@ async def telling_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return refusal(error.status, error.reason or "it cannot be answered")
     except Exception as error:
         if shortage := shortage_in(error):
+            _log.warning("a call of the agent failed: %s", shortage.message, exc_info=error)
             return _answer(shortage)
         _log.exception("a call of the agent failed by a fault of dlcore")
         return refusal(500, "this is a fault of dlcore", "Please report it.", "internal")

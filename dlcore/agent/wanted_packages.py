@@ -100,6 +100,7 @@ def _known(error: Exception) -> DlcoreError:
     if isinstance(error, DlcoreError):
         return error
     if shortage := shortage_in(error):
+        _log.warning("a package failed: %s", shortage.message, exc_info=error)
         return shortage
     _log.error("a package failed by a fault of dlcore", exc_info=error)
     return InternalError(f"this is a fault of dlcore: {type(error).__name__}")

@@ -132,8 +132,8 @@ class FetchArguments(NamedTuple):
         """Whether an agent would fetch the same: nothing is said that it is not told."""
         is_named = self.names_source or self.catalog or self.trust_root
         is_plain = not (is_named or self.include or self.exclude or self.seeds)
-        is_here = self.is_without_agent or self.is_dry_run or self.is_to_standard_output
-        return is_plain and not (is_here or self.events_format)
+        needs_this_process = self.is_without_agent or self.is_dry_run or self.is_to_standard_output
+        return is_plain and not (needs_this_process or self.events_format)
 
     def check_outputs(self) -> None:
         """Refuse two things that go to standard output, and a folder inside the state directory.

@@ -90,7 +90,11 @@ def remove_tree(path: Path | str, patience: Patience | None = None) -> None:
         OSError: It is not there, or something in it is still refused.
     """
     patience = patience or Patience()
-    for name, is_folder in contents_first(path):
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for name, is_folder in contents_first(path, stop):
         delete = partial(os.rmdir if is_folder else os.unlink, name)
         with contextlib.suppress(FileNotFoundError):  # somebody was faster
             patience.until_released(partial(_without_mark, delete, name))

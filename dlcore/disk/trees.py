@@ -50,20 +50,20 @@ def walk(folder: Path, refused: Refused = ignore) -> Iterator[tuple[Path, list[s
         waiting += [parent / name for name in reversed(folders)]
 
 
-def contents_first(folder: Path | str) -> Iterator[tuple[str, bool]]:
+def contents_first(folder: Path | str, refused: Refused = ignore) -> Iterator[tuple[str, bool]]:
     """Go through a folder from the bottom up, in the order in which it can be deleted by paths.
 
     Each folder is read when its turn comes. Links are files, and are not followed.
 
     Args:
         folder: The top; it comes last.
+        refused: Hears of folders that cannot be read; they count as empty. May raise it.
 
     Yields:
         A path, and whether it is a folder.
 
     Raises:
-        OSError: The top is not there, or is not a folder. A folder that cannot be read counts as
-            empty; it cannot be deleted either.
+        OSError: The top is not there, or is not a folder; or what ``refused`` raises.
     """
     if not is_folder(os.lstat(folder)):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
@@ -73,20 +73,24 @@ def contents_first(folder: Path | str) -> Iterator[tuple[str, bool]]:
         if was_read:
             yield path, True
             continue
-        folders, files = _entries(path)
+        folders, files = _entries(path, refused)
         yield from ((name, False) for name in files)
         waiting += [(path, True), *((name, False) for name in folders)]
 
 
-def _entries(folder: str) -> tuple[list[str], list[str]]:
+def _entries(folder: str, refused: Refused) -> tuple[list[str], list[str]]:
     """The paths of the folders and of all else in a folder, unless a link took its place."""
     folders: list[str] = []
     files: list[str] = []
-    with contextlib.suppress(OSError):
+    try:
         if is_folder(os.lstat(folder)):
             with os.scandir(folder) as entries:
                 for entry in entries:
                     (folders if _is_folder(entry) else files).append(entry.path)
+    except FileNotFoundError:
+        pass  # somebody was faster
+    except OSError as error:
+        refused(error)
     return folders, files
 
 

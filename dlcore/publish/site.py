@@ -149,7 +149,7 @@ class SiteCheck:
         signed: Signed | None = None,
     ) -> None:
         self._site = site
-        self._verify_signatures = signed
+        self._signed = signed
         self._meter = _Meter(progress)
         self._policy = policy
         self._faults: list[SiteFault] = []
@@ -176,10 +176,10 @@ class SiteCheck:
 
     def _packages(self) -> dict[str, CatalogEntry]:
         document = read_catalog(self._site)
-        if self._verify_signatures is not None and document != self._verify_signatures.catalog:
+        if self._signed is not None and document != self._signed.catalog:
             message = "it is not the catalog that was signed"
             self._faults.append(SiteFault(CATALOG_KEY, Wrong.MISMATCH, message=message))
-            document = self._verify_signatures.catalog
+            document = self._signed.catalog
         try:
             return decode_catalog(document, source=f"{self._site.name}/{CATALOG_KEY}").packages
         except ManifestError as error:
@@ -203,7 +203,7 @@ class SiteCheck:
             return
         key = patch_list_key(entry.manifest)
         self._needed.add(key)
-        if self._verify_signatures and not self._is_signed(key, entry.manifest):
+        if self._signed and not self._is_signed(key, entry.manifest):
             message = "it is not the patch list that was signed; clients do not use it"
             self._faults.append(
                 SiteFault(key, Wrong.MISMATCH, manifest.package_id, message=message)
@@ -216,9 +216,9 @@ class SiteCheck:
             self._check_objects(listed.content)
 
     def _is_signed(self, key: str, manifest: str) -> bool:
-        assert self._verify_signatures is not None
+        assert self._signed is not None
         document = read_document(self._site, key, MAX_PATCH_LIST_BYTES) or b""
-        return digest_of(document) == self._verify_signatures.patch_lists.get(manifest)
+        return digest_of(document) == self._signed.patch_lists.get(manifest)
 
     def _check_objects(self, manifest: Manifest) -> None:
         objects = distinct_objects(manifest)

@@ -11,8 +11,7 @@ def buffer_length(content_bytes: int, max_bytes: int) -> int:
     """Length of a buffer for some content; one of few lengths, so that buffers are used again.
 
     Args:
-        content_bytes: What it must have room for, as far as that is not more than ``max_bytes``;
-            at least 1.
+        content_bytes: What it must have room for, up to ``max_bytes``; at least 1.
         max_bytes: The longest that may be.
     """
     rounded_bytes = 1 << (content_bytes - 1).bit_length()

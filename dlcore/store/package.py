@@ -1,4 +1,4 @@
-"""A package as the store knows it: its manifest, and the document that names it."""
+"""A package as the store knows it: its manifest, and the bytes that the manifest was read from."""
 
 from __future__ import annotations
 

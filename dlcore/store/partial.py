@@ -217,7 +217,7 @@ class Partial:
                 )
 
     def rejected_digest(self, object_index: int) -> bytes:
-        """What the only digest of an object was when it last did not match."""
+        """The digest that an object of one digest had when it last did not match."""
         return self._whole[object_index].rejected
 
     def sync(self) -> None:

@@ -155,11 +155,11 @@ class RunSpans:
         now_ns = self._now_ns()
         match event:
             case events.StepWaiting(index, name, packages):
-                self._begin_step(index, name, packages, now_ns)
+                self._start_step(index, name, packages, now_ns)
             case events.StepStarted(index, name, stall_s):
                 if self._step is None or self._step[0] != index:
                     began_ns = now_ns - round(stall_s * NS_PER_S)
-                    self._begin_step(index, name, event.packages, began_ns)
+                    self._start_step(index, name, event.packages, began_ns)
                 self._add_waits(event, now_ns)
             case events.StepEnded(index):
                 if self._step and self._step[0] == index:
@@ -175,7 +175,7 @@ class RunSpans:
                 }
                 self._root.add_event("step skipped", skipped, now_ns)
 
-    def _begin_step(self, index: int, name: str, packages: tuple[str, ...], began_ns: int) -> None:
+    def _start_step(self, index: int, name: str, packages: tuple[str, ...], began_ns: int) -> None:
         self._end_step("", self._now_ns())  # of which no end was heard
         attributes: Attributes = {
             "dlcore.step.index": index,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from dlcore.cli.ending.endings import ending_of
 from dlcore.cli.options.paths import EXISTING_FILE
+from dlcore.engine.download.arrival_curve import joined
 from dlcore.errors import StorageError
 from tests.cli.conftest import Site
 from tests.cli.helpers import COMMAND, Here, dlcore, refused, start, wait, wait_until
@@ -25,6 +28,15 @@ COMMANDS = ("publish", "serve", "plan", "run", "fetch", "verify")
 NOT_TEXT = "more \udcff" if sys.platform == "win32" else os.fsdecode(b"more \xff")
 """A name that is not text: on Windows half of a pair of UTF-16, elsewhere a byte."""
 SIMULATED_FAILURE = "default_s = 0\n[exit_codes]\nDrivers = 1603\n"
+
+
+def test_a_fault_of_dlcore_is_told_with_its_place() -> None:
+    try:
+        joined((), None, 0.0)  # type: ignore[arg-type]
+    except TypeError as error:
+        message = ending_of(error).message
+    assert "this is a fault of dlcore: TypeError" in message
+    assert re.search(r"engine[/\\]download[/\\]arrival_curve\.py:\d+", message), message
 
 
 # Each status

@@ -93,8 +93,8 @@ def test_what_a_link_leads_to_is_no_content(tmp_path: Path) -> None:
 
 @pytest.mark.wine_cannot(reason="makes no symbolic links")
 def test_a_folder_that_became_a_link_is_not_gone_through(tmp_path: Path) -> None:
-    """Fault: a folder is replaced by a link while it is deleted by paths. Nothing is deleted where
-    the link leads.
+    """Fault: a folder is replaced by a link before its turn comes to be deleted by its path. dlcore
+    does not go where the link leads.
     """
     make(tmp_path / "beside", {"a": None})
     make(tmp_path / "top", {"b": {"a": None}, "c": None})

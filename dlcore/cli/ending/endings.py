@@ -27,7 +27,7 @@ from dlcore.errors import (
 from dlcore.redaction import without_tokens
 from dlcore.shortages import shortage_in
 
-PACKAGE = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parents[2]
 DEBUG_ENV = "DLCORE_DEBUG"
 RESTART = 16  # the exit status when a step asked for a restart: run again to go on
 

@@ -122,10 +122,10 @@ def _format_truth(truth: Truth) -> str:
 
 
 def _result_for_programs(result: FetchResult) -> dict[str, object]:
-    if result.fetched:
-        return {"what": result.item.shown, **_for_programs(result.fetched)}
-    assert result.error
-    return {"what": result.item.shown, "error": ending_of(result.error).for_programs()}
+    for item, error in failures([(result.item, result.fetched, result.error)]):
+        return {"what": item.shown, "error": ending_of(error).for_programs()}
+    assert result.fetched
+    return {"what": result.item.shown, **_for_programs(result.fetched)}
 
 
 def _for_programs(fetched: Fetched) -> dict[str, object]:

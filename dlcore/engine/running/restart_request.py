@@ -62,7 +62,7 @@ def judged(outcome: Outcome, variables: Variables) -> Outcome:
 
 
 def into_windows_pe(name: str, value: str) -> str | None:
-    """Why a variable cannot get a value: it asks for a restart into Windows PE; None if not.
+    """Why a variable cannot get a value that asks for a restart into Windows PE; None if it can.
 
     Args:
         name: The variable that a step sets.

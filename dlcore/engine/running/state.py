@@ -246,7 +246,7 @@ class RunState(
         self.started = index
 
     def with_step_of(self, later: RunState) -> RunState:
-        """This state, and of a later one only which step has started, and which groups it is in."""
+        """A copy of this state in which the step of a later one has started, with its groups."""
         return msgspec.structs.replace(self, started=later.started, entered=dict(later.entered))
 
     def resume(self) -> None:

@@ -55,21 +55,25 @@ class CommandOutput:
         self._shown = OutputTail()
         self._whole = OutputTail()
         self._is_complete = threading.Event()
+        self._is_over = False
 
     def begin(self) -> None:
         """Begin to read, as soon as the command has started."""
         threading.Thread(target=self._read, name="dlcore-step-output", daemon=True).start()
 
     def abandon(self) -> None:
-        """The command has not started: nothing is read."""
-        os.close(self._read_end)
-        os.close(self.write_end)
+        """Read nothing: the command has not started. Idempotent, also after `finish`."""
+        if not self._is_over:
+            self._is_over = True
+            os.close(self._read_end)
+            os.close(self.write_end)
 
     def finish(self) -> None:
         """Wait until all that the command printed before its end has been read. Blocks."""
         with contextlib.suppress(OSError):
             os.write(self.write_end, self._marker)
         self._is_complete.wait()
+        self._is_over = True
         os.close(self.write_end)
 
     def lines(self) -> str:

@@ -29,6 +29,7 @@ from dlcore.steps.commands.working_folder import scratch_folder, working_folder
 from dlcore.steps.interface import CANNOT_RUN, Job, Outcome
 from dlcore.tasksequence import Variables
 from dlcore.waiting import begin_in_thread, in_thread, wait_for_all
+from dlcore.work_threads import NoThreadError
 
 _log = logging.getLogger(__name__)
 
@@ -152,6 +153,9 @@ class _Execution:
         except (OSError, ValueError) as error:  # ValueError: NUL in a text of the step's own
             self._output.abandon()
             return Outcome(CANNOT_RUN, message=self._cannot_start(error))
+        except BaseException:
+            self._output.abandon()
+            raise
         code = await self._end_of(process)
         lines = self._output.lines()
         if code is None:
@@ -178,7 +182,7 @@ class _Execution:
         finally:
             try:
                 await in_thread(self._end, process)
-            except RuntimeError:  # the system gives no thread
+            except NoThreadError:
                 self._end(process)
         return code
 
@@ -211,9 +215,7 @@ class _Execution:
         try:
             await wait_for_all([starting])
         except asyncio.CancelledError:
-            if starting.exception():
-                self._output.abandon()
-            else:
+            if not starting.exception():
                 await in_thread(self._end, starting.result())
             raise
         return starting.result()
@@ -239,6 +241,5 @@ class _Execution:
         except RuntimeError:  # the system gives no thread: what nobody watches does not run
             self._tree.end()
             process.wait()
-            output.abandon()
             raise
         return process

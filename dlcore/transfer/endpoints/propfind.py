@@ -130,11 +130,13 @@ def _properties(response: Element) -> Element:
         ValueError: It can tell nothing of it, as of a folder that is closed to this client.
     """
     described = response.findall(f"{_DAV}propstat")
-    told = next(filter(_is_success, described), None)
-    if (told is None and described) or not _is_success(response):
+    told = [each for each in described if _is_success(each)]
+    if (described and not told) or not _is_success(response):
         raise ValueError("the server cannot tell what an entry is")
-    properties = told.find(f"{_DAV}prop") if told is not None else None
-    return Element(f"{_DAV}prop") if properties is None else properties
+    properties = Element(f"{_DAV}prop")
+    for each in told:
+        properties.extend(each.findall(f"{_DAV}prop/*"))
+    return properties
 
 
 def _is_success(described: Element) -> bool:

@@ -31,7 +31,7 @@ class ForgettingConnector(aiohttp.TCPConnector):
             self._forgotten.add((url.raw_host, url.port))
 
     async def _resolve_host(self, host: str, port: int, *args: Any, **options: Any) -> list[Any]:
-        """As aiohttp."""
+        """Find the addresses of a host, as aiohttp does."""
         key = host, port
         if key in self._forgotten and not self._awaited[key]:
             self._forgotten.discard(key)

@@ -121,3 +121,17 @@ def test_what_comes_after_the_end_is_passed_on_but_not_kept() -> None:
     os.close(left_behind)
     assert output.lines() == "early"
     assert b"".join(shown) == b"earlylate"
+
+
+def test_what_was_abandoned_is_not_closed_again() -> None:
+    """Fault: a command cannot be started, and the run is interrupted meanwhile: its output is given
+    up twice. A file that was opened in between stays open.
+    """
+    output = CommandOutput(())
+    output.abandon()
+    read_end, write_end = os.pipe()
+    output.abandon()
+    os.write(write_end, b"x")
+    assert os.read(read_end, 1) == b"x"
+    os.close(read_end)
+    os.close(write_end)

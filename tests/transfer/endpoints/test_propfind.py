@@ -275,3 +275,12 @@ def test_a_link_of_endless_combining_characters_is_refused(spelled: Callable[[st
 def test_as_many_combining_characters_as_a_language_has_are_read() -> None:
     name = "a" + "\u0316\u0301" * (MAX_COMBINING // 2)
     assert read(f"{ROOT}/sccm?/{name}").path == unicodedata.normalize("NFC", name)
+
+
+def test_what_a_server_tells_in_parts_counts_together() -> None:
+    """Fault: a listing tells a file's kind and its length apart from each other, both as known.
+    dlcore reads both.
+    """
+    kind = "<D:iscollection>0</D:iscollection>"
+    document = described((OK, kind), (OK, "<D:getcontentlength>7</D:getcontentlength>"))
+    assert parse_listing(document, ROOT) == [ListedItem("a", f"{ROOT}/a", False, 7)]
