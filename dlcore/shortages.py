@@ -40,7 +40,7 @@ def shortage_in(error: BaseException) -> ShortageError | None:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         what = _lacking(link)
-        # What was raised while a socket that must be asked again was handled is no shortage.
+        # What was raised while a socket that must be asked again was handled does not count.
         if what and (link is error or not isinstance(link, BlockingIOError)):
             return ShortageError(f"the system gives no more {what}", remedy=_REMEDY)
         link = _cause_of(link)

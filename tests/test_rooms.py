@@ -98,7 +98,7 @@ ALLOWED: dict[str, set[str]] = {
     "patches": {"errors", "extras", "model", "disk", "long_path", "manifest", "printable"},
     "steps": {
         *("errors", "model", "printable", "waiting", "text_files", "disk", "tasksequence"),
-        *("machine", "plain_files"),
+        *("machine", "plain_files", "work_threads"),
     },
     "sync": {
         *("errors", "model", "waiting", "event_loop", "engine", "steps", "tasksequence"),
@@ -148,7 +148,7 @@ INNER_ALLOWED = {
     "steps/commands": {
         *("dlcore.printable", "dlcore.text_files", "dlcore.waiting", "dlcore.tasksequence"),
         *("dlcore.steps.commands", "dlcore.steps.interface", "dlcore.disk.clearing"),
-        *("dlcore.plain_files", "dlcore.disk.faults"),
+        *("dlcore.plain_files", "dlcore.disk.faults", "dlcore.work_threads"),
     },
 }
 INNER_USERS = {
