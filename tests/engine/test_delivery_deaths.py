@@ -126,7 +126,8 @@ def test_what_was_replaced_is_noted_until_it_is_gone_for_good(memory: Path) -> N
         def sync_folder(self, path: Path) -> None:
             super().sync_folder(path)
             left = {each.name for each in (memory / ".to.dlcore").rglob("*")}
-            if path == place.parent and left <= {"lock"}:  # Windows keeps it to the end
+            # The lock stays to the end, and with it the folder in which the entry was.
+            if path == place.parent / ".to.dlcore" and left == {"lock"}:
                 gone_and_noted.append(len(Deliveries(records).all(place)))
 
     put(V1, folder, records)

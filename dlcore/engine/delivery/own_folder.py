@@ -274,7 +274,8 @@ class OwnFolder:
                 return
             if len(self._deliveries.all(self.path)) > 1:
                 # Else a loss of power could bring it back when nothing tells any more whose it is.
-                self._disk.sync_folder(self.path.parent)
+                is_there = self._disk.status(self.state) is not None  # it has the lock
+                self._disk.sync_folder(self.state if is_there else self.path.parent)
             delivered = Delivered.at(self.path, manifest)
         self._deliveries.end(self.path, delivered)
 
