@@ -37,17 +37,14 @@ def walk(folder: Path, refused: Refused = ignore) -> Iterator[tuple[Path, list[s
     waiting = [folder]
     while waiting:
         parent = waiting.pop()
-        folders: list[str] = []
-        files: list[str] = []
         try:
-            with os.scandir(parent) as entries:
-                for entry in entries:
-                    (folders if _is_folder(entry) else files).append(entry.name)
+            folders, files = _entries(parent)
         except OSError as error:
             refused(error)
             continue
-        yield parent, folders, files
-        waiting += [parent / name for name in reversed(folders)]
+        names = [entry.name for entry in folders]
+        yield parent, names, [entry.name for entry in files]
+        waiting += [parent / name for name in reversed(names)]
 
 
 def contents_first(folder: Path | str, refused: Refused = ignore) -> Iterator[tuple[str, bool]]:
@@ -73,24 +70,29 @@ def contents_first(folder: Path | str, refused: Refused = ignore) -> Iterator[tu
         if was_read:
             yield path, True
             continue
-        folders, files = _entries(path, refused)
-        yield from ((name, False) for name in files)
-        waiting += [(path, True), *((name, False) for name in folders)]
+        waiting.append((path, True))
+        try:
+            if not is_folder(os.lstat(path)):  # a link took its place
+                continue
+            folders, files = _entries(path)
+        except FileNotFoundError:
+            continue  # somebody was faster
+        except OSError as error:
+            refused(error)
+            continue
+        yield from ((entry.path, False) for entry in files)
+        waiting += [(entry.path, False) for entry in folders]
 
 
-def _entries(folder: str, refused: Refused) -> tuple[list[str], list[str]]:
-    """The paths of the folders and of all else in a folder, unless a link took its place."""
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        if is_folder(os.lstat(folder)):
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    (folders if _is_folder(entry) else files).append(entry.path)
-    except FileNotFoundError:
-        pass  # somebody was faster
-    except OSError as error:
-        refused(error)
+def _entries(
+    folder: Path | str,
+) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """The folders and all else in a folder."""
+    folders: list[os.DirEntry[str]] = []
+    files: list[os.DirEntry[str]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            (folders if _is_folder(entry) else files).append(entry)
     return folders, files
 
 

@@ -122,10 +122,11 @@ def _format_truth(truth: Truth) -> str:
 
 
 def _result_for_programs(result: FetchResult) -> dict[str, object]:
-    for item, error in failures([(result.item, result.fetched, result.error)]):
-        return {"what": item.shown, "error": ending_of(error).for_programs()}
-    assert result.fetched
-    return {"what": result.item.shown, **_for_programs(result.fetched)}
+    what = result.item.shown
+    if result.fetched and not result.error:
+        return {"what": what, **_for_programs(result.fetched)}
+    ((_, error),) = failures([(result.item, result.fetched, result.error)])
+    return {"what": what, "error": ending_of(error).for_programs()}
 
 
 def _for_programs(fetched: Fetched) -> dict[str, object]:
